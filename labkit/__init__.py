@@ -1,0 +1,30 @@
+"""The CNN lab kit: what the labs import, and what grades them.
+
+Importing this package is cheap on purpose: no TensorFlow, no matplotlib. Each
+room is loaded when it is first used.
+"""
+
+import importlib
+import os
+
+__version__ = "0.1.0"
+__all__ = ["check", "data", "kaggle", "models", "plots", "profile", "training", "widgets"]
+
+# Read by TensorFlow and Keras when they are first imported. Their start-up log
+# lines go to standard error, where a student would take them for a mistake.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+
+def __getattr__(name: str):
+    if name not in __all__:
+        raise AttributeError(f"module 'labkit' has no attribute {name!r}")
+    module = importlib.import_module(f"labkit.{name}")
+    # `from labkit import check` gives the callable, not the module around it.
+    value = module.check if name == "check" else module
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

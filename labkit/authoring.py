@@ -1,0 +1,262 @@
+"""Read a lab as its author wrote it: a percent script with short cell roles.
+
+    # %% solution="sigmoid"            the exercise; nbgrader clears its solution
+    # %% check="sigmoid" points=2      its graded checks
+    # %% [markdown] manual="explain" points=3    answered in words, graded by hand
+    # %% mistakes="sigmoid"            usual wrong answers; never released
+"""
+
+import ast
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+
+from labkit.check import check_name, is_check
+from labkit.errors import LabkitError
+
+ROLES = ("solution", "check", "manual", "mistakes")
+HIDDEN = re.compile(r"^.*BEGIN HIDDEN TESTS.*?END HIDDEN TESTS[^\n]*$", re.S | re.M)
+KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+
+class LabError(LabkitError):
+    """A lab's text that cannot be released: one line a fault."""
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab: its name, its file, and its cells as the author wrote them."""
+
+    name: str
+    path: Path
+    notebook: NotebookNode
+
+    @property
+    def title(self) -> str:
+        return self.notebook.metadata["labkit"]["title"]
+
+    @property
+    def summary(self) -> str:
+        return self.notebook.metadata["labkit"]["summary"]
+
+    @property
+    def minutes(self) -> int:
+        return self.notebook.metadata["labkit"]["minutes"]
+
+    def cells(self, role: str) -> list[NotebookNode]:
+        """The cells that carry a role, in order."""
+        return [cell for cell in self.notebook.cells if role in cell.metadata]
+
+
+def find_labs(solutions: Path, names: list[str] | None = None) -> list[Path]:
+    """The lab files in a solutions folder, all or those named (a prefix will do)."""
+    found = sorted(path for path in solutions.glob("*/*.py") if path.stem == path.parent.name)
+    if not names:
+        if not found:
+            raise LabError(f"No labs in {solutions}: expected {solutions}/<lab>/<lab>.py.")
+        return found
+    chosen = []
+    for name in names:
+        matches = [path for path in found if path.stem.startswith(name)]
+        if len(matches) != 1:
+            known = ", ".join(path.stem for path in found)
+            raise LabError(f"No single lab is named {name!r}. The labs: {known}.")
+        chosen += matches
+    return chosen
+
+
+def read_lab(path: Path) -> Lab:
+    """Read a lab's percent script; raises LabError with every fault in it."""
+    try:
+        notebook = jupytext.read(path, fmt="py:percent")
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise LabError(f"{path}: cannot be read: {error}") from None
+    lab = Lab(path.stem, path, notebook)
+    faults = _faults(lab)
+    if faults:
+        raise LabError("\n".join(f"{path}: {fault}" for fault in faults))
+    return lab
+
+
+def cell_id(role: str, key: str) -> str:
+    """The grade id of a role: `sigmoid` for its solution, `check-sigmoid` for its check."""
+    return key if role == "solution" else f"{role}-{key}"
+
+
+def source_notebook(lab: Lab) -> NotebookNode:
+    """The lab as nbgrader's source notebook: full metadata, no mistakes."""
+    cells = [_nbgrader_cell(cell) for cell in lab.notebook.cells if "mistakes" not in cell.metadata]
+    _number_ids(cells)
+    metadata = {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}}
+    return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+
+
+def visible_source(source: str) -> str:
+    """A check cell's source without its hidden part."""
+    return HIDDEN.sub("", source)
+
+
+def check_names(source: str) -> list[str | None]:
+    """The names of the checks in a cell's source; None for one without a literal name."""
+    tree = ast.parse(source)
+    return [check_name(statement) for statement in tree.body if is_check(statement)]
+
+
+def mistake_functions(cell: NotebookNode) -> list[tuple[str, str]]:
+    """The functions of a mistakes cell: (name, hint), the hint being the docstring."""
+    tree = ast.parse(cell.source)
+    return [
+        (node.name, " ".join((ast.get_docstring(node) or "").split()))
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    ]
+
+
+def _nbgrader_cell(cell: NotebookNode) -> NotebookNode:
+    make = {
+        "code": nbformat.v4.new_code_cell,
+        "markdown": nbformat.v4.new_markdown_cell,
+        "raw": nbformat.v4.new_raw_cell,
+    }[cell.cell_type]
+    role = next((role for role in ROLES if role in cell.metadata), None)
+    metadata = {"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {}
+    if role is not None:
+        metadata["nbgrader"] = _nbgrader_metadata(role, cell)
+    return make(cell.source, metadata=metadata)
+
+
+def _nbgrader_metadata(role: str, cell: NotebookNode) -> dict:
+    metadata = {
+        "schema_version": 3,
+        "grade_id": cell_id(role, cell.metadata[role]),
+        "grade": role in ("check", "manual"),
+        "solution": role in ("solution", "manual"),
+        "locked": role == "check",
+        "task": False,
+    }
+    if metadata["grade"]:
+        metadata["points"] = cell.metadata["points"]
+    return metadata
+
+
+def _number_ids(cells: list[NotebookNode]) -> None:
+    """Stable ids: a role's own, else made from the text, so that order does not matter."""
+    seen: Counter = Counter()
+    for cell in cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        if name is None:
+            name = hashlib.sha256(cell.source.encode()).hexdigest()[:12]
+        seen[name] += 1
+        cell["id"] = name if seen[name] == 1 else f"{name}-{seen[name]}"
+
+
+def _faults(lab: Lab) -> list[str]:
+    faults = _header_faults(lab)
+    keys = {role: [cell.metadata[role] for cell in lab.cells(role)] for role in ROLES}
+    for role in ("solution", "check", "manual"):
+        twice = [key for key, count in Counter(keys[role]).items() if count > 1]
+        faults += [f"{role}={key!r} stands twice; each {role} needs its own name" for key in twice]
+    for cell in lab.notebook.cells:
+        faults += [f"{_where(cell)}: {fault}" for fault in _cell_faults(cell, keys)]
+    return faults + _name_faults(lab)
+
+
+def _header_faults(lab: Lab) -> list[str]:
+    header = lab.notebook.metadata.get("labkit", {})
+    wanted = {"title": str, "summary": str, "minutes": int}
+    return [
+        f"the header's jupyter/labkit section has no {key} ({kind.__name__})"
+        for key, kind in wanted.items()
+        if not isinstance(header.get(key), kind)
+    ]
+
+
+def _cell_faults(cell: NotebookNode, keys: dict[str, list[str]]) -> list[str]:
+    roles = [role for role in ROLES if role in cell.metadata]
+    if len(roles) > 1:
+        return [f"has the roles {' and '.join(roles)}; a cell has one"]
+    if not roles:
+        unknown = set(cell.metadata) - {"tags", "title", "lines_to_next_cell", "region_name"}
+        return [f"unknown attribute {name!r}; roles are {', '.join(ROLES)}" for name in sorted(unknown)]
+    role, key = roles[0], cell.metadata[roles[0]]
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(key)):
+        return [f"{role}={key!r} is not a name (letters, digits, _)"]
+    if cell.cell_type == "code":
+        try:
+            ast.parse(cell.source)
+        except SyntaxError as error:
+            return [f"line {error.lineno} is not Python: {error.msg}"]
+    return _ROLE_FAULTS[role](cell, keys)
+
+
+def _solution_faults(cell: NotebookNode, keys: dict) -> list[str]:
+    begins, ends = (cell.source.count(f"### {word} SOLUTION") for word in ("BEGIN", "END"))
+    if begins == ends and begins > 0:
+        return []
+    return ["has no ### BEGIN SOLUTION ... ### END SOLUTION around the solution"]
+
+
+def _check_faults(cell: NotebookNode, keys: dict) -> list[str]:
+    faults = _points_faults(cell)
+    if not check_names(cell.source) and "assert" not in cell.source:
+        faults.append("calls neither check(...) nor assert at its top level")
+    if None in check_names(cell.source):
+        faults.append('a check without a literal name; write check("its name", value)')
+    return faults
+
+
+def _manual_faults(cell: NotebookNode, keys: dict) -> list[str]:
+    return _points_faults(cell)
+
+
+def _mistakes_faults(cell: NotebookNode, keys: dict) -> list[str]:
+    key, functions = cell.metadata["mistakes"], mistake_functions(cell)
+    faults = [] if key in keys["check"] else [f"no check={key!r} that could catch these mistakes"]
+    if not functions:
+        faults.append("defines no function; each function is one usual wrong answer")
+    return faults + [f"{name}() has no docstring: it is the hint" for name, hint in functions if not hint]
+
+
+def _points_faults(cell: NotebookNode) -> list[str]:
+    points = cell.metadata.get("points")
+    right = isinstance(points, (int, float)) and not isinstance(points, bool) and points > 0
+    return [] if right else [f"points={points!r}; expected a number above 0"]
+
+
+_ROLE_FAULTS = {
+    "solution": _solution_faults,
+    "check": _check_faults,
+    "manual": _manual_faults,
+    "mistakes": _mistakes_faults,
+}
+
+
+def _name_faults(lab: Lab) -> list[str]:
+    """Expected values are looked up by name, so a name stands once in a lab."""
+    names = Counter(
+        name
+        for cell in lab.cells("check")
+        if cell.cell_type == "code" and _parses(cell.source)
+        for name in check_names(cell.source)
+        if name is not None
+    )
+    return [f"the check name {name!r} stands {count} times" for name, count in names.items() if count > 1]
+
+
+def _parses(source: str) -> bool:
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        return False
+    return True
+
+
+def _where(cell: NotebookNode) -> str:
+    first = cell.source.strip().splitlines()[0] if cell.source.strip() else "(empty)"
+    return f"the cell that begins with {first[:50]!r}"

@@ -1,0 +1,246 @@
+"""`check(name, value)`: what a student's check cell calls.
+
+At home a check compares with the visible expected values that ship beside the
+notebook and shows a line. At grading it only sends the value out; the grader
+compares, in a process that the student's code cannot reach.
+"""
+
+import ast
+import html
+import json
+import os
+import random
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labkit import profile
+from labkit.references import CheckReference, Result, checks_by_name, error_message
+from labkit.values import encode
+
+MIME = "application/vnd.labkit.check+json"
+EXPECTED = "expected.json"
+
+
+class CheckFailed(AssertionError):
+    """Raised at the end of a check cell in which a check failed."""
+
+    def _render_traceback_(self) -> list[str]:
+        # The lines above it in the notebook say what is wrong; a traceback into
+        # this package would only hide them.
+        return [str(self)]
+
+
+@dataclass
+class _Cell:
+    """What the check cell that is running has seen so far."""
+
+    done: int = 0
+    failed: int = 0
+    error: Exception | None = None
+
+
+class Check:
+    """Compare a named value with what the reference solution gave."""
+
+    def __init__(self) -> None:
+        self._cell = _Cell()
+
+    def __call__(
+        self,
+        name: str,
+        value: Any,
+        *,
+        rtol: float = 1e-4,
+        atol: float = 1e-6,
+        weight: float = 1.0,
+    ) -> None:
+        """Check `value`: right where |value - expected| <= atol + rtol * |expected|.
+
+        `weight` is this check's share of its cell's points, against the others'.
+        """
+        self._record(name, encode(value), {"rtol": rtol, "atol": atol, "weight": weight})
+
+    def predictions(
+        self,
+        name: str,
+        predictions: Any,
+        labels: Any,
+        *,
+        at_least: float,
+        weight: float = 1.0,
+    ) -> None:
+        """Check that predictions reach an accuracy.
+
+        `predictions`: class numbers (N,) or one score a class (N, C); `labels`: (N,).
+        At grading the labels are those of the reference run.
+        """
+        scores = encode(predictions)
+        terms = {"at_least": at_least, "weight": weight}
+        self._record(name, scores, terms, labels=encode(labels))
+
+    def _record(self, name: str, value: dict, terms: dict, labels: dict | None = None) -> None:
+        message = {"name": name, "value": value, **terms}
+        if labels is not None:
+            message["labels"] = labels
+        if profile.name() == "grading":
+            _send(message)
+        else:
+            self._show(_compare_at_home(message))
+
+    def _show(self, result: Result) -> None:
+        self._cell.done += 1
+        self._cell.failed += not result.passed
+        _display(result)
+
+    # What `CheckCells` below writes around the checks of a notebook cell.
+
+    def _begin(self) -> None:
+        """Start a check cell: every run of it sees the same random numbers."""
+        self._cell = _Cell()
+        random.seed(0)
+        np.random.seed(0)
+        if "keras" in sys.modules:
+            sys.modules["keras"].utils.set_random_seed(0)
+
+    def _raised(self, name: str, error: Exception) -> None:
+        """The value of a check could not be computed: go on with the next one."""
+        self._cell.error = self._cell.error or error
+        if profile.name() == "grading":
+            _send({"name": name, "error": type(error).__name__, "text": str(error)[:500]})
+        else:
+            reason = error_message(type(error).__name__, str(error))
+            self._show(Result(name, passed=False, message=reason))
+
+    def _end(self) -> None:
+        """End a check cell: raise once, after every check has been shown."""
+        cell, self._cell = self._cell, _Cell()
+        if cell.error is not None:
+            raise cell.error
+        if cell.failed:
+            raise CheckFailed(f"{cell.failed} of {cell.done} checks failed.")
+
+
+check = Check()
+
+
+def _send(message: dict) -> None:
+    from IPython.display import publish_display_data
+
+    publish_display_data({MIME: message})
+
+
+def _display(result: Result) -> None:
+    from IPython import get_ipython
+    from IPython.display import publish_display_data
+
+    if get_ipython() is None:
+        print(result.text())
+    else:
+        publish_display_data({"text/plain": result.text(), "text/html": result_html(result)})
+
+
+def result_html(result: Result) -> str:
+    """One check as a line of HTML: a mark, a word and a colour, never colour alone."""
+    colour = "#1a7f37" if result.passed else "#b42318"
+    mark = "✓" if result.passed else "✗"
+    text = html.escape(result.name)
+    if not result.passed:
+        text += f" — {html.escape(result.message)}"
+    if result.hint:
+        text += f'<div style="margin-left:1.4em">Hint: {html.escape(result.hint)}</div>'
+    return (
+        f'<div style="border-left:4px solid {colour};padding:2px 8px;margin:2px 0">'
+        f'<b style="color:{colour}">{mark}</b> {text}</div>'
+    )
+
+
+def _compare_at_home(message: dict) -> Result:
+    reference = _expected().get(message["name"])
+    if reference is None:
+        return Result(message["name"], passed=False, message="this check is not known here")
+    if reference.at_least is not None:
+        # At home the notebook may run on other data than the reference run did.
+        reference = CheckReference.from_message(message, hidden=False)
+    return reference.judge(message["value"])
+
+
+def _expected() -> dict[str, CheckReference]:
+    """The expected values beside the notebook, or those that LABKIT_EXPECTED names."""
+    path = Path(os.environ.get("LABKIT_EXPECTED", EXPECTED))
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"The expected values are missing: no file {path} in {Path.cwd()}. Put the "
+            f"lab's {EXPECTED} beside the notebook (it comes with it), and run again."
+        )
+    stamp = (str(path.resolve()), path.stat().st_mtime_ns)
+    if stamp not in _CACHE:
+        _CACHE.clear()
+        _CACHE[stamp] = checks_by_name(json.loads(path.read_text("utf-8")))
+    return _CACHE[stamp]
+
+
+_CACHE: dict[tuple, dict[str, CheckReference]] = {}
+
+
+def is_check(statement: ast.stmt) -> bool:
+    """Whether a statement is `check("name", ...)` or `check.predictions("name", ...)`."""
+    if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)):
+        return False
+    called = statement.value.func
+    if isinstance(called, ast.Attribute):
+        called = called.value
+    return isinstance(called, ast.Name) and called.id == "check"
+
+
+def check_name(statement: ast.stmt) -> str | None:
+    """The name that a check statement gives as literal text; None where it gives none."""
+    arguments = statement.value.args
+    literal = arguments and isinstance(arguments[0], ast.Constant)
+    return arguments[0].value if literal and isinstance(arguments[0].value, str) else None
+
+
+class CheckCells(ast.NodeTransformer):
+    """Let every check of a notebook cell run, also after one that raised an error.
+
+    IPython calls it on each cell before compiling it. A check's value is computed
+    before `check` is called, so only the cell's own code can catch what it raises.
+    """
+
+    def visit_Module(self, module: ast.Module) -> ast.Module:
+        if any(is_check(statement) for statement in module.body):
+            body = [self._guarded(s) if is_check(s) else s for s in module.body]
+            module.body = [_parse("check._begin()"), *body, _parse("check._end()")]
+            ast.fix_missing_locations(module)
+        return module
+
+    def _guarded(self, statement: ast.Expr) -> ast.stmt:
+        name = check_name(statement)
+        if name is None:
+            return statement
+        guard = _parse(
+            "try:\n    pass\n"
+            "except Exception as _labkit_error:\n"
+            f"    check._raised({name!r}, _labkit_error)"
+        )
+        guard.body = [statement]
+        return ast.copy_location(guard, statement)
+
+
+def _parse(source: str) -> ast.stmt:
+    return ast.parse(source).body[0]
+
+
+def _install() -> None:
+    """Register `CheckCells` with the running IPython shell, once."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None and not any(
+        isinstance(transformer, CheckCells) for transformer in shell.ast_transformers
+    ):
+        shell.ast_transformers.append(CheckCells())
+
+
+_install()

@@ -1,0 +1,215 @@
+"""Compare a found value with the expected one, and say in words how they differ.
+
+Used at home (against the visible expected values) and by the grader (against
+all references). Pure: values in, text out.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from labkit.values import Opaque
+
+KIND_NAMES = {
+    "b": "true/false",
+    "i": "whole numbers",
+    "u": "whole numbers",
+    "f": "decimal numbers",
+    "c": "complex numbers",
+    "U": "text",
+}
+
+
+def difference(found: Any, expected: Any, *, rtol: float, atol: float) -> str | None:
+    """Return None where `found` equals `expected`, else a sentence that says why not.
+
+    Both are values as `labkit.values.decode` gives them. Kind and shape are
+    compared first, then values: |found - expected| <= atol + rtol * |expected|.
+    """
+    if expected is None:
+        return None if found is None else f"found {describe(found)}, expected None"
+    if found is None:
+        return f"found None, expected {describe(expected)}. Is the `return` missing?"
+    if isinstance(found, Opaque):
+        return f"found a value of type {found.type_name}, expected {describe(expected)}"
+    if isinstance(expected, str):
+        return None if found == expected else _two(found, expected)
+    if isinstance(expected, dict):
+        return _dict_difference(found, expected, rtol, atol)
+    if isinstance(expected, list):
+        return _items_difference(found, expected, rtol, atol)
+    if isinstance(found, list):
+        found = _stacked(found)
+    if not isinstance(found, np.ndarray):
+        return _two(found, expected)
+    return _array_difference(found, expected, rtol, atol)
+
+
+def describe(value: Any) -> str:
+    """A short text for a value: the value itself if small, else type and shape."""
+    if isinstance(value, np.ndarray):
+        if value.ndim == 0:
+            return _number(value[()])
+        if value.size <= 6:
+            return np.array2string(value, precision=4, separator=", ").replace("\n", "")
+        return f"an array of shape {value.shape} ({value.dtype})"
+    if isinstance(value, list):
+        return f"{len(value)} values"
+    if isinstance(value, dict):
+        return f"a dict with {', '.join(map(repr, value)) or 'no keys'}"
+    if isinstance(value, Opaque):
+        return f"a value of type {value.type_name}"
+    return repr(value)
+
+
+def _listed(items: list) -> str:
+    shown = ", ".join(describe(item) for item in items[:3])
+    more = ", ..." if len(items) > 3 else ""
+    return f"{len(items)} values ({shown}{more})" if items else "no values"
+
+
+def _two(found: Any, expected: Any) -> str:
+    return f"found {describe(found)}, expected {describe(expected)}"
+
+
+def _number(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, np.floating) else str(value)
+
+
+def _stacked(items: list) -> Any:
+    """A sequence of equal-shaped numbers as one array; unchanged where it is none."""
+    if items and all(isinstance(item, np.ndarray) for item in items):
+        shapes = {item.shape for item in items}
+        if len(shapes) == 1:
+            return np.stack(items)
+    return items
+
+
+def _dict_difference(found: Any, expected: dict, rtol: float, atol: float) -> str | None:
+    if not isinstance(found, dict):
+        return _two(found, expected)
+    missing = [key for key in expected if key not in found]
+    if missing:
+        return f"the key {missing[0]!r} is missing; {_two(found, expected)}"
+    foreign = [key for key in found if key not in expected]
+    if foreign:
+        return f"the key {foreign[0]!r} is not expected; {_two(found, expected)}"
+    for key, value in expected.items():
+        reason = difference(found[key], value, rtol=rtol, atol=atol)
+        if reason:
+            return f"at key {key!r}: {reason}"
+    return None
+
+
+def _items_difference(found: Any, expected: list, rtol: float, atol: float) -> str | None:
+    if isinstance(found, np.ndarray) and found.ndim:
+        found = list(found)
+    if not isinstance(found, list):
+        return f"found {describe(found)}, expected {len(expected)} values"
+    if len(found) != len(expected):
+        return f"found {_listed(found)}, expected {_listed(expected)}"
+    for position, (one, other) in enumerate(zip(found, expected, strict=True), start=1):
+        reason = difference(one, other, rtol=rtol, atol=atol)
+        if reason:
+            return f"value {position} of {len(expected)}: {reason}"
+    return None
+
+
+def _array_difference(
+    found: np.ndarray, expected: np.ndarray, rtol: float, atol: float
+) -> str | None:
+    def same(one: np.ndarray, other: np.ndarray) -> bool:
+        return one.shape == other.shape and bool(_close(one, other, rtol, atol).all())
+
+    if not _kinds_agree(found, expected):
+        right = " The values are right." if same(found, expected) else ""
+        return (
+            f"found {KIND_NAMES[found.dtype.kind]} ({found.dtype}), expected "
+            f"{KIND_NAMES[expected.dtype.kind]} ({expected.dtype}).{right}"
+        )
+    if found.shape != expected.shape:
+        return _shape_difference(found, expected, same)
+    if same(found, expected):
+        return None
+    if found.dtype.kind == "U":
+        return _first_difference(found, expected, found != expected)
+    wrong = ~_close(found, expected, rtol, atol)
+    return _first_difference(found, expected, wrong) + _diagnosis(found, expected, same)
+
+
+def _kinds_agree(found: np.ndarray, expected: np.ndarray) -> bool:
+    def group(array: np.ndarray) -> str:
+        return "i" if array.dtype.kind == "u" else array.dtype.kind
+
+    # A single whole number may stand for a decimal one, as in Python: 0 == 0.0.
+    whole_scalar = found.ndim == 0 and group(found) == "i" and group(expected) == "f"
+    return whole_scalar or group(found) == group(expected)
+
+
+def _close(found: np.ndarray, expected: np.ndarray, rtol: float, atol: float) -> np.ndarray:
+    if "U" in (found.dtype.kind, expected.dtype.kind):
+        return np.asarray(found == expected)
+    # Unsigned values would wrap around when they are subtracted.
+    wide = [a.astype(np.float64) if a.dtype.kind in "biu" else a for a in (found, expected)]
+    return np.isclose(*wide, rtol=rtol, atol=atol, equal_nan=True)
+
+
+def _shape_difference(found: np.ndarray, expected: np.ndarray, same) -> str:
+    text = f"found shape {found.shape}, expected {expected.shape}"
+    if found.ndim >= 2 and same(found.T, expected):
+        return f"{text}. It is transposed."
+    if same(found.squeeze(), expected.squeeze()):
+        return f"{text}. The values are right, but the axes of length 1 differ."
+    if found.size == expected.size and same(found.reshape(expected.shape), expected):
+        return f"{text}. The values are right, but arranged in another shape."
+    return text
+
+
+def _first_difference(found: np.ndarray, expected: np.ndarray, wrong: np.ndarray) -> str:
+    if found.ndim == 0:
+        return f"found {_number(found[()])}, expected {_number(expected[()])}."
+    index = tuple(int(i) for i in np.argwhere(wrong)[0])
+    place = index[0] if len(index) == 1 else index
+    return (
+        f"{int(wrong.sum())} of {wrong.size} values differ, first at index {place}: "
+        f"found {_number(found[index])}, expected {_number(expected[index])}."
+    )
+
+
+def _diagnosis(found: np.ndarray, expected: np.ndarray, same) -> str:
+    """What kind of difference it is, where that is plain to see."""
+    if found.dtype.kind not in "iuf" or expected.dtype.kind not in "iuf":
+        return ""
+    found, expected = found.astype(np.float64), expected.astype(np.float64)
+    strange = ~np.isfinite(found) & np.isfinite(expected)
+    if strange.any():
+        what = "nan" if np.isnan(found[strange]).any() else "infinity"
+        return f" It holds {what} in {int(strange.sum())} places."
+    if same(-found, expected):
+        return " The sign is wrong."
+    if found.ndim == 2 and same(found.T, expected):
+        return " It is transposed."
+    return _constant(found, expected, same) or _border(found, expected, same)
+
+
+def _constant(found: np.ndarray, expected: np.ndarray, same) -> str:
+    """A factor or an offset that explains every difference (needs two values)."""
+    if expected.size < 2 or not np.isfinite(found).all():
+        return ""
+    largest = np.unravel_index(np.abs(expected).argmax(), expected.shape)
+    factor = found[largest] / expected[largest] if expected[largest] else 0.0
+    if factor and same(found / factor, expected) and np.ptp(expected):
+        return f" Every value is {factor:.4g} times the expected one."
+    offset = found[largest] - expected[largest]
+    if same(found - offset, expected):
+        return f" Every value is {abs(offset):.4g} too {'large' if offset > 0 else 'small'}."
+    return ""
+
+
+def _border(found: np.ndarray, expected: np.ndarray, same) -> str:
+    """Images and volumes (rows, columns, ...) that agree but for their border."""
+    if found.ndim < 2 or min(found.shape[:2]) < 3:
+        return ""
+    if same(found[1:-1, 1:-1], expected[1:-1, 1:-1]):
+        return " Only the border differs."
+    return ""

@@ -1,0 +1,135 @@
+"""Values as JSON: how a checked value travels and how references are kept.
+
+Arrays travel as .npy bytes with pickle off, so that reading a value can never
+run code. What cannot be expressed is kept as the name of its type.
+"""
+
+import base64
+import io
+import math
+import numbers
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+MAX_BYTES = 8_000_000
+MAX_ITEMS = 10_000
+MAX_DEPTH = 8
+ARRAY_KINDS = "biufcU"
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """A value that cannot be compared: only the name of its type is known."""
+
+    type_name: str
+
+
+def encode(value: Any, depth: int = 0) -> dict:
+    """Return `value` as JSON-ready data: numbers and arrays, text, nested lists."""
+    if depth > MAX_DEPTH:
+        return _opaque("a structure nested too deeply")
+    if value is None or isinstance(value, str):
+        plain = value if value is None else value[:MAX_BYTES]
+        return {"kind": "plain", "value": plain}
+    if isinstance(value, (list, tuple)):
+        return _encode_sequence(value, depth)
+    if isinstance(value, dict):
+        return _encode_dict(value, depth)
+    array = _as_array(value)
+    return _opaque(type(value).__name__) if array is None else _encode_array(array)
+
+
+def decode(data: Any) -> Any:
+    """Return the value that `encode` wrote; raises ValueError on anything else."""
+    try:
+        kind = data["kind"]
+        if kind == "plain" and (data["value"] is None or isinstance(data["value"], str)):
+            return data["value"]
+        if kind == "array":
+            return _decode_array(data["npy"])
+        if kind == "items":
+            return [decode(item) for item in data["items"]]
+        if kind == "dict":
+            return {str(key): decode(item) for key, item in data["items"]}
+        if kind == "other":
+            return Opaque(str(data["type"])[:200])
+    except (KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"not an encoded value: {error!r}") from None
+    raise ValueError(f"not an encoded value: kind {kind!r}")
+
+
+def _encode_sequence(value: list | tuple, depth: int) -> dict:
+    # A list of numbers means what the array of them means. A tuple stays a
+    # tuple: (weights, bias) is two values even where their shapes agree.
+    if isinstance(value, list) and value:
+        array = _as_array(value)
+        if array is not None:
+            return _encode_array(array)
+    if len(value) > MAX_ITEMS:
+        return _opaque(f"{type(value).__name__} of {len(value)} items (too many)")
+    return {"kind": "items", "items": [encode(item, depth + 1) for item in value]}
+
+
+def _encode_dict(value: dict, depth: int) -> dict:
+    if len(value) > MAX_ITEMS:
+        return _opaque(f"dict of {len(value)} items (too many)")
+    items = [[str(key), encode(item, depth + 1)] for key, item in value.items()]
+    return {"kind": "dict", "items": items}
+
+
+def _as_array(value: Any) -> np.ndarray | None:
+    """The value as an array of numbers, truths or texts; None where it is none."""
+    if isinstance(value, numbers.Number) or hasattr(value, "__array__"):
+        convert = value
+    elif isinstance(value, list):
+        convert = value
+    else:
+        return None
+    try:
+        array = np.asarray(convert)
+    except Exception:
+        array = _from_backend(value)
+    if array is None or type(array) is not np.ndarray:
+        return None
+    if array.dtype.name == "bfloat16":
+        array = array.astype(np.float32)
+    return array if array.dtype.kind in ARRAY_KINDS else None
+
+
+def _from_backend(value: Any) -> np.ndarray | None:
+    """Tensors that NumPy cannot read directly (on a GPU, or with gradients)."""
+    try:
+        import keras
+
+        return np.asarray(keras.ops.convert_to_numpy(value))
+    except Exception:
+        return None
+
+
+def _encode_array(array: np.ndarray) -> dict:
+    if array.nbytes > MAX_BYTES:
+        return _opaque(f"array of shape {array.shape} (too large to check)")
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False)
+    return {"kind": "array", "npy": base64.b64encode(buffer.getvalue()).decode("ascii")}
+
+
+def _decode_array(text: str) -> np.ndarray:
+    raw = base64.b64decode(text, validate=True)
+    if len(raw) > MAX_BYTES + 4096:
+        raise ValueError(f"an array of {len(raw)} bytes is too large")
+    stream = io.BytesIO(raw)
+    version = np.lib.format.read_magic(stream)
+    if version != (1, 0):
+        raise ValueError(f"an array in .npy version {version}")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+    # The header is checked first: a lying one could ask for any amount of memory.
+    if dtype.kind not in ARRAY_KINDS or math.prod(shape) * dtype.itemsize > MAX_BYTES:
+        raise ValueError(f"an array of dtype {dtype} and shape {shape}")
+    return np.load(io.BytesIO(raw), allow_pickle=False)
+
+
+def _opaque(type_name: str) -> dict:
+    return {"kind": "other", "type": type_name}
