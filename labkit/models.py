@@ -92,10 +92,11 @@ def alexnet() -> keras.Model:
 
 def _block(filters: int) -> list[layers.Layer]:
     """A 3x3 convolution, batch normalisation, ReLU: the brick of the networks below."""
-    # Batch normalisation adds its own offset: a bias before it would do nothing.
+    # Batch normalisation adds its own offset: a bias before it would do nothing. Its
+    # running mean follows within some tens of steps: these trainings are short.
     return [
         layers.Conv2D(filters, 3, padding="same", use_bias=False),
-        layers.BatchNormalization(),
+        layers.BatchNormalization(momentum=0.9),
         layers.ReLU(),
     ]
 
