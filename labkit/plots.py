@@ -23,6 +23,7 @@ WIDTH = 9.0  # inches: the text column of a notebook at 96 pixels an inch
 # Okabe and Ito's palette, which people with any form of colour blindness can
 # tell apart. (Okabe & Ito, "Color Universal Design", 2008.)
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+_TEXT_ORANGE = "#A94400"  # vermilion, dark enough for small type (contrast 6:1)
 INK, MUTED, RULE = "#1f2328", "#59636e", "#d1d9e0"
 
 _STYLE = {
@@ -99,29 +100,40 @@ def _tiles(
     title: str,
     subtitle: str = "",
     *,
-    aspect: float = 1.0,
-    caption: float = 0.0,
+    width: float = WIDTH,
+    above: float = 0.0,
+    below: float = 0.0,
 ) -> tuple[Figure, np.ndarray]:
-    """Make a figure of `count` bare axes; `caption` is the room below each, in inches."""
-    columns = max(1, min(columns, count))
-    rows = max(1, -(-count // columns))
-    side = min(WIDTH / columns, 1.6)
-    figure = _figure(rows * (aspect * side + caption) + 0.1, title, subtitle)
-    # A short last picture row keeps its size: the grid is as wide as the page.
-    across = max(columns, int(WIDTH // side))
+    """Make a figure of `count` bare square axes, `columns` a row.
+
+    `width`: what the tiles share; `above`, `below`: room for text; all in inches.
+    """
+    if not count:
+        return _figure(0.05, title, subtitle), np.array([])
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    side = min(width / columns, 1.6)
+    figure = _figure(rows * (side + above + below) + 0.1, title, subtitle)
+    # Few tiles keep their size: empty places fill the row.
+    across = max(columns, int(width // side))
     grid = figure.subplots(rows, across, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
     return figure, grid[:, :columns].ravel()[:count]
 
 
-def _columns(count: int) -> int:
-    """Choose how many tiles stand in a row: 6 to 12, with no lone last tile."""
-    if count <= 8:
+def _columns(count: int, least: int = 6, most: int = 12) -> int:
+    """Choose how many tiles stand in a row so that the last row is full, or nearly."""
+    if count <= most:
         return count
-    return min(
-        range(12, 5, -1), key=lambda columns: (-(-count // columns) * columns) - count
-    )
+    return min(range(most, least - 1, -1), key=lambda columns: -count % columns)
+
+
+def _scale(figure: Figure, drawn, label: str) -> None:
+    """Add a colour bar for the whole figure."""
+    bar = figure.colorbar(drawn, ax=figure.axes, shrink=0.8, pad=0.01, aspect=30)
+    bar.set_label(label)
+    bar.outline.set_visible(False)
 
 
 def _picture(axes: Axes, image: np.ndarray, **options) -> None:
@@ -132,7 +144,6 @@ def _picture(axes: Axes, image: np.ndarray, **options) -> None:
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[-1] not in (3, 4)):
         raise ValueError(
             f"A picture has the shape (H, W), (H, W, 1) or (H, W, 3); found {image.shape}."
-            " Give a batch of them, (N, H, W) or (N, H, W, 3)."
         )
     if image.dtype != np.uint8:
         low, high = float(np.min(image)), float(np.max(image))
@@ -173,6 +184,12 @@ def image_grid(
     `images`: N pictures (H, W) or (H, W, 3), uint8 or floats in 0..1; sizes may
     differ. `labels`: N class numbers, or N texts where `class_names` is not given.
     """
+    shape = getattr(images, "shape", (0,) * 4)  # a list of pictures has none
+    if len(shape) < 3 or (len(shape) == 3 and shape[-1] in (1, 3)):
+        raise ValueError(
+            f"image_grid needs several pictures; found one array {shape}."
+            " Put a single picture in a list: [image]."
+        )
     _same_length("image_grid", images=images, labels=labels)
     captions = [""] * len(images) if labels is None else list(labels)
     if labels is not None and class_names is not None:
@@ -181,7 +198,7 @@ def image_grid(
     fits = int(WIDTH / columns / 0.075)
     captions = [textwrap.fill(_pretty(text), max(8, fits)) for text in captions]
     lines = max((text.count("\n") + bool(text) for text in captions), default=0)
-    figure, tiles = _tiles(len(images), columns, title, caption=0.15 * lines)
+    figure, tiles = _tiles(len(images), columns, title, below=0.15 * lines)
     for axes, image, text in zip(tiles, images, captions, strict=True):
         _picture(axes, image)
         axes.set_title(text, loc="center", y=0, pad=-3, va="top", size=8)
@@ -209,14 +226,17 @@ def weights(
     names = range(w.shape[1]) if class_names is None else class_names
     limit = float(np.abs(w).max()) or 1.0
     figure, tiles = _tiles(
-        w.shape[1], min(5, w.shape[1]), title, "Red: against the class. Blue: for it."
+        w.shape[1],
+        min(5, w.shape[1]),
+        title,
+        "Red: against the class. Blue: for it.",
+        width=WIDTH - 0.8,
+        above=0.25,
     )
     for axes, name, column in zip(tiles, names, w.T, strict=True):
         drawn = axes.imshow(column.reshape(shape), cmap="RdBu", vmin=-limit, vmax=limit)
-        axes.set_title(_pretty(name), loc="center", pad=2)
-    bar = figure.colorbar(drawn, ax=figure.axes, shrink=0.8, pad=0.01, aspect=30)
-    bar.set_label("weight")
-    bar.outline.set_visible(False)
+        axes.set_title(_pretty(name), loc="center", pad=2, size=8)
+    _scale(figure, drawn, "weight")
     return figure
 
 
@@ -235,12 +255,8 @@ def filters(
             f" {kernels.shape}. Keras stores (k, k, C, F): move its last axis to the front."
         )
     count, size = kernels.shape[:2]
-    figure, tiles = _tiles(
-        count,
-        columns or min(16, max(8, -(-count // 4))),
-        title,
-        f"{count} filters of {size}x{size}; a filter's number is its place in the row-wise order",
-    )
+    subtitle = f"{count} filters of {size}x{size}, numbered row by row"
+    figure, tiles = _tiles(count, columns or _columns(count, 8, 16), title, subtitle)
     for axes, kernel in zip(tiles, kernels, strict=True):
         _picture(axes, kernel)
     return figure
@@ -268,16 +284,17 @@ def feature_maps(
         f"{len(channels)} maps of {maps.shape[0]}x{maps.shape[1]}, one scale;"
         f" {silent or 'none'} silent (zero everywhere)"
     )
-    shown = len(channels) + (image is not None)
-    figure, tiles = _tiles(shown, columns, title, subtitle)
+    # The picture has the first column to itself.
+    first = int(image is not None)
+    columns = min(columns, len(channels)) + first
+    rows = -(-len(channels) // (columns - first))
+    figure, tiles = _tiles(rows * columns, columns, title, subtitle, width=WIDTH - 0.8)
     if image is not None:
         _picture(tiles[0], image)
-        tiles = tiles[1:]
+    tiles = tiles.reshape(rows, columns)[:, first:].ravel()[: len(channels)]
     for axes, channel in zip(tiles, channels, strict=True):
         drawn = axes.imshow(channel, cmap="viridis", vmin=low, vmax=high)
-    bar = figure.colorbar(drawn, ax=figure.axes, shrink=0.8, pad=0.01, aspect=30)
-    bar.set_label("activation")
-    bar.outline.set_visible(False)
+    _scale(figure, drawn, "activation")
     return figure
 
 
@@ -363,9 +380,10 @@ def curves(history: Mapping[str, Sequence[float]], *, title: str = "") -> Figure
     panels = list(dict.fromkeys(name.removeprefix("val_") for name in history))
     if not panels:
         raise ValueError("curves needs at least one series, such as {'loss': [...]}.")
-    rows = -(-len(panels) // 2)
-    figure = _figure(2.9 * rows, title)
-    grid = figure.subplots(rows, min(2, len(panels)), squeeze=False).ravel()
+    columns = min(len(panels), 2 if len(panels) in (2, 4) else 3)
+    rows = -(-len(panels) // columns)
+    figure = _figure(2.8 * rows, title)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, name in zip(grid, panels, strict=False):
         _curve_panel(axes, name, history)
     for axes in grid[len(panels) :]:
@@ -379,7 +397,8 @@ def _curve_panel(axes: Axes, name: str, history: Mapping) -> None:
     axes.set_title(_pretty(name))
     axes.set_xlabel("epoch")
     axes.grid(axis="y")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.margins(x=0.08, y=0.12)
     if ratio:
         axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     marker = "o" if max(len(v) for v in history.values()) == 1 else None
@@ -434,22 +453,32 @@ def misclassified(
         + "; the surest mistakes come first. Orange: what the model said."
         * bool(len(wrong))
     )
-    figure, tiles = _tiles(
-        len(worst), _columns(min(6, len(worst))), title, subtitle, caption=0.42
-    )
+    figure, tiles = _tiles(len(worst), 6, title, subtitle, above=0.1, below=0.34)
     for axes, row in zip(tiles, worst, strict=True):
         _picture(axes, images[row])
-        said, true = (class_names[int(c)] for c in (predicted[row], labels[row]))
-        _two_lines(axes, f"{_pretty(said)} {sure[row]:.0%}", f"is {_pretty(true)}")
+        said, true = (
+            _pretty(class_names[int(c)]) for c in (predicted[row], labels[row])
+        )
+        axes.set_title(f"{sure[row]:.0%}", loc="center", pad=2, color=_TEXT_ORANGE)
+        _below(axes, 0, said, color=_TEXT_ORANGE, weight="bold")
+        _below(axes, 1, f"is {true}", color=MUTED)
     return figure
 
 
-def _two_lines(axes: Axes, first: str, second: str) -> None:
-    """Write two short lines below a picture, the first one as the model's words."""
-    place = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "center"}
-    options = {"va": "top", "size": 7.5, "annotation_clip": False, **place}
-    axes.annotate(first, (0.5, 0), (0, -3), color="#A94400", weight="bold", **options)
-    axes.annotate(second, (0.5, 0), (0, -14), color=MUTED, **options)
+def _below(axes: Axes, line: int, text: str, **options) -> None:
+    """Write one short line of text below a picture."""
+    axes.annotate(
+        text,
+        (0.5, 0),
+        (0, -3 - 11 * line),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="center",
+        va="top",
+        size=7.5,
+        annotation_clip=False,
+        **options,
+    )
 
 
 @_styled
@@ -477,7 +506,8 @@ def top_k(
         among = np.mean(np.any(best == np.asarray(labels)[:, None], axis=1))
         hits = f"Orange: the true class. It is among the first {k} for {among:.1%} of {len(labels):,}."
     rows = -(-count // columns)
-    figure = _figure(rows * (1.55 + 0.19 * k), title, hits)
+    figure = _figure(rows * (1.8 + 0.19 * k), title, hits)
+    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.05)
     ratios = [1.3, 0.19 * k] * rows
     grid = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=ratios)
     for axes in grid.flat:
@@ -528,16 +558,17 @@ def confused_pairs(
     size = len(class_names)
     matrix = np.bincount(labels * size + predicted, minlength=size**2).reshape(size, -1)
     worst = _worst_pairs(matrix, pairs)
-    subtitle = "" if worst else f"All {len(labels):,} are right."
-    figure = _figure(max(1, len(worst)) * 1.05, title, subtitle)
-    grid = figure.subplots(max(1, len(worst)), each + 2, squeeze=False)
+    if not worst:
+        return _figure(0.05, title, f"All {len(labels):,} are right.")
+    figure = _figure(1.0 * len(worst), title)
+    grid = figure.subplots(len(worst), each + 2, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
-    for (true, said), row in zip(worst, grid, strict=False):
-        text = f"{_pretty(class_names[true])}\n→ {_pretty(class_names[said])}"
+    for (true, said), row in zip(worst, grid, strict=True):
+        names = f"{_pretty(class_names[true])}\n→ {_pretty(class_names[said])}\n"
         share = f"{matrix[true, said]} of {matrix[true].sum()}"
-        row[0].text(0, 0.62, text, va="center", weight="bold", linespacing=1.4)
-        row[0].text(0, 0.12, share, va="center", color=MUTED)
+        row[0].text(0, 0.5, names, va="center", weight="bold", linespacing=1.5)
+        row[0].text(0, 0.5, "\n\n" + share, va="center", color=MUTED, linespacing=1.5)
         found = np.flatnonzero((labels == true) & (predicted == said))[:each]
         for axes, index in zip(row[2:], found, strict=False):
             _picture(axes, images[index])

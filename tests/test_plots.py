@@ -1,0 +1,271 @@
+"""Each figure shows what it was given, once, and leaves matplotlib as it was."""
+
+import base64
+import io
+
+import matplotlib
+import numpy as np
+import pytest
+from IPython.core.formatters import DisplayFormatter
+from matplotlib import colors
+from PIL import Image
+
+from labkit import plots
+
+NAMES = ("ned_flanders", "moe_szyslak", "krusty_the_clown")
+RNG = np.random.default_rng(7)
+PICTURES = RNG.integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
+LABELS = np.array([0, 1, 2, 0, 1, 2])
+# Rows 0 and 3 are right; row 4 is the surest mistake.
+PROBABILITIES = np.array(
+    [
+        [0.8, 0.1, 0.1],
+        [0.5, 0.3, 0.2],
+        [0.4, 0.35, 0.25],
+        [0.6, 0.3, 0.1],
+        [0.02, 0.03, 0.95],
+        [0.2, 0.7, 0.1],
+    ]
+)
+MATRIX = np.array([[18, 2, 0], [1, 8, 11], [0, 0, 10]])
+HISTORY = {
+    "loss": [2.0, 1.0, 0.5],
+    "val_loss": [2.1, 1.2, 1.4],
+    "accuracy": [0.3, 0.6, 0.8],
+    "val_accuracy": [0.25, 0.55, 0.5],
+}
+
+FIGURES = {
+    "image_grid": lambda: plots.image_grid(PICTURES, LABELS, NAMES, title="T"),
+    "weights": lambda: plots.weights(RNG.normal(size=(64, 3)), (8, 8), title="T"),
+    "filters": lambda: plots.filters(RNG.random((9, 3, 3, 3)), title="T"),
+    "feature_maps": lambda: plots.feature_maps(RNG.random((4, 4, 9)), title="T"),
+    "confusion_matrix": lambda: plots.confusion_matrix(MATRIX, NAMES, title="T"),
+    "curves": lambda: plots.curves(HISTORY, title="T"),
+    "misclassified": lambda: plots.misclassified(
+        PICTURES, LABELS, PROBABILITIES, NAMES, title="T"
+    ),
+    "top_k": lambda: plots.top_k(PICTURES, PROBABILITIES, NAMES, LABELS, title="T"),
+    "confused_pairs": lambda: plots.confused_pairs(
+        PICTURES, LABELS, PROBABILITIES.argmax(1), NAMES, title="T"
+    ),
+    "class_scores": lambda: plots.class_scores(
+        {"precision": [0.5, 0.6, 0.9], "F1": [0.7, 0.4, 0.8]}, NAMES, title="T"
+    ),
+    "class_counts": lambda: plots.class_counts([0, 0, 1], NAMES, title="T"),
+}
+
+
+def words(figure) -> list[str]:
+    """Return every text of a figure that can be seen."""
+    figure.canvas.draw()
+    texts = figure.findobj(matplotlib.text.Text)
+    return [text.get_text() for text in texts if text.get_visible() and text.get_text()]
+
+
+def pictures(figure) -> list:
+    return [image for axes in figure.axes for image in axes.images]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_shows_its_title_and_leaves_no_trace(name):
+    before = dict(matplotlib.rcParams)
+    figure = FIGURES[name]()
+    assert isinstance(figure, matplotlib.figure.Figure)
+    assert "T" in words(figure)
+    assert dict(matplotlib.rcParams) == before
+    from matplotlib import pyplot
+
+    assert pyplot.get_fignums() == []
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.filterwarnings("error")
+def test_a_figure_is_drawn_without_a_warning_and_within_its_edges(name):
+    figure = FIGURES[name]()
+    figure.canvas.draw()
+    drawn = figure.get_tightbbox(figure.canvas.get_renderer())  # inches
+    width, height = figure.get_size_inches()
+    assert drawn.x0 > -0.03 and drawn.x1 < width + 0.03
+    assert drawn.y0 > -0.03 and drawn.y1 < height + 0.03
+
+
+def test_the_same_values_give_the_same_picture():
+    first, second = (
+        plots.confusion_matrix(MATRIX, NAMES, title="T")._repr_mimebundle_()[0]
+        for _ in range(2)
+    )
+    assert first == second
+
+
+def test_a_notebook_shows_one_sharp_picture_with_its_title_as_alt_text():
+    data, metadata = DisplayFormatter().format(
+        plots.image_grid(PICTURES, title="Test digits (stand-in data)")
+    )
+    picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    shown = metadata["image/png"]
+    assert shown["alt"] == "Test digits (stand-in data)"
+    assert shown["width"] == 864
+    assert picture.width == pytest.approx(1.5 * shown["width"], abs=1)
+
+
+def test_pictures_of_different_sizes_and_without_colour_stand_in_one_grid():
+    figure = plots.image_grid(
+        [PICTURES[0], PICTURES[1][:5], PICTURES[2][..., 0], PICTURES[3][..., :1] / 255]
+    )
+    assert len(pictures(figure)) == 4
+    assert pictures(figure)[3].get_clim() == (0, 1)
+
+
+def test_pictures_with_standardised_values_are_refused_with_the_way_out():
+    with pytest.raises(ValueError, match=r"from -1 to 2.*before you standardised"):
+        plots.image_grid([np.array([[-1.0, 2.0]])])
+
+
+def test_a_single_picture_instead_of_a_batch_is_refused():
+    with pytest.raises(ValueError, match=r"\(8, 8, 3\).*\[image\]"):
+        plots.image_grid(PICTURES[0])
+
+
+def test_labels_must_match_the_pictures():
+    with pytest.raises(ValueError, match="6 images, 5 labels"):
+        plots.image_grid(PICTURES, LABELS[:5], NAMES)
+
+
+def test_negative_weights_are_red_and_positive_ones_blue_on_one_scale():
+    w = np.zeros((4, 2))
+    w[0, 0], w[3, 1] = -2.0, 1.0
+    figure = plots.weights(w, (2, 2))
+    first, second = pictures(figure)[:2]
+    assert first.get_clim() == second.get_clim() == (-2, 2)
+    red, _, blue, _ = first.cmap(first.norm(-2.0))
+    assert red > 2 * blue
+    red, _, blue, _ = second.cmap(second.norm(1.0))
+    assert blue > 1.5 * red
+
+
+def test_weights_of_another_shape_are_refused():
+    with pytest.raises(ValueError, match=r"\(784, C\).*found \(10, 784\)"):
+        plots.weights(np.zeros((10, 784)))
+
+
+def test_filters_in_keras_order_are_refused_with_the_way_out():
+    with pytest.raises(ValueError, match=r"found \(3, 3, 4, 32\).*last axis"):
+        plots.filters(np.zeros((3, 3, 4, 32)))
+
+
+def test_every_filter_is_one_tile_with_its_own_values():
+    kernels = RNG.random((9, 3, 3, 3))
+    tiles = pictures(plots.filters(kernels))
+    drawn = np.stack([tile.get_array() for tile in tiles])
+    np.testing.assert_allclose(drawn, kernels, atol=1e-6)
+
+
+def test_feature_maps_share_a_scale_and_silent_ones_are_counted():
+    maps = RNG.random((4, 4, 9))
+    maps[..., 2] = 0
+    figure = plots.feature_maps(maps, PICTURES[0])
+    scales = {image.get_clim() for image in pictures(figure)[1:10]}
+    assert scales == {(0.0, maps.max())}
+    assert any("1 silent" in text for text in words(figure))
+
+
+def test_the_confusion_matrix_names_the_worst_pair_and_shows_counts():
+    seen = words(plots.confusion_matrix(MATRIX, NAMES))
+    assert {"18", "11", "8"} <= set(seen)
+    assert "0" not in seen
+    heading = next(text for text in seen if "Most confused" in text)
+    assert heading.startswith("72.0% on the diagonal")
+    assert "Most confused: moe szyslak → krusty the clown 11" in heading
+
+
+def test_the_normalised_confusion_matrix_shows_each_row_in_percent():
+    seen = words(plots.confusion_matrix(MATRIX, NAMES, normalise=True))
+    assert {"90", "10", "40", "55", "100"} <= set(seen)
+
+
+def test_a_class_without_pictures_and_a_perfect_matrix_can_be_drawn():
+    matrix = np.diag([3, 0, 2])
+    for normalise in (False, True):
+        seen = words(plots.confusion_matrix(matrix, NAMES, normalise=normalise))
+        assert any(text.strip() == "100.0% on the diagonal." for text in seen)
+
+
+def test_curves_pair_training_and_validation_and_mark_the_best_epoch():
+    figure = plots.curves(HISTORY | {"learning_rate": [0.1, 0.2, 0.1]})
+    assert [axes.get_title("left") for axes in figure.axes] == [
+        "loss",
+        "accuracy",
+        "learning rate",
+    ]
+    loss = figure.axes[0]
+    assert list(loss.lines[1].get_ydata()) == HISTORY["val_loss"]
+    assert list(loss.lines[2].get_xdata()) == [2]
+    assert {"1.2", "55.0%"} <= set(words(figure))
+
+
+def test_curves_stand_a_diverged_training():
+    figure = plots.curves({"loss": [1.0, np.nan], "val_loss": [np.nan, np.nan]})
+    figure.canvas.draw()
+    assert len(figure.axes[0].lines) == 2
+
+
+def test_curves_without_a_series_are_refused():
+    with pytest.raises(ValueError, match="at least one series"):
+        plots.curves({})
+
+
+def test_the_surest_mistake_comes_first():
+    figure = plots.misclassified(PICTURES, LABELS, PROBABILITIES, NAMES, count=3)
+    first = figure.axes[0]
+    np.testing.assert_array_equal(first.images[0].get_array(), PICTURES[4])
+    assert [text.get_text() for text in first.texts] == [
+        "krusty the clown",
+        "is moe szyslak",
+    ]
+    assert first.get_title() == "95%"
+    assert any("4 of 6 are wrong" in text for text in words(figure))
+    assert len(pictures(figure)) == 3
+
+
+def test_no_mistakes_are_no_failure():
+    figure = plots.misclassified(
+        PICTURES, PROBABILITIES.argmax(1), PROBABILITIES, NAMES, title="T"
+    )
+    assert "0 of 6 are wrong" in words(figure)
+
+
+def test_top_k_draws_the_likeliest_first_and_the_true_class_orange():
+    figure = plots.top_k(PICTURES[4:5], PROBABILITIES[4:5], NAMES, LABELS[4:5], k=2)
+    bars = figure.axes[1].patches
+    assert [bar.get_width() for bar in bars] == [0.95, 0.03]
+    red, _, blue, _ = colors.to_rgba(bars[1].get_facecolor())
+    assert red > blue
+    red, _, blue, _ = colors.to_rgba(bars[0].get_facecolor())
+    assert blue > red
+    assert any("first 2 for 100.0% of 1" in text for text in words(figure))
+
+
+def test_confused_pairs_show_the_right_pictures():
+    labels = np.array([0, 0, 0, 1, 2, 2])
+    predicted = np.array([1, 1, 0, 1, 2, 0])
+    figure = plots.confused_pairs(PICTURES, labels, predicted, NAMES, pairs=2)
+    drawn = [image.get_array() for image in pictures(figure)]
+    np.testing.assert_array_equal(drawn, PICTURES[[0, 1, 5]])
+    assert any("2 of 3" in text for text in words(figure))
+
+
+def test_class_scores_are_sorted_by_the_last_score():
+    figure = plots.class_scores(
+        {"precision": [0.5, 0.6, 0.9], "F1": [0.7, 0.4, 0.8]}, NAMES
+    )
+    labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert labels == ["moe szyslak", "ned flanders", "krusty the clown"]
+    with pytest.raises(ValueError, match=r"3 values of 'F1'.*found 2"):
+        plots.class_scores({"F1": [0.1, 0.2]}, NAMES)
+
+
+def test_class_counts_count():
+    figure = plots.class_counts([0, 0, 0, 1], NAMES[:2])
+    assert [bar.get_width() for bar in figure.axes[0].patches] == [1, 3]
+    assert any("3.0 times" in text for text in words(figure))
