@@ -33,7 +33,9 @@ def polygon(points: Array, x: Array, y: Array) -> Array:
     nearest = np.full(x.shape, np.inf, np.float32)
     inside = np.zeros(x.shape, bool)
     for start, end in zip(
-        np.moveaxis(points, 1, 0), np.moveaxis(np.roll(points, -1, 1), 1, 0), strict=True
+        np.moveaxis(points, 1, 0),
+        np.moveaxis(np.roll(points, -1, 1), 1, 0),
+        strict=True,
     ):
         x0, y0 = each(start[:, 0]), each(start[:, 1])
         dx, dy = each(end[:, 0]) - x0, each(end[:, 1]) - y0
@@ -75,7 +77,9 @@ def hue_colour(hue: Array, saturation: Array, value: Array) -> Array:
 
     Formula: A. R. Smith, Color gamut transform pairs, SIGGRAPH 1978.
     """
-    hue, saturation, value = (np.asarray(a, np.float32)[:, None] for a in (hue, saturation, value))
+    hue, saturation, value = (
+        np.asarray(a, np.float32)[:, None] for a in (hue, saturation, value)
+    )
     sector = (np.array([5, 3, 1], np.float32) + hue * 6) % 6
     fall = np.clip(np.minimum(sector, 4 - sector), 0, 1)
     return 255 * value * (1 - saturation * fall)
@@ -90,7 +94,10 @@ BLOCK = 200
 
 
 def in_blocks(
-    draw: Callable[[np.random.Generator, Array], Array], seed: int, count: int, classes: int
+    draw: Callable[[np.random.Generator, Array], Array],
+    seed: int,
+    count: int,
+    classes: int,
 ) -> tuple[Array, Array]:
     """Return images and labels drawn block by block, so that a smaller set is the larger one's beginning.
 

@@ -72,25 +72,27 @@ def _draw_block(rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
     _clutter(rng, canvas)
     distance, x, y = _placed_shapes(rng, labels)
     # A class has a favourite colour, as skies and frogs have: some help for a linear model.
-    hue = labels / len(CLASS_NAMES) + rng.normal(0, 0.11, len(labels))
+    hue = labels / len(CLASS_NAMES) + rng.normal(0, 0.15, len(labels))
     drawing.paint(canvas, distance, _texture(rng, hue, x, y))
     shade = drawing.smooth_noise(rng, len(labels), SIZE, 2)[..., None]
     canvas *= 1 + 0.25 * shade
-    canvas += rng.normal(0, 1, canvas.shape) * rng.uniform(4, 14, (len(labels), 1, 1, 1))
+    canvas += rng.normal(0, 1, canvas.shape) * rng.uniform(
+        3, 10, (len(labels), 1, 1, 1)
+    )
     return np.clip(np.rint(canvas), 0, 255).astype(np.uint8)
 
 
 def _background(rng: np.random.Generator, count: int) -> np.ndarray:
     colour = drawing.hue_colour(
-        rng.random(count), rng.uniform(0.1, 0.7, count), rng.uniform(0.25, 0.95, count)
+        rng.random(count), rng.uniform(0.1, 0.6, count), rng.uniform(0.2, 0.65, count)
     )
     canvas = np.tile(colour[:, None, None, :], (1, SIZE, SIZE, 1))
     for channel in range(3):
-        canvas[..., channel] += 40 * drawing.smooth_noise(rng, count, SIZE, 3)
+        canvas[..., channel] += 30 * drawing.smooth_noise(rng, count, SIZE, 3)
     return canvas
 
 
-def _clutter(rng: np.random.Generator, canvas: np.ndarray, pieces: int = 5) -> None:
+def _clutter(rng: np.random.Generator, canvas: np.ndarray, pieces: int = 3) -> None:
     """Scatter small dots and bars behind the shape, in place."""
     count = len(canvas)
     x, y = drawing.grid(count, SIZE)
@@ -101,9 +103,9 @@ def _clutter(rng: np.random.Generator, canvas: np.ndarray, pieces: int = 5) -> N
         u = dx * drawing.each(np.cos(turn)) + dy * drawing.each(np.sin(turn))
         v = dy * drawing.each(np.cos(turn)) - dx * drawing.each(np.sin(turn))
         if piece % 2:
-            distance = drawing.disc(u, v, drawing.each(rng.uniform(1, 3, count)))
+            distance = drawing.disc(u, v, drawing.each(rng.uniform(1, 2.5, count)))
         else:
-            length, width = rng.uniform(3, 9, count), rng.uniform(0.5, 1.5, count)
+            length, width = rng.uniform(2, 7, count), rng.uniform(0.4, 1.2, count)
             distance = np.maximum(
                 np.abs(u) - drawing.each(length), np.abs(v) - drawing.each(width)
             )
@@ -113,15 +115,17 @@ def _clutter(rng: np.random.Generator, canvas: np.ndarray, pieces: int = 5) -> N
         drawing.paint(canvas, distance, colour)
 
 
-def _placed_shapes(rng: np.random.Generator, labels: np.ndarray) -> tuple[np.ndarray, ...]:
+def _placed_shapes(
+    rng: np.random.Generator, labels: np.ndarray
+) -> tuple[np.ndarray, ...]:
     """Return the distance in pixels to each image's shape, and its turned coordinates."""
     count = len(labels)
-    radius = rng.uniform(7, 12, count)
+    radius = rng.uniform(8, 13, count)
     reach = 15 - radius
     x, y = drawing.grid(count, SIZE)
     x = x - drawing.each(rng.uniform(-1, 1, count) * reach)
     y = y - drawing.each(rng.uniform(-1, 1, count) * reach)
-    turn = np.radians(rng.uniform(-20, 20, count))
+    turn = np.radians(rng.uniform(-15, 15, count))
     stretch = rng.uniform(0.85, 1.18, count)
     u = x * drawing.each(np.cos(turn)) + y * drawing.each(np.sin(turn))
     v = y * drawing.each(np.cos(turn)) - x * drawing.each(np.sin(turn))
@@ -138,12 +142,16 @@ def _texture(
 ) -> np.ndarray:
     """Return the shape's colours (N, H, W, 3): plain, striped or shaded."""
     count = len(hue)
-    value = rng.uniform(0.55, 1, count)
+    value = rng.uniform(0.75, 1, count)
     main = drawing.hue_colour(hue, rng.uniform(0.45, 1, count), value)
-    other = drawing.hue_colour(hue + rng.normal(0, 0.05, count), np.full(count, 0.4), value * 0.6)
+    other = drawing.hue_colour(
+        hue + rng.normal(0, 0.05, count), np.full(count, 0.4), value * 0.7
+    )
     direction = rng.uniform(0, np.pi, count)
     along = x * drawing.each(np.cos(direction)) + y * drawing.each(np.sin(direction))
-    stripes = 0.5 + 0.5 * np.sign(np.sin(along * drawing.each(rng.uniform(5, 9, count))))
+    stripes = 0.5 + 0.5 * np.sign(
+        np.sin(along * drawing.each(rng.uniform(5, 9, count)))
+    )
     ramp = np.clip(0.5 + 0.5 * along, 0, 1)
     kind = drawing.each(rng.integers(0, 3, count))
     mix = np.where(kind == 0, 0, np.where(kind == 1, stripes, ramp))[..., None]

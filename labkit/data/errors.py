@@ -1,0 +1,15 @@
+"""The data room's errors."""
+
+from __future__ import annotations
+
+
+class DataError(Exception):
+    """A data set cannot be used; the text names the file, what was found, what was expected and what to type."""
+
+
+class DamagedPicture(DataError):
+    """One picture cannot be decoded; `name` is the file, `reason` says why."""
+
+    def __init__(self, name: str, reason: str):
+        super().__init__(f"{name}: {reason}")
+        self.name, self.reason = name, reason
