@@ -1,0 +1,81 @@
+"""Near-duplicates are found, strangers are left apart, and it does not take long."""
+
+import io
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from labkit.duplicates import difference_hashes, near_duplicates
+
+
+def scenes(count, size=28, seed=0):
+    """Return smooth colour pictures that have nothing in common."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (count, 7, 7, 3), dtype=np.uint8)
+    return [
+        np.asarray(Image.fromarray(c).resize((size, size), Image.Resampling.BICUBIC))
+        for c in coarse
+    ]
+
+
+def test_a_copy_saved_as_jpeg_brightened_or_resized_stays_in_its_group():
+    original = scenes(1, 56)[0]
+    file = io.BytesIO()
+    Image.fromarray(original).save(file, "JPEG", quality=60)
+    copies = [
+        np.asarray(Image.open(file)),
+        (original * 0.8).astype(np.uint8),
+        np.asarray(Image.fromarray(original).resize((28, 28))),
+        np.asarray(Image.fromarray(original).convert("L")),
+    ]
+    assert near_duplicates([original, *copies]).tolist() == [0] * 5
+
+
+def test_strangers_stay_apart():
+    assert near_duplicates(scenes(300)).tolist() == list(range(300))
+
+
+def test_groups_are_numbered_as_they_appear():
+    a, b, c = scenes(3)
+    assert near_duplicates([a, b, a, c, b]).tolist() == [0, 1, 0, 2, 1]
+
+
+def test_a_chain_of_small_steps_is_one_group():
+    picture = scenes(1, 72, seed=3)[0]
+    frames = [np.roll(picture, shift, axis=1) for shift in range(21)]
+    apart = near_duplicates([frames[0], frames[-1]])
+    assert apart.tolist() == [0, 1]
+    assert set(near_duplicates(frames)) == {0}
+
+
+def test_distance_zero_asks_for_the_same_hash():
+    a, b = scenes(2)
+    mixed = np.where(np.arange(28)[:, None, None] < 4, b, a)
+    assert difference_hashes([a])[0] != difference_hashes([mixed])[0]
+    assert near_duplicates([a, mixed, a], distance=0).tolist() == [0, 1, 0]
+    assert near_duplicates([a, mixed, a]).tolist() == [0, 0, 0]
+
+
+def test_pairs_across_blocks_are_found_and_none_is_lost():
+    pictures = scenes(1500)
+    groups = near_duplicates([*pictures, *pictures])
+    np.testing.assert_array_equal(groups[:1500], groups[1500:])
+    assert groups.max() == 1499
+
+
+def test_no_pictures_give_no_groups():
+    assert near_duplicates([]).shape == (0,)
+
+
+def test_other_pictures_are_refused_by_number():
+    with pytest.raises(ValueError, match="picture 1 is float64"):
+        near_duplicates([scenes(1)[0], np.zeros((4, 4))])
+
+
+def test_eight_thousand_small_pictures_take_seconds():
+    pictures = np.random.default_rng(0).integers(0, 256, (8000, 28, 28, 3), np.uint8)
+    began = time.process_time()
+    near_duplicates(pictures)
+    assert time.process_time() - began < 5
