@@ -5,7 +5,7 @@ too) and the `expected.json` that ships beside a notebook (visible checks only).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -138,6 +138,13 @@ def cells(data: dict) -> dict[str, list[CheckReference]]:
         cell: [CheckReference.from_json(check) for check in checks]
         for cell, checks in data["cells"].items()
     }
+
+
+def to_json(check: CheckReference) -> dict:
+    """A reference as JSON-ready data, without what has its usual value."""
+    usual = {"weight": 1.0, "rtol": 0.0, "atol": 0.0, "at_least": None, "mistakes": ()}
+    data = asdict(check)
+    return {key: value for key, value in data.items() if key not in usual or value != usual[key]}
 
 
 def score(results: Iterable[Result], points: float) -> float:

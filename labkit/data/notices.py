@@ -1,0 +1,23 @@
+"""What the data room says while it works: on standard output, because notebooks paint standard error red."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from labkit import profile
+
+
+def say(text: str) -> None:
+    """Print one line, except under the profile "grading"."""
+    if profile.name() != "grading":
+        print(text, flush=True)
+
+
+def progress(steps: Iterable | None = None, **options: Any) -> Any:
+    """Return a tqdm bar over `steps` that shows only when the work takes over a second."""
+    from tqdm import tqdm
+
+    shown = {"file": sys.stdout, "delay": 1, "leave": False, "dynamic_ncols": True}
+    return tqdm(steps, **shown | options)

@@ -1,0 +1,209 @@
+"""Readers of the official formats: IDX (MNIST), CIFAR-10's Python batches, and Kaggle's picture folders."""
+
+from __future__ import annotations
+
+import csv
+import io
+import pickle
+import tarfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from labkit.data.cache import Arrays
+from labkit.data.errors import DataError
+from labkit.data.pictures import Pictures
+
+_IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+
+
+def read_idx(data: bytes, name: str) -> np.ndarray:
+    """Return the array of an IDX file's uncompressed bytes; `name` is for errors.
+
+    Format: two zero bytes, a type code, the number of dimensions, the sizes (big-endian 32-bit), the values.
+    """
+    if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _IDX_TYPES:
+        raise DataError(
+            f"{name} is not an IDX file: it begins with {data[:4].hex(' ') or 'nothing'}."
+        )
+    start = 4 + 4 * data[3]
+    shape = tuple(
+        np.frombuffer(data[4:start], ">u4", count=len(data[4:start]) // 4).tolist()
+    )
+    dtype = np.dtype(_IDX_TYPES[data[2]])
+    expected = start + int(np.prod(shape)) * dtype.itemsize
+    if len(shape) != data[3] or len(data) != expected:
+        raise DataError(
+            f"{name} holds {len(data):,} bytes; its header asks for {expected:,}."
+        )
+    values = np.frombuffer(data, dtype, offset=start).reshape(shape)
+    return values.astype(dtype.newbyteorder("="))
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Unpickles NumPy arrays and plain containers, and refuses to run anything else."""
+
+    _ALLOWED = frozenset(
+        {
+            ("numpy", "dtype"),
+            ("numpy", "ndarray"),
+            ("numpy.core.multiarray", "_reconstruct"),
+            ("numpy._core.multiarray", "_reconstruct"),
+            ("_codecs", "encode"),
+        }
+    )
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in self._ALLOWED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        # NumPy 2 warns about the old module name, which the official files use
+        return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+
+
+def read_cifar_batch(data: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return images (N, 32, 32, 3) uint8 and labels (N,) int64 of one Python batch file."""
+    try:
+        batch = _ArraysOnly(io.BytesIO(data), encoding="bytes").load()
+        rows = np.asarray(batch[b"data"], np.uint8).reshape(-1, 3, 32, 32)
+        labels = np.asarray(batch[b"labels"], np.int64)
+    except Exception as error:
+        raise DataError(f"{name} is not a CIFAR-10 batch: {error}.") from None
+    if len(rows) != len(labels):
+        raise DataError(f"{name} holds {len(rows)} images and {len(labels)} labels.")
+    return np.ascontiguousarray(rows.transpose(0, 2, 3, 1)), labels
+
+
+def read_cifar(batches: Mapping[str, bytes]) -> Arrays:
+    """Return train and test arrays from the batch files data_batch_1 ... 5 and test_batch by name."""
+    read = {
+        name: read_cifar_batch(data, name) for name, data in sorted(batches.items())
+    }
+    train = [pair for name, pair in read.items() if name.startswith("data_batch")]
+    images, labels = (np.concatenate(parts) for parts in zip(*train, strict=True))
+    test_images, test_labels = read["test_batch"]
+    return {
+        "train_images": images,
+        "train_labels": labels,
+        "test_images": test_images,
+        "test_labels": test_labels,
+    }
+
+
+def tar_members(path: Path, names: Iterable[str]) -> dict[str, bytes]:
+    """Return {name: bytes} of the tar's files with those last names; nothing is extracted."""
+    wanted = set(names)
+    found: dict[str, bytes] = {}
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                name = PurePosixPath(member.name).name
+                if member.isfile() and name in wanted:
+                    found[name] = archive.extractfile(member).read()
+    except (OSError, EOFError, tarfile.TarError) as error:
+        raise DataError(f"{path} is not a readable tar file ({error}).") from None
+    if wanted - set(found):
+        raise DataError(f"{path} lacks {', '.join(sorted(wanted - set(found)))}.")
+    return found
+
+
+def read_class_folders(path: Path, class_names: tuple[str, ...], size: int) -> Arrays:
+    """Return train and test arrays from a folder or zip of train/<class>/... and test/<class>/...
+
+    The order is shuffled, always in the same way, so that the first n are a fair sample.
+    Raises DataError where a class is unknown or a picture is damaged.
+    """
+    with Pictures(path) as pictures:
+        arrays: Arrays = {}
+        for part, seed in (("train", 0), ("test", 1)):
+            names = [
+                name
+                for name in pictures.names
+                if part in PurePosixPath(name).parts[:-2]
+            ]
+            labels = _labels_by_folder(path, names, class_names)
+            order = np.random.default_rng(seed).permutation(len(names))
+            images, damaged = pictures.decode(
+                [names[i] for i in order], size, f"{path.name} {part}"
+            )
+            for index, reason in damaged.items():
+                raise DataError(
+                    f"{path}: {names[order[index]]} is damaged ({reason}). The file is not used."
+                )
+            arrays |= {f"{part}_images": images, f"{part}_labels": labels[order]}
+    return arrays
+
+
+def _labels_by_folder(
+    path: Path, names: list[str], class_names: tuple[str, ...]
+) -> np.ndarray:
+    number = {name: index for index, name in enumerate(class_names)}
+    folders = [PurePosixPath(name).parent.name for name in names]
+    unknown = sorted(set(folders) - set(number))
+    if unknown:
+        raise DataError(
+            f"{path} holds a folder {unknown[0]!r} that is no class; expected {', '.join(class_names)}."
+        )
+    return np.array([number[folder] for folder in folders], np.int64)
+
+
+def read_competition(folder: Path, size: int) -> Arrays:
+    """Return arrays from train, test (folders or zips), sampleSubmission.csv and character_name.lst.
+
+    Training pictures come shuffled, always in the same way, without the damaged ones; test pictures by
+    increasing id, the damaged ones mid-grey. Keys as Dataset's fields, and damaged (K, 2): file, reason.
+    """
+    class_names = (folder / "character_name.lst").read_text(encoding="utf-8").split()
+    with Pictures(part_of(folder, "train")) as train:
+        names = np.random.default_rng(0).permutation(train.names)
+        labels = _labels_by_folder(train.path, names.tolist(), tuple(class_names))
+        images, bad = train.decode(names, size, "training pictures")
+    with Pictures(part_of(folder, "test")) as test:
+        ids = _test_ids(test)
+        by_id = np.argsort(ids)
+        test_names = np.array(test.names)[by_id]
+        test_images, test_bad = test.decode(test_names, size, "test pictures")
+    _check_ids(folder / "sampleSubmission.csv", ids)
+    keep = np.setdiff1d(np.arange(len(names)), list(bad))
+    damaged = [(names[i], f"{reason}; left out") for i, reason in bad.items()]
+    damaged += [
+        (test_names[i], f"{reason}; shown as mid-grey")
+        for i, reason in test_bad.items()
+    ]
+    return {
+        "train_images": images[keep],
+        "train_labels": labels[keep],
+        "train_names": names[keep],
+        "test_images": test_images,
+        "test_names": test_names,
+        "test_ids": ids[by_id],
+        "class_names": np.array(class_names),
+        "damaged": np.array(damaged, dtype=np.str_).reshape(-1, 2),
+    }
+
+
+def part_of(folder: Path, part: str) -> Path:
+    """Return the folder or zip file of that name in a competition's folder."""
+    return folder / part if (folder / part).is_dir() else folder / f"{part}.zip"
+
+
+def _test_ids(test: Pictures) -> np.ndarray:
+    stems = [PurePosixPath(name).stem for name in test.names]
+    odd = [stem for stem in stems if not stem.isdecimal()]
+    if odd or not stems:
+        found = f"a picture named {odd[0]!r}" if odd else "no pictures"
+        raise DataError(f"{test.path} holds {found}; expected 1.jpg, 2.jpg, ...")
+    return np.array(stems, np.int64)
+
+
+def _check_ids(sample: Path, ids: np.ndarray) -> None:
+    """Raise DataError where the sample submission asks for other ids than there are pictures."""
+    with sample.open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    asked = {row.get("id") for row in rows}
+    missing = sorted(asked ^ {str(number) for number in ids.tolist()}, key=str)
+    if missing:
+        raise DataError(
+            f"{sample} and the test pictures do not belong together: id {missing[0]!r} is in one of them only."
+        )

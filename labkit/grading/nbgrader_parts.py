@@ -1,0 +1,235 @@
+"""Our parts of nbgrader's pipeline, and the configuration that puts them in place.
+
+nbgrader goes on doing what it does: sanitising, scoring, the gradebook, the
+formgrader. Only what runs a notebook and what judges its checks is ours.
+"""
+
+import json
+from pathlib import Path
+
+from nbconvert.exporters.exporter import ResourcesDict
+from nbconvert.preprocessors import ClearMetadataPreprocessor
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+from nbgrader import utils
+from nbgrader.preprocessors import (
+    AssignLatePenalties,
+    CheckCellMetadata,
+    ClearHiddenTests,
+    ClearMarkScheme,
+    ClearOutput,
+    ClearSolutions,
+    ComputeChecksums,
+    IgnorePattern,
+    IncludeHeaderFooter,
+    InstantiateTests,
+    LimitOutput,
+    LockCells,
+    NbGraderPreprocessor,
+    SaveAutoGrades,
+    SaveCells,
+)
+from traitlets import Unicode
+from traitlets.config import Config
+
+from labkit.authoring import find_labs, read_lab, source_notebook
+from labkit.check import EXPECTED, result_html
+from labkit.course import Course
+from labkit.files import write_text
+from labkit.grading import reference
+from labkit.grading.execute import executed
+from labkit.references import CheckReference, Result, cells, error_message, score
+
+STDERR_KEPT = 2000
+STUB = '# YOUR CODE HERE\nraise NotImplementedError("Write your code here.")'
+
+
+class CoursePart(NbGraderPreprocessor):
+    """A preprocessor that knows the course's folders."""
+
+    solutions = Unicode(help="The folder of the labs' sources.").tag(config=True)
+    build = Unicode(help="The folder of references and executed notebooks.").tag(config=True)
+
+    def lab_references(self, resources: ResourcesDict) -> dict | None:
+        """The references of the notebook at hand; None for one that is not a lab of ours."""
+        name = resources["nbgrader"]["notebook"]
+        path = Path(self.solutions, resources["nbgrader"]["assignment"], f"{name}.py")
+        return reference.references(path, Path(self.build), self.log.info) if path.is_file() else None
+
+
+class ShipExpected(CoursePart):
+    """Write the visible expected values beside a released notebook."""
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
+        found = self.lab_references(resources)
+        if found is not None:
+            # nbconvert's writer writes these beside the notebook.
+            resources.setdefault("outputs", {})[EXPECTED] = expected_json(found).encode()
+        return nb, resources
+
+
+class RunSubmission(CoursePart):
+    """Execute a submission, or take the stored result of its execution."""
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
+        folder = Path(resources["metadata"]["path"])
+        return executed(nb, folder, Path(self.build, "executed")), resources
+
+
+class JudgeChecks(CoursePart):
+    """Turn what a submission's check cells sent into points and messages.
+
+    Must come after RunSubmission and before SaveAutoGrades. A cell with checks of
+    ours ends with one output that nbgrader reads as its partial credit. In any other
+    graded cell only standard error is taken out: a warning never costs marks.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
+        found = self.lab_references(resources)
+        expected = cells(found) if found else {}
+        stopped = nb.metadata.get("labkit", {}).get("stopped", "")
+        for cell in nb.cells:
+            if cell.cell_type != "code" or not utils.is_grade(cell) or utils.is_solution(cell):
+                continue
+            checks = expected.get(cell.metadata.nbgrader.grade_id)
+            if checks:
+                judge_cell(cell, checks, stopped)
+            else:
+                _judge_plain_cell(cell, stopped)
+        return nb, resources
+
+
+def judge_cell(cell: NotebookNode, checks: list[CheckReference], stopped: str = "") -> list[Result]:
+    """Replace a check cell's outputs by its judged checks and its score."""
+    results = judge(checks, cell, stopped)
+    points = score(results, float(cell.metadata.nbgrader.points))
+    kept = {"checks": [vars(result) for result in results], "stderr": _stderr(cell)}
+    cell.metadata["labkit"] = kept
+    cell.outputs = [_result_output(result) for result in results]
+    cell.outputs.append(
+        new_output("execute_result", {"text/plain": repr(points)}, execution_count=cell.execution_count)
+    )
+    return results
+
+
+def judge(checks: list[CheckReference], cell: NotebookNode, stopped: str = "") -> list[Result]:
+    """Judge the checks that the reference run recorded for a cell against what it sent.
+
+    A check that did not arrive, or arrived twice, fails.
+    """
+    sent: dict[str, list[dict]] = {}
+    for message in reference.messages(cell):
+        if isinstance(message, dict) and isinstance(message.get("name"), str):
+            sent.setdefault(message["name"], []).append(message)
+    why = stopped or _error_text(cell)
+    return [_judge_one(check, sent.get(check.name, []), why) for check in checks]
+
+
+def _judge_one(check: CheckReference, arrived: list[dict], why: str) -> Result:
+    if len(arrived) > 1:
+        return check.failed("it was sent more than once")
+    if not arrived:
+        return check.failed(why or "it was never reached")
+    message = arrived[0]
+    if "error" in message:
+        # A hidden check's inputs could be read out of the text of an error.
+        text = "" if check.hidden else str(message.get("text", ""))
+        return check.failed(error_message(str(message["error"])[:80], text))
+    return check.judge(message.get("value", {}))
+
+
+def _error_text(cell: NotebookNode) -> str:
+    for output in cell.outputs:
+        if output.output_type == "error":
+            return f"the cell stopped before it with {output.ename}"
+    return ""
+
+
+def _stderr(cell: NotebookNode) -> str:
+    texts = [o.text for o in cell.outputs if o.output_type == "stream" and o.name == "stderr"]
+    return "".join(texts)[:STDERR_KEPT]
+
+
+def _result_output(result: Result) -> NotebookNode:
+    data = {"text/plain": result.text(), "text/html": result_html(result)}
+    return new_output("display_data", data)
+
+
+def _judge_plain_cell(cell: NotebookNode, stopped: str) -> None:
+    """An instructor's own assert cell: as in nbgrader, less the penalty for warnings."""
+    cell.metadata["labkit"] = {"stderr": _stderr(cell)}
+    cell.outputs = [o for o in cell.outputs if not (o.output_type == "stream" and o.name == "stderr")]
+    if stopped and cell.execution_count is None:
+        cell.outputs.append(new_output("error", ename="NotRun", evalue=stopped, traceback=[stopped]))
+
+
+def expected_json(references: dict) -> str:
+    """The text of the expected.json that ships with a lab."""
+    return json.dumps(reference.expected_values(references), indent=1, ensure_ascii=False) + "\n"
+
+
+def write_sources(course: Course) -> None:
+    """Write nbgrader's source notebook beside each lab whose text has changed.
+
+    A lab with faults is left for `labkit release` to report.
+    """
+    for path in find_labs(course.solutions):
+        write_source(path)
+
+
+def write_source(lab_path: Path) -> None:
+    """Write nbgrader's source notebook of one lab, where its text has changed."""
+    import nbformat
+
+    target = lab_path.with_suffix(".ipynb")
+    if target.is_file() and target.stat().st_mtime >= lab_path.stat().st_mtime:
+        return
+    write_text(target, nbformat.writes(source_notebook(read_lab(lab_path))) + "\n")
+    target.touch()
+
+
+def configure(config: Config, course: Course) -> Config:
+    """Point nbgrader at the course's folders and put our parts into its pipelines."""
+    directory = config.CourseDirectory
+    directory.root = str(course.root)
+    directory.source_directory = str(course.solutions)
+    directory.release_directory = str(course.notebooks)
+    directory.submitted_directory = str(course.submitted)
+    directory.autograded_directory = str(course.autograded)
+    directory.feedback_directory = str(course.feedback)
+    directory.db_url = course.gradebook_url
+    # nbgrader hands out every other file of a source folder: never the lab's own text.
+    directory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", "[0-9][0-9]_*.py"]
+    config.CoursePart.solutions = str(course.solutions)
+    config.CoursePart.build = str(course.build)
+
+    config.ClearSolutions.code_stub = {"python": STUB}
+    config.OverwriteCells.add_missing_cells = True
+    # ShipExpected comes last: the notebook is as the student will get it.
+    config.GenerateAssignment.preprocessors = [
+        IncludeHeaderFooter,
+        InstantiateTests,
+        LockCells,
+        ClearSolutions,
+        ClearOutput,
+        CheckCellMetadata,
+        ComputeChecksums,
+        SaveCells,
+        ClearHiddenTests,
+        ClearMarkScheme,
+        ComputeChecksums,
+        CheckCellMetadata,
+        ShipExpected,
+    ]
+    # nbgrader's own list, with its Execute replaced by the first two.
+    config.Autograde.autograde_preprocessors = [
+        RunSubmission,
+        JudgeChecks,
+        IgnorePattern,
+        ClearMetadataPreprocessor,
+        LimitOutput,
+        SaveAutoGrades,
+        AssignLatePenalties,
+        CheckCellMetadata,
+    ]
+    return config
