@@ -1,0 +1,1 @@
+"""The interactive explorers of the labs, one module a topic."""
