@@ -91,20 +91,31 @@ def lock(path: Path) -> Iterator[None]:
         yield
 
 
-def arrays(name: str, build: Callable[[], Arrays]) -> Arrays:
-    """Return the cached arrays `name`.npz, building and keeping them the first time."""
-    found = _read(find("arrays", f"{name}.npz"))
+def arrays(name: str, key: str, build: Callable[[], Arrays]) -> Arrays:
+    """Return the cached arrays `name` of that `key` (16 hex digits), building and keeping them the first time.
+
+    Those of another key are outdated and removed.
+    """
+    file = f"{name}-{key}.npz"
+    found = _read(find("arrays", file))
     if found is not None:
         return found
-    path = place("arrays", f"{name}.npz")
+    path = place("arrays", file)
     with lock(path):
         found = _read(path)
         if found is None:
             found = build()
             # a full disk costs the next run time, never this one its data
-            with contextlib.suppress(OSError), replacing(path) as temporary:
-                np.savez(temporary, **found)
+            with contextlib.suppress(OSError):
+                _keep(path, found)
+                for old in set(path.parent.glob(f"{name}-{'[0-9a-f]' * 16}.npz")) - {path}:
+                    old.unlink()
     return found
+
+
+def _keep(path: Path, arrays: Arrays) -> None:
+    with replacing(path) as temporary:
+        np.savez(temporary, **arrays)
 
 
 def _read(path: Path | None) -> Arrays | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import pickle
 import tarfile
 from collections.abc import Iterable, Mapping
@@ -33,7 +34,7 @@ def read_idx(data: bytes, name: str) -> np.ndarray:
         np.frombuffer(data[4:start], ">u4", count=len(data[4:start]) // 4).tolist()
     )
     dtype = np.dtype(_IDX_TYPES[data[2]])
-    expected = start + int(np.prod(shape)) * dtype.itemsize
+    expected = start + math.prod(shape) * dtype.itemsize
     if len(shape) != data[3] or len(data) != expected:
         raise DataError(
             f"{name} holds {len(data):,} bytes; its header asks for {expected:,}."

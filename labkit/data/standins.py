@@ -21,7 +21,7 @@ def make(name: str, **options: int) -> Dataset:
 
 
 def _digits() -> Dataset:
-    arrays = cache.arrays(f"digits-{_version()}", _enlarged_digits)
+    arrays = cache.arrays("digits", _version(), _enlarged_digits)
     return Dataset(
         name="digits",
         class_names=tuple("0123456789"),
@@ -84,7 +84,7 @@ def _drawn(module: ModuleType, what: str) -> Dataset:
         source=f"{what}, drawn by labkit",
         stand_in=True,
         licence="BSD-3-Clause",
-        **cache.arrays(f"{name}-{train}-{_version(module)}", build),
+        **cache.arrays(f"{name}-{train}", _version(module), build),
     )
 
 

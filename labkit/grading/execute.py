@@ -2,11 +2,11 @@
 
 import copy
 import hashlib
-import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -92,36 +92,38 @@ def _transport(sockets: str) -> Config:
     return Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"})
 
 
-def executed(notebook: NotebookNode, folder: Path, store: Path) -> NotebookNode:
-    """Return a submission as it ran at grading: from `store`, or run now and stored.
+def executed(notebook: NotebookNode, folder: Path, stored: Path, key: str) -> NotebookNode:
+    """Return a sanitised submission as it ran at grading: as stored, or run now and stored.
 
-    `folder` holds the files submitted beside the notebook. The run works on a copy of
-    them, and its result depends on nothing but them, the code and this package.
+    `folder` holds the files beside the notebook; the run works on a copy of them. A
+    result stored under another `key` (`submission_key`) is of other content: run again.
     """
-    path = store / f"{content_key(notebook, folder)}.ipynb"
-    if not path.is_file():
+    run = _stored(notebook, stored, key)
+    if run is None:
         with tempfile.TemporaryDirectory(prefix="labkit-grading-") as scratch:
-            place = Path(scratch) / "submission"
+            place = Path(scratch, "submission")
             shutil.copytree(folder, place, ignore=shutil.ignore_patterns("*.ipynb"))
-            result = execute(notebook, place, grading_environment())
-        write_text(path, nbformat.writes(result))
-    stored = nbformat.read(path, as_version=4)
-    return _with_outputs(notebook, stored)
-
-
-def content_key(notebook: NotebookNode, folder: Path) -> str:
-    """A hash of what a run depends on: code cells, files beside them, this package."""
-    digest = hashlib.sha256(package_hash().encode())
-    for cell in notebook.cells:
+            run = execute(notebook, place, grading_environment())
+        run.metadata.setdefault("labkit", {})["key"] = key
+        write_text(stored, nbformat.writes(run))
+    for cell, done in zip(notebook.cells, run.cells, strict=True):
         if cell.cell_type == "code":
-            digest.update(json.dumps([cell.get("id"), cell.source]).encode())
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix != ".ipynb":
+            cell.outputs, cell.execution_count = done.outputs, done.execution_count
+    notebook.metadata["labkit"] = run.metadata["labkit"]
+    return notebook
+
+
+def submission_key(*folders: Path) -> str:
+    """A hash of all that a run depends on: every file of the folders, and this package."""
+    digest = hashlib.sha256(package_hash().encode())
+    for folder in folders:
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
             digest.update(str(path.relative_to(folder)).encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:32]
 
 
+@cache
 def package_hash() -> str:
     """A hash of this package's code: a result made by other code is made again."""
     digest = hashlib.sha256()
@@ -131,13 +133,12 @@ def package_hash() -> str:
     return digest.hexdigest()
 
 
-def _with_outputs(notebook: NotebookNode, run: NotebookNode) -> NotebookNode:
-    for cell, done in zip(notebook.cells, run.cells, strict=True):
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = done.outputs, done.execution_count
-    if "labkit" in run.metadata:
-        notebook.metadata["labkit"] = run.metadata["labkit"]
-    return notebook
+def _stored(notebook: NotebookNode, path: Path, key: str) -> NotebookNode | None:
+    if not path.is_file():
+        return None
+    run = nbformat.read(path, as_version=4)
+    same_cells = [cell.source for cell in run.cells] == [cell.source for cell in notebook.cells]
+    return run if same_cells and run.metadata["labkit"]["key"] == key else None
 
 
 def _reason(error: Exception) -> str:

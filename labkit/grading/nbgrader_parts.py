@@ -37,7 +37,7 @@ from labkit.check import EXPECTED, result_html
 from labkit.course import Course
 from labkit.files import write_text
 from labkit.grading import reference
-from labkit.grading.execute import executed
+from labkit.grading.execute import executed, submission_key
 from labkit.references import CheckReference, Result, cells, error_message, score
 
 STDERR_KEPT = 2000
@@ -48,6 +48,7 @@ class CoursePart(NbGraderPreprocessor):
     """A preprocessor that knows the course's folders."""
 
     solutions = Unicode(help="The folder of the labs' sources.").tag(config=True)
+    submitted = Unicode(help="The folder of submissions.").tag(config=True)
     build = Unicode(help="The folder of references and executed notebooks.").tag(config=True)
 
     def lab_references(self, resources: ResourcesDict) -> dict | None:
@@ -72,8 +73,18 @@ class RunSubmission(CoursePart):
     """Execute a submission, or take the stored result of its execution."""
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
-        folder = Path(resources["metadata"]["path"])
-        return executed(nb, folder, Path(self.build, "executed")), resources
+        names = resources["nbgrader"]
+        stored = stored_run(Path(self.build), names["student"], names["assignment"], names["notebook"])
+        key = submission_key(
+            Path(self.submitted, names["student"], names["assignment"]),
+            Path(self.solutions, names["assignment"]),
+        )
+        return executed(nb, Path(resources["metadata"]["path"]), stored, key), resources
+
+
+def stored_run(build: Path, student: str, lab: str, notebook: str) -> Path:
+    """Where the executed notebook of a submission is kept."""
+    return build / "executed" / lab / student / f"{notebook}.ipynb"
 
 
 class JudgeChecks(CoursePart):
@@ -201,6 +212,7 @@ def configure(config: Config, course: Course) -> Config:
     # nbgrader hands out every other file of a source folder: never the lab's own text.
     directory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", "[0-9][0-9]_*.py"]
     config.CoursePart.solutions = str(course.solutions)
+    config.CoursePart.submitted = str(course.submitted)
     config.CoursePart.build = str(course.build)
 
     config.ClearSolutions.code_stub = {"python": STUB}

@@ -1,0 +1,72 @@
+"""The registry of data sets: datasets/registry.toml, read into dataclasses."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from labkit.data.errors import DataError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclass(frozen=True)
+class File:
+    """One official file: mirrors, bytes, and its hashes as "sha256:..." ("" where none is published)."""
+
+    name: str
+    urls: tuple[str, ...]
+    size: int
+    hash: str
+    content: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The facts of one data set; see the head of registry.toml."""
+
+    name: str
+    title: str
+    format: str
+    stand_in: str
+    folders: tuple[str, ...]
+    images: tuple[int, ...]
+    class_names: tuple[str, ...]
+    homepage: str
+    licence: str
+    citation: str
+    files: tuple[File, ...] = ()
+    members: tuple[tuple[str, str], ...] = ()
+    manual: str = ""
+
+
+@lru_cache
+def entries() -> dict[str, Entry]:
+    """Return the data sets by name."""
+    beside = Path(__file__).with_name("registry.toml")
+    path = beside if beside.exists() else Path(__file__).parents[2] / "datasets" / "registry.toml"
+    with path.open("rb") as file:
+        return {name: _entry(name, facts) for name, facts in tomllib.load(file).items()}
+
+
+def _entry(name: str, facts: dict) -> Entry:
+    tuples = {key: tuple(facts.pop(key)) for key in ("folders", "images", "class_names")}
+    files = tuple(File(**file | {"urls": tuple(file["urls"])}) for file in facts.pop("files", []))
+    members = tuple(facts.pop("members", {}).items())
+    return Entry(name=name, files=files, members=members, **tuples, **facts)
+
+
+def entry(name: str) -> Entry:
+    """Return one data set's facts; DataError with the nearest names where there is none."""
+    if name in entries():
+        return entries()[name]
+    known = [*entries(), *(e.stand_in for e in entries().values())]
+    near = difflib.get_close_matches(str(name).lower().replace("-", "_"), known, 1, 0.4)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise DataError(f"There is no data set {name!r}; expected one of {', '.join(known)}.{hint}")

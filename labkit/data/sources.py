@@ -1,0 +1,290 @@
+"""Where a data set's files lie, whether they are the published ones, and what they hold."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from labkit.data import cache, readers, registry
+from labkit.data.dataset import Dataset
+from labkit.data.errors import DataError
+from labkit.data.registry import Entry, File
+
+CONFIGURED = "LABKIT_DATA"
+CACHED = "cache"
+COMPETITION_FILES = ("sampleSubmission.csv", "character_name.lst")
+PICTURE_SIZE = 28
+MAX_CONTENT = 2**30
+
+
+@dataclass(frozen=True)
+class FileCheck:
+    """Whether one file is the published one; ok is None where no hash is published.
+
+    found, expected: "sha256:..." or "md5:..."; of the uncompressed content where `what` says so.
+    """
+
+    file: Path
+    ok: bool | None
+    found: str
+    expected: str
+    what: str = "file"
+
+    def __str__(self) -> str:
+        if self.ok is None:
+            return f"{self.file}: no published hash; found {self.found}"
+        if self.ok:
+            return f"{self.file}: ok, {self.found}"
+        return f"{self.file} does not verify ({self.what}): found {self.found}, expected {self.expected}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One place that holds a data set: its files by official name, and how they are laid out.
+
+    layout: "idx", "tar", "batches", "pictures" or "competition".
+    """
+
+    entry: Entry
+    origin: str
+    folder: Path
+    layout: str
+    paths: dict[str, Path]
+
+    def missing(self) -> list[str]:
+        """Return the names of the files that are not there."""
+        return [name for name, path in self.paths.items() if not path.exists()]
+
+    def checks(self) -> Iterator[FileCheck]:
+        """Yield a check of each file; a folder has none."""
+        expected = {file.name: file.content or file.hash for file in self.entry.files}
+        expected |= dict(self.entry.members)
+        by_content = {file.name for file in self.entry.files if file.content}
+        for name, path in self.paths.items():
+            if path.is_file():
+                yield check(path, expected.get(name, ""), name in by_content)
+
+    def load(self, size: int | None = None) -> Dataset:
+        """Return the data set; DataError where a file is missing, does not verify or cannot be read."""
+        if self.missing():
+            raise DataError(f"{self.folder} lacks {', '.join(self.missing())} of {self.entry.title}.")
+        read = {
+            "idx": self._read_idx,
+            "tar": partial(self._cached, self._read_tar),
+            "batches": partial(self._cached, self._read_batches),
+            "pictures": partial(self._cached, self._read_pictures),
+            "competition": partial(self._read_competition, size or PICTURE_SIZE),
+        }[self.layout]
+        arrays = read()
+        self._check_counts(arrays)
+        proof = "verified" if self.layout in ("idx", "tar", "batches") else "no published hash to verify"
+        facts = {
+            "name": self.entry.name,
+            "class_names": self.entry.class_names,
+            "source": f"{self.origin}: {self._what()} ({proof})",
+            "licence": self.entry.licence,
+            "citation": self.entry.citation,
+        }
+        return Dataset(**facts | arrays)
+
+    def _what(self) -> str:
+        return str(next(iter(self.paths.values())) if len(self.paths) == 1 else self.folder)
+
+    def _check_counts(self, arrays: cache.Arrays) -> None:
+        found = (len(arrays["train_images"]), len(arrays["test_images"]))
+        if self.entry.images and found != self.entry.images:
+            raise DataError(
+                f"{self._what()} holds {found[0]:,} training and {found[1]:,} test images; "
+                f"{self.entry.title} has {self.entry.images[0]:,} and {self.entry.images[1]:,}."
+            )
+
+    def _cached(self, read) -> cache.Arrays:
+        key = cache.fingerprint(self.layout, *_files_below(self.paths.values()))
+        return cache.arrays(self.entry.name, key, read)
+
+    def _verify(self) -> None:
+        for result in self.checks():
+            if result.ok is False:
+                raise mismatch(self.entry, result)
+
+    def _read_idx(self) -> cache.Arrays:
+        arrays = {}
+        for file, path in zip(self.entry.files, self.paths.values(), strict=True):
+            data = _content(path)
+            result = _compare(path, file, data)
+            if not result.ok:
+                raise mismatch(self.entry, result)
+            part = "train" if file.name.startswith("train") else "test"
+            kind = "images" if "images" in file.name else "labels"
+            array = readers.read_idx(data, str(path))
+            arrays[f"{part}_{kind}"] = array.astype(np.int64) if kind == "labels" else array
+        return arrays
+
+    def _read_tar(self) -> cache.Arrays:
+        self._verify()
+        (path,) = self.paths.values()
+        return readers.read_cifar(readers.tar_members(path, dict(self.entry.members)))
+
+    def _read_batches(self) -> cache.Arrays:
+        self._verify()
+        return readers.read_cifar({name: path.read_bytes() for name, path in self.paths.items()})
+
+    def _read_pictures(self) -> cache.Arrays:
+        (path,) = self.paths.values()
+        return readers.read_class_folders(path, self.entry.class_names, 32)
+
+    def _read_competition(self, size: int) -> dict:
+        return competition(self.entry.name, self.folder, size)
+
+
+def competition(name: str, folder: Path, size: int) -> dict:
+    """Return Dataset's fields of a competition's folder: pictures as (size, size, 3), test labels hidden."""
+    files = _files_below(readers.part_of(folder, part) for part in ("train", "test"))
+    key = cache.fingerprint(*files, *(folder / name for name in COMPETITION_FILES))
+    arrays = cache.arrays(f"{name}-{size}", key, lambda: readers.read_competition(folder, size))
+    return arrays | {
+        "test_labels": None,
+        "class_names": tuple(arrays["class_names"].tolist()),
+        "train_names": tuple(arrays["train_names"].tolist()),
+        "test_names": tuple(arrays["test_names"].tolist()),
+        "damaged": tuple((file, reason) for file, reason in arrays["damaged"].tolist()),
+        "sample_submission": folder / "sampleSubmission.csv",
+    }
+
+
+def find(entry: Entry) -> list[Source]:
+    """Return the places that hold at least part of the data set, LABKIT_DATA first, then the cache."""
+    found = []
+    root = data_folder()
+    if root:
+        found += [_source(entry, CONFIGURED, root / name) for name in entry.folders]
+        if not any(found):
+            found.append(_source(entry, CONFIGURED, root))
+    for cached in (cache.configured(), cache.place("datasets").parent):
+        found.append(_source(entry, CACHED, cached / "datasets" / entry.name))
+    return list({source.folder: source for source in found if source}.values())
+
+
+def data_folder() -> Path | None:
+    """Return the folder that LABKIT_DATA names; DataError where it does not exist."""
+    named = os.environ.get("LABKIT_DATA", "").strip()
+    if not named:
+        return None
+    path = Path(named).expanduser()
+    if not path.is_dir():
+        raise DataError(
+            f"LABKIT_DATA is {named!r}, and there is no such folder. Set it to the folder that holds "
+            "the data sets, or type `unset LABKIT_DATA`."
+        )
+    return path
+
+
+def _source(entry: Entry, origin: str, folder: Path) -> Source | None:
+    """Return the folder as a source where it holds any of the data set's files."""
+    if not folder.is_dir():
+        return None
+    for layout, paths in _LAYOUTS[entry.format](entry, folder):
+        if any(path.exists() for path in paths.values()) and not _is_another(entry, layout, paths):
+            return Source(entry, origin, folder, layout, paths)
+    return None
+
+
+def _idx_layout(entry: Entry, folder: Path) -> Iterator[tuple[str, dict[str, Path]]]:
+    paths = {}
+    for file in entry.files:
+        plain = file.name.removesuffix(".gz")
+        names = (file.name, plain, plain.replace("-idx", ".idx"))
+        there = [folder / name for name in names if (folder / name).is_file()]
+        paths[file.name] = there[0] if there else folder / file.name
+    yield "idx", paths
+
+
+def _cifar_layouts(entry: Entry, folder: Path) -> Iterator[tuple[str, dict[str, Path]]]:
+    yield "tar", {file.name: folder / file.name for file in entry.files}
+    for batches in (folder / "cifar-10-batches-py", folder):
+        yield "batches", {name: batches / name for name, _ in entry.members}
+    yield "pictures", {path.name: path for path in sorted(folder.glob("cifar10*.zip"))[:1]}
+    if (folder / "train" / entry.class_names[0]).is_dir():
+        yield "pictures", {folder.name: folder}
+
+
+def _competition_layout(entry: Entry, folder: Path) -> Iterator[tuple[str, dict[str, Path]]]:
+    # train.zip and test.zip are names that many competitions use
+    if any((folder / name).exists() for name in COMPETITION_FILES):
+        parts = [readers.part_of(folder, part) for part in ("train", "test")]
+        files = [*parts, *(folder / name for name in COMPETITION_FILES)]
+        yield "competition", {path.name: path for path in files}
+
+
+_LAYOUTS = {
+    "idx": _idx_layout,
+    "cifar": _cifar_layouts,
+    "competition": _competition_layout,
+}
+
+
+def _is_another(entry: Entry, layout: str, paths: dict[str, Path]) -> bool:
+    """Return whether the files are another data set's: MNIST and Fashion-MNIST share their file names."""
+    labels = [path for name, path in paths.items() if "labels" in name and path.exists()]
+    if layout != "idx" or not labels:
+        return False
+    others = [e for e in registry.entries().values() if e.name != entry.name]
+    theirs = {file.content for e in others for file in e.files if file.content}
+    return check(labels[0], "sha256:", by_content=True).found in theirs
+
+
+def check(path: Path, expected: str, by_content: bool) -> FileCheck:
+    """Return whether a file has the expected hash ("algorithm:hex", "" for none), or its content has."""
+    what = "uncompressed content" if by_content else "file"
+    digest = hashlib.new(expected.partition(":")[0] or "sha256", usedforsecurity=False)
+    try:
+        with _open(path) if by_content else path.open("rb") as stream:
+            while block := stream.read(2**20):
+                digest.update(block)
+        found = f"{digest.name}:{digest.hexdigest()}"
+    except (OSError, EOFError, zlib.error) as error:
+        found = f"unreadable ({error})"
+    return FileCheck(path, found == expected if expected else None, found, expected, what)
+
+
+def _compare(path: Path, file: File, data: bytes) -> FileCheck:
+    found = f"sha256:{hashlib.sha256(data).hexdigest()}"
+    return FileCheck(path, found == file.content, found, file.content, "uncompressed content")
+
+
+def mismatch(entry: Entry, result: FileCheck) -> DataError:
+    """Return the error that says which file is not the published one, with both hashes."""
+    return DataError(
+        f"{result}. The file is not used. Remove it, then type `labkit data fetch {entry.name}`."
+    )
+
+
+def _open(path: Path) -> BinaryIO:
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with _open(path) as stream:
+            return stream.read(MAX_CONTENT)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read ({error}). Remove it and get it again.") from None
+
+
+def _files_below(paths) -> list[Path]:
+    """Return the files and, of folders, the files in them, sorted."""
+    return sorted(
+        file
+        for path in paths
+        for file in (path.rglob("*") if path.is_dir() else [path])
+        if file.is_file()
+    )
