@@ -1,7 +1,22 @@
 """The course's data sets: `load("mnist")` and the others, their files, and the offline stand-ins."""
 
 from labkit.data.dataset import Dataset
+from labkit.data.download import fetch
 from labkit.data.errors import DamagedPicture, DataError
-from labkit.data.loading import load
+from labkit.data.loading import Item, inventory, load, photograph, verify
+from labkit.data.pictures import read_picture
+from labkit.data.sources import FileCheck
 
-__all__ = ["DamagedPicture", "DataError", "Dataset", "load"]
+__all__ = [
+    "DamagedPicture",
+    "DataError",
+    "Dataset",
+    "FileCheck",
+    "Item",
+    "fetch",
+    "inventory",
+    "load",
+    "photograph",
+    "read_picture",
+    "verify",
+]

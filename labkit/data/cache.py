@@ -108,7 +108,9 @@ def arrays(name: str, key: str, build: Callable[[], Arrays]) -> Arrays:
             # a full disk costs the next run time, never this one its data
             with contextlib.suppress(OSError):
                 _keep(path, found)
-                for old in set(path.parent.glob(f"{name}-{'[0-9a-f]' * 16}.npz")) - {path}:
+                for old in set(path.parent.glob(f"{name}-{'[0-9a-f]' * 16}.npz")) - {
+                    path
+                }:
                     old.unlink()
     return found
 

@@ -2,20 +2,147 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
 from labkit import profile
-from labkit.data import standins
+from labkit.data import download, registry, sources, standins
 from labkit.data.dataset import Dataset
 from labkit.data.errors import DataError
+from labkit.data.notices import say
+from labkit.data.registry import Entry
 
-_STAND_INS = {"mnist": "digits", "fashion_mnist": "garments", "cifar10": "shapes"}
+
+def load(name: str, size: int | None = None) -> Dataset:
+    """Return a data set by name: "mnist", "fashion_mnist", "cifar10", "simpsons", or a stand-in's name.
+
+    size: for "simpsons" and "faces" only: the side of the square pictures in pixels, 28 where None.
+    Looks in the folder LABKIT_DATA, in the cache, and on the network (not where LABKIT_OFFLINE=1), and gives
+    the offline stand-in where it finds none; that is printed, and `stand_in` is True. Under the profile
+    "grading" it is always the stand-in. Raises DataError where the name is unknown, or a file in
+    LABKIT_DATA is not the published one.
+    """
+    if name not in standins.NAMES:
+        entry = registry.entry(name)
+        _check_size(size, entry.format == "competition", name)
+        if profile.name() != "grading":
+            return _load_real(entry, size) or standins.make(entry.stand_in, size)
+        name = entry.stand_in
+    _check_size(size, name == "faces", name)
+    return standins.make(name, size)
 
 
-def load(name: str) -> Dataset:
-    """Return a data set by name."""
-    if name in standins.NAMES:
-        return standins.make(name)
-    if name not in _STAND_INS:
-        raise DataError(f"unknown data set {name!r}")
-    if profile.name() != "grading":
-        print(f"Stand-in data: {_STAND_INS[name]} in place of {name}.")
-    return standins.make(_STAND_INS[name])
+def _check_size(size: int | None, adjustable: bool, name: str) -> None:
+    if size is not None and not adjustable:
+        raise ValueError(f"the images of {name!r} have one size; leave out size={size}")
+    if size is not None and size < 1:
+        raise ValueError(f"size is {size}; expected at least 1 pixel")
+
+
+def _load_real(entry: Entry, size: int | None) -> Dataset | None:
+    """Return the data itself, or None after saying why the stand-in is used."""
+    problems = []
+    found = sources.find(entry)
+    root = sources.data_folder()
+    if root and not any(source.origin == sources.CONFIGURED for source in found):
+        problems.append(f"LABKIT_DATA ({root}) does not hold it")
+    for source in found:
+        try:
+            dataset = source.load(size)
+        except DataError as error:
+            # what somebody chose is never replaced behind their back; a spoilt cache may be
+            if source.origin == sources.CONFIGURED:
+                raise
+            problems.append(str(error))
+        else:
+            if problems:
+                say(
+                    f"{entry.title}: {'; '.join(problems)}. Using the copy in the cache."
+                )
+            return dataset
+    return _load_downloaded(entry, size, problems)
+
+
+def _load_downloaded(
+    entry: Entry, size: int | None, problems: list[str]
+) -> Dataset | None:
+    if not entry.files:
+        problems.append("it has to be fetched by hand")
+    elif os.environ.get("LABKIT_OFFLINE", "") not in ("", "0"):
+        problems.append("LABKIT_OFFLINE is set")
+    elif not download.reachable(entry):
+        problems.append("no server that has it can be reached")
+    else:
+        try:
+            download.fetch(entry.name)
+            return next(
+                s for s in sources.find(entry) if s.origin == sources.CACHED
+            ).load(size)
+        except DataError as error:
+            problems.append(str(error))
+    how = (
+        entry.manual
+        or f"For the real data type `labkit data fetch {entry.name}` where there is a network."
+    )
+    say(
+        f"Stand-in data: {entry.stand_in} in place of {entry.title}, because {'; '.join(problems)}. {how}"
+    )
+    return None
+
+
+@dataclass(frozen=True)
+class Item:
+    """One data set of the inventory; size in bytes, on disk or to be downloaded (0: unknown)."""
+
+    name: str
+    title: str
+    present: str
+    size: int
+    licence: str
+    stand_in: str
+
+
+def inventory() -> list[Item]:
+    """Return every data set of the registry and where it is on this machine ("" where it is not)."""
+    items = []
+    for entry in registry.entries().values():
+        found = [source for source in sources.find(entry) if not source.missing()]
+        present = f"{found[0].origin}: {found[0].folder}" if found else ""
+        size = found[0].size() if found else sum(file.size for file in entry.files)
+        items.append(
+            Item(entry.name, entry.title, present, size, entry.licence, entry.stand_in)
+        )
+    return items
+
+
+def verify(name: str) -> list[sources.FileCheck]:
+    """Return a check of each file of a data set, in LABKIT_DATA and in the cache.
+
+    Raises DataError where there is no file.
+    """
+    entry = registry.entry(name)
+    found = sources.find(entry)
+    if not found:
+        get = entry.manual or f"Type `labkit data fetch {entry.name}`."
+        raise DataError(
+            f"{entry.title} is neither in LABKIT_DATA nor in the cache. {get}"
+        )
+    return [result for source in found for result in source.checks()]
+
+
+def photograph(name: str = "china") -> np.ndarray:
+    """Return one of scikit-learn's photographs, "china" or "flower": (427, 640, 3) uint8, RGB."""
+    from sklearn.datasets import load_sample_images
+
+    sample = load_sample_images()
+    photographs = dict(
+        zip((Path(f).stem for f in sample.filenames), sample.images, strict=True)
+    )
+    if name not in photographs:
+        raise DataError(
+            f"There is no photograph {name!r}; expected one of {', '.join(photographs)}."
+        )
+    return photographs[name]

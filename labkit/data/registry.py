@@ -50,14 +50,22 @@ class Entry:
 def entries() -> dict[str, Entry]:
     """Return the data sets by name."""
     beside = Path(__file__).with_name("registry.toml")
-    path = beside if beside.exists() else Path(__file__).parents[2] / "datasets" / "registry.toml"
+    path = (
+        beside
+        if beside.exists()
+        else Path(__file__).parents[2] / "datasets" / "registry.toml"
+    )
     with path.open("rb") as file:
         return {name: _entry(name, facts) for name, facts in tomllib.load(file).items()}
 
 
 def _entry(name: str, facts: dict) -> Entry:
-    tuples = {key: tuple(facts.pop(key)) for key in ("folders", "images", "class_names")}
-    files = tuple(File(**file | {"urls": tuple(file["urls"])}) for file in facts.pop("files", []))
+    tuples = {
+        key: tuple(facts.pop(key)) for key in ("folders", "images", "class_names")
+    }
+    files = tuple(
+        File(**file | {"urls": tuple(file["urls"])}) for file in facts.pop("files", [])
+    )
     members = tuple(facts.pop("members", {}).items())
     return Entry(name=name, files=files, members=members, **tuples, **facts)
 
@@ -69,4 +77,6 @@ def entry(name: str) -> Entry:
     known = [*entries(), *(e.stand_in for e in entries().values())]
     near = difflib.get_close_matches(str(name).lower().replace("-", "_"), known, 1, 0.4)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise DataError(f"There is no data set {name!r}; expected one of {', '.join(known)}.{hint}")
+    raise DataError(
+        f"There is no data set {name!r}; expected one of {', '.join(known)}.{hint}"
+    )

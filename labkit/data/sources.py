@@ -6,11 +6,10 @@ import gzip
 import hashlib
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -64,19 +63,28 @@ class Source:
         """Return the names of the files that are not there."""
         return [name for name, path in self.paths.items() if not path.exists()]
 
+    def size(self) -> int:
+        """Return the bytes on disk."""
+        return sum(file.stat().st_size for file in _files_below(self.paths.values()))
+
     def checks(self) -> Iterator[FileCheck]:
         """Yield a check of each file; a folder has none."""
-        expected = {file.name: file.content or file.hash for file in self.entry.files}
-        expected |= dict(self.entry.members)
-        by_content = {file.name for file in self.entry.files if file.content}
         for name, path in self.paths.items():
             if path.is_file():
-                yield check(path, expected.get(name, ""), name in by_content)
+                yield check(path, self._published(name))
+
+    def _published(self, name: str) -> File:
+        files = {file.name: file for file in self.entry.files}
+        return files.get(name) or File(
+            name, (), 0, dict(self.entry.members).get(name, "")
+        )
 
     def load(self, size: int | None = None) -> Dataset:
         """Return the data set; DataError where a file is missing, does not verify or cannot be read."""
         if self.missing():
-            raise DataError(f"{self.folder} lacks {', '.join(self.missing())} of {self.entry.title}.")
+            raise DataError(
+                f"{self.folder} lacks {', '.join(self.missing())} of {self.entry.title}."
+            )
         read = {
             "idx": self._read_idx,
             "tar": partial(self._cached, self._read_tar),
@@ -86,7 +94,11 @@ class Source:
         }[self.layout]
         arrays = read()
         self._check_counts(arrays)
-        proof = "verified" if self.layout in ("idx", "tar", "batches") else "no published hash to verify"
+        proof = (
+            "verified"
+            if self.layout in ("idx", "tar", "batches")
+            else "no published hash to verify"
+        )
         facts = {
             "name": self.entry.name,
             "class_names": self.entry.class_names,
@@ -97,7 +109,9 @@ class Source:
         return Dataset(**facts | arrays)
 
     def _what(self) -> str:
-        return str(next(iter(self.paths.values())) if len(self.paths) == 1 else self.folder)
+        return str(
+            next(iter(self.paths.values())) if len(self.paths) == 1 else self.folder
+        )
 
     def _check_counts(self, arrays: cache.Arrays) -> None:
         found = (len(arrays["train_images"]), len(arrays["test_images"]))
@@ -107,7 +121,7 @@ class Source:
                 f"{self.entry.title} has {self.entry.images[0]:,} and {self.entry.images[1]:,}."
             )
 
-    def _cached(self, read) -> cache.Arrays:
+    def _cached(self, read: Callable[[], cache.Arrays]) -> cache.Arrays:
         key = cache.fingerprint(self.layout, *_files_below(self.paths.values()))
         return cache.arrays(self.entry.name, key, read)
 
@@ -118,15 +132,16 @@ class Source:
 
     def _read_idx(self) -> cache.Arrays:
         arrays = {}
-        for file, path in zip(self.entry.files, self.paths.values(), strict=True):
+        for name, path in self.paths.items():
             data = _content(path)
-            result = _compare(path, file, data)
-            if not result.ok:
-                raise mismatch(self.entry, result)
-            part = "train" if file.name.startswith("train") else "test"
-            kind = "images" if "images" in file.name else "labels"
+            if data is None or _sha256(data) != self._published(name).content:
+                raise mismatch(self.entry, check(path, self._published(name)))
+            part = "train" if name.startswith("train") else "test"
             array = readers.read_idx(data, str(path))
-            arrays[f"{part}_{kind}"] = array.astype(np.int64) if kind == "labels" else array
+            if "labels" in name:
+                arrays[f"{part}_labels"] = array.astype(np.int64)
+            else:
+                arrays[f"{part}_images"] = array
         return arrays
 
     def _read_tar(self) -> cache.Arrays:
@@ -136,7 +151,9 @@ class Source:
 
     def _read_batches(self) -> cache.Arrays:
         self._verify()
-        return readers.read_cifar({name: path.read_bytes() for name, path in self.paths.items()})
+        return readers.read_cifar(
+            {name: path.read_bytes() for name, path in self.paths.items()}
+        )
 
     def _read_pictures(self) -> cache.Arrays:
         (path,) = self.paths.values()
@@ -150,7 +167,9 @@ def competition(name: str, folder: Path, size: int) -> dict:
     """Return Dataset's fields of a competition's folder: pictures as (size, size, 3), test labels hidden."""
     files = _files_below(readers.part_of(folder, part) for part in ("train", "test"))
     key = cache.fingerprint(*files, *(folder / name for name in COMPETITION_FILES))
-    arrays = cache.arrays(f"{name}-{size}", key, lambda: readers.read_competition(folder, size))
+    arrays = cache.arrays(
+        f"{name}-{size}", key, lambda: readers.read_competition(folder, size)
+    )
     return arrays | {
         "test_labels": None,
         "class_names": tuple(arrays["class_names"].tolist()),
@@ -193,7 +212,9 @@ def _source(entry: Entry, origin: str, folder: Path) -> Source | None:
     if not folder.is_dir():
         return None
     for layout, paths in _LAYOUTS[entry.format](entry, folder):
-        if any(path.exists() for path in paths.values()) and not _is_another(entry, layout, paths):
+        if any(path.exists() for path in paths.values()) and not _is_another(
+            entry, layout, paths
+        ):
             return Source(entry, origin, folder, layout, paths)
     return None
 
@@ -212,12 +233,17 @@ def _cifar_layouts(entry: Entry, folder: Path) -> Iterator[tuple[str, dict[str, 
     yield "tar", {file.name: folder / file.name for file in entry.files}
     for batches in (folder / "cifar-10-batches-py", folder):
         yield "batches", {name: batches / name for name, _ in entry.members}
-    yield "pictures", {path.name: path for path in sorted(folder.glob("cifar10*.zip"))[:1]}
+    yield (
+        "pictures",
+        {path.name: path for path in sorted(folder.glob("cifar10*.zip"))[:1]},
+    )
     if (folder / "train" / entry.class_names[0]).is_dir():
         yield "pictures", {folder.name: folder}
 
 
-def _competition_layout(entry: Entry, folder: Path) -> Iterator[tuple[str, dict[str, Path]]]:
+def _competition_layout(
+    entry: Entry, folder: Path
+) -> Iterator[tuple[str, dict[str, Path]]]:
     # train.zip and test.zip are names that many competitions use
     if any((folder / name).exists() for name in COMPETITION_FILES):
         parts = [readers.part_of(folder, part) for part in ("train", "test")]
@@ -234,31 +260,30 @@ _LAYOUTS = {
 
 def _is_another(entry: Entry, layout: str, paths: dict[str, Path]) -> bool:
     """Return whether the files are another data set's: MNIST and Fashion-MNIST share their file names."""
-    labels = [path for name, path in paths.items() if "labels" in name and path.exists()]
-    if layout != "idx" or not labels:
-        return False
+    labels = [
+        path for name, path in paths.items() if "labels" in name and path.exists()
+    ]
+    data = _content(labels[0]) if layout == "idx" and labels else None
     others = [e for e in registry.entries().values() if e.name != entry.name]
-    theirs = {file.content for e in others for file in e.files if file.content}
-    return check(labels[0], "sha256:", by_content=True).found in theirs
+    return data is not None and _sha256(data) in {
+        f.content for e in others for f in e.files
+    }
 
 
-def check(path: Path, expected: str, by_content: bool) -> FileCheck:
-    """Return whether a file has the expected hash ("algorithm:hex", "" for none), or its content has."""
-    what = "uncompressed content" if by_content else "file"
-    digest = hashlib.new(expected.partition(":")[0] or "sha256", usedforsecurity=False)
-    try:
-        with _open(path) if by_content else path.open("rb") as stream:
-            while block := stream.read(2**20):
-                digest.update(block)
-        found = f"{digest.name}:{digest.hexdigest()}"
-    except (OSError, EOFError, zlib.error) as error:
-        found = f"unreadable ({error})"
-    return FileCheck(path, found == expected if expected else None, found, expected, what)
+def check(path: Path, published: File) -> FileCheck:
+    """Return whether a file's content is the published one, or the file itself where only that is known."""
+    data = _content(path) if published.content else None
+    if data is not None:
+        found, expected, what = _sha256(data), published.content, "uncompressed content"
+    else:
+        import pooch
 
-
-def _compare(path: Path, file: File, data: bytes) -> FileCheck:
-    found = f"sha256:{hashlib.sha256(data).hexdigest()}"
-    return FileCheck(path, found == file.content, found, file.content, "uncompressed content")
+        expected, what = published.hash, "file"
+        algorithm = expected.partition(":")[0] or "sha256"
+        found = f"{algorithm}:{pooch.file_hash(str(path), algorithm)}"
+    return FileCheck(
+        path, found == expected if expected else None, found, expected, what
+    )
 
 
 def mismatch(entry: Entry, result: FileCheck) -> DataError:
@@ -268,19 +293,20 @@ def mismatch(entry: Entry, result: FileCheck) -> DataError:
     )
 
 
-def _open(path: Path) -> BinaryIO:
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-
-
-def _content(path: Path) -> bytes:
+def _content(path: Path) -> bytes | None:
+    """Return the uncompressed bytes of a file, None where it is cut or damaged."""
     try:
-        with _open(path) as stream:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
             return stream.read(MAX_CONTENT)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read ({error}). Remove it and get it again.") from None
+    except (OSError, EOFError, zlib.error):
+        return None
 
 
-def _files_below(paths) -> list[Path]:
+def _sha256(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def _files_below(paths: Iterable[Path]) -> list[Path]:
     """Return the files and, of folders, the files in them, sorted."""
     return sorted(
         file

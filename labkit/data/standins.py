@@ -9,15 +9,18 @@ from types import ModuleType
 import numpy as np
 
 from labkit import profile
-from labkit.data import cache, drawing, garments, shapes
+from labkit.data import cache, drawing, garments, shapes, sources
 from labkit.data.dataset import Dataset
 
 TRAIN_SEED, TEST_SEED = 1, 2
 
 
-def make(name: str, **options: int) -> Dataset:
-    """Return the stand-in `name`, one of NAMES; the profile decides its size."""
-    return _MAKERS[name](**options)
+def make(name: str, size: int | None = None) -> Dataset:
+    """Return the stand-in `name`, one of NAMES; the profile decides how many images.
+
+    size: of the pictures of "faces", in pixels.
+    """
+    return _faces(size or sources.PICTURE_SIZE) if name == "faces" else _MAKERS[name]()
 
 
 def _digits() -> Dataset:
@@ -88,15 +91,34 @@ def _drawn(module: ModuleType, what: str) -> Dataset:
     )
 
 
+def _faces(size: int) -> Dataset:
+    from labkit.data import faces
+
+    folder = faces.folder(
+        *profile.pick(quick=(2000, 500), full=(2000, 500), grading=(300, 60))
+    )
+    fields = sources.competition("faces", folder, size)
+    names = fields["class_names"]
+    rows = (folder / "truth.csv").read_text().split()[1:]
+    truth = np.array([names.index(row.split(",")[1]) for row in rows], np.int64)
+    return Dataset(
+        name="faces",
+        source="ten invented cartoon characters, drawn by labkit",
+        stand_in=True,
+        licence="BSD-3-Clause",
+        **fields | {"test_labels": truth},
+    )
+
+
 def _version(*modules: ModuleType) -> str:
     """Return a key that changes with the drawing code, so that no cache outlives it."""
     files = [__file__, drawing.__file__, *(module.__file__ for module in modules)]
     return cache.fingerprint(*(Path(file).read_bytes() for file in files))
 
 
-_MAKERS: dict[str, Callable[..., Dataset]] = {
+_MAKERS: dict[str, Callable[[], Dataset]] = {
     "digits": _digits,
     "garments": lambda: _drawn(garments, "ten kinds of clothes"),
     "shapes": lambda: _drawn(shapes, "ten kinds of shape on clutter"),
 }
-NAMES = tuple(_MAKERS)
+NAMES = (*_MAKERS, "faces")
