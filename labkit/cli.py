@@ -114,6 +114,247 @@ def check(notebook: Annotated[Path, typer.Argument(help="A notebook of yours.")]
         raise typer.Exit(1)
 
 
+@app.command(epilog=_example("labkit grade", "labkit grade 02 --student alice --student bob", "labkit grade --jobs 4"))
+def grade(
+    labs: Labs = None,
+    student: Annotated[list[str] | None, typer.Option(help="Only this student; may be given again.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Notebooks run side by side. Default: the cores.")] = None,
+) -> None:
+    """Grade submitted/<student>/<lab>/ into the gradebook."""
+    from labkit.course import Course
+    from labkit.grading.engine import grade as grade_course
+
+    with GradingProgress() as progress:
+        grades = grade_course(Course.here(), labs, student or (), jobs=jobs, progress=progress)
+    _print_grades(grades)
+    if any(one.reason for one in grades):
+        raise typer.Exit(1)
+
+
+def _print_grades(grades: list) -> None:
+    from rich.table import Table
+
+    table = Table("student", "lab", box=None)
+    table.add_column("score", justify="right")
+    table.add_column("of", justify="right")
+    table.add_column("")
+    for one in grades:
+        notes = [one.reason] if one.reason else []
+        notes += ["late"] if one.late_seconds > 0 else []
+        notes += ["answers in words wait for a person"] if one.needs_manual else []
+        table.add_row(one.student, one.lab, f"{one.score:g}", f"{one.max_score:g}", _escape("; ".join(notes)))
+    console.print(table)
+
+
+@app.command(epilog=_example("labkit feedback", "labkit feedback --out build/feedback"))
+def feedback(
+    out: Annotated[Path | None, typer.Option(help="Where the pages go. Default: feedback/.")] = None,
+) -> None:
+    """Write one HTML page a student and lab: scores, checks, hints."""
+    from labkit.course import Course
+    from labkit.grading.feedback import write_feedback
+
+    course = Course.here()
+    pages = write_feedback(course, out)
+    console.print(f"{len(pages)} pages in {out or course.feedback}/")
+
+
+@app.command(epilog=_example("labkit export", "labkit export --out grades.csv"))
+def export(
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("grades.csv"),
+) -> None:
+    """Write the scores as CSV: student, lab, score, max_score."""
+    from labkit.course import Course
+    from labkit.grading.engine import read_grades
+    from labkit.grading.export import write_grades
+
+    grades = read_grades(Course.here())
+    write_grades(grades, out)
+    console.print(f"{len(grades)} scores in {out}")
+
+
+@app.command(epilog=_example("labkit demo", "LABKIT_DATA=~/data labkit demo --out build/real"))
+def demo(
+    out: Annotated[Path | None, typer.Option(help="Where everything goes. Default: build/demo/.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Notebooks run side by side. Default: the cores.")] = None,
+) -> None:
+    """Run the course once: release, solutions, a sample class, grades, reports."""
+    from labkit.course import Course
+    from labkit.demo import run_demo
+    from labkit.grading.feedback import duration
+
+    course = Course.here()
+    with GradingProgress() as progress:
+        done = run_demo(course, (out or course.build / "demo").resolve(), progress, jobs)
+    console.print(f"Done in {duration(done.seconds)}, {'on stand-in data' if done.stand_in else 'on real data'}. Open:")
+    for file in done.files:
+        console.print(f"  {os.path.relpath(file)}{'/' if file.is_dir() else ''}")
+
+
+@app.command(epilog=_example("labkit doctor"))
+def doctor() -> None:
+    """Say what is installed, what Keras runs on, which data are here, and what to type."""
+    from labkit.doctor import examine
+
+    short = []
+    with console.status("looking (Keras takes a few seconds to start)"):
+        for finding in examine():
+            mark = "[green]✓[/]" if finding.good else "[red]✗[/]" if finding.needed else "[yellow]–[/]"
+            console.print(f"{mark} {finding.topic:20} {_escape(finding.found)}")
+            if finding.advice:
+                console.print(f"  {'':20} {_escape(finding.advice)}")
+            short += [finding] if finding.needed and not finding.good else []
+    if short:
+        raise typer.Exit(1)
+
+
+@app.command(epilog=_example("labkit lab", "labkit lab --dir ~/cnn --no-browser --port 8890"))
+def lab(
+    folder: Annotated[Path, typer.Option("--dir", help="Your working folder.")] = Path("work"),
+    browser: Annotated[bool, typer.Option(help="Open the browser.")] = True,
+    port: Annotated[int, typer.Option(help="The port to listen on.")] = 8888,
+) -> None:
+    """Open JupyterLab on your copy of the labs, at the start page."""
+    from labkit.course import Course
+    from labkit.lab import copy_labs, lab_command
+
+    new = copy_labs(Course.here().notebooks, folder)
+    console.print(f"{new} new files in {folder}/. What is there already is never overwritten.")
+    command = lab_command(folder, browser=browser, port=port)
+    os.execv(command[0], command)
+
+
+data_app = typer.Typer(no_args_is_help=True, help="The data sets: what is here, fetch it, verify it.")
+app.add_typer(data_app, name="data")
+
+
+@data_app.command("list", epilog=_example("labkit data list"))
+def data_list() -> None:
+    """Show every data set and whether it is on this machine."""
+    from rich.table import Table
+
+    from labkit import data
+
+    table = Table("data set", "what", "where", box=None)
+    table.add_column("MB", justify="right")
+    table.add_column("licence")
+    for one in data.inventory():
+        where = one.present or f"absent (stand-in: {one.stand_in})"
+        table.add_row(one.name, one.title, _escape(where), f"{one.size / 1e6:.0f}" if one.size else "", one.licence)
+    console.print(table)
+
+
+@data_app.command("fetch", epilog=_example("labkit data fetch mnist", "labkit data fetch cifar10 --to ~/data"))
+def data_fetch(
+    name: Annotated[str, typer.Argument(help="The data set, such as mnist.")],
+    to: Annotated[Path | None, typer.Option(help="A folder to use as LABKIT_DATA. Default: the cache.")] = None,
+) -> None:
+    """Download a data set's official files, verified; an interrupted download goes on."""
+    from labkit import data
+
+    for path in data.fetch(name, to):
+        console.print(f"{path}")
+
+
+@data_app.command("verify", epilog=_example("labkit data verify mnist"))
+def data_verify(name: Annotated[str, typer.Argument(help="The data set, such as mnist.")]) -> None:
+    """Hash a data set's files again and compare with the published hashes."""
+    from labkit import data
+
+    results = data.verify(name)
+    for result in results:
+        console.print(_escape(str(result)))
+    if any(result.ok is False for result in results):
+        raise typer.Exit(1)
+
+
+kaggle_app = typer.Typer(no_args_is_help=True, help="Submissions to the Kaggle task.")
+app.add_typer(kaggle_app, name="kaggle")
+
+
+@kaggle_app.command("check", epilog=_example("labkit kaggle check submission.csv --sample sampleSubmission.csv"))
+def kaggle_check(
+    file: Annotated[Path, typer.Argument(help="The submission.")],
+    sample: Annotated[Path | None, typer.Option(help="The competition's sampleSubmission.csv.")] = None,
+) -> None:
+    """List everything that is wrong with a submission, with its rows."""
+    from labkit import kaggle
+
+    report = kaggle.check(file, sample)
+    console.print(_escape(str(report)))
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@kaggle_app.command("score", epilog=_example("labkit kaggle score submission.csv --truth truth.csv"))
+def kaggle_score(
+    file: Annotated[Path, typer.Argument(help="The submission.")],
+    truth: Annotated[Path, typer.Option(help="The true classes, a CSV of the same form.")],
+) -> None:
+    """Score a submission against the true classes."""
+    from labkit import kaggle
+
+    try:
+        console.print(_escape(str(kaggle.score(file, truth))))
+    except kaggle.SubmissionError as error:
+        console.print(_escape(str(error)))
+        raise typer.Exit(1) from None
+
+
+class GradingProgress:
+    """Progress lines for grading and the demo: steps, submissions done, time left."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import TimeElapsedColumn, TimeRemainingColumn
+
+        self._bars = Progress(
+            TextColumn("{task.description:38}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = None
+
+    def __enter__(self) -> "GradingProgress":
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._close()
+        self._bars.stop()
+
+    def step(self, title: str) -> None:
+        self._close()
+        self._bars.console.print(f"[bold]{title}[/]")
+
+    def announce(self, text: str) -> None:
+        self._bars.console.print(f"  {text}")
+
+    def start(self, what: str, total: int) -> None:
+        self._close()
+        self._task = self._bars.add_task(f"  {what} submissions", total=total)
+
+    def done(self, submission) -> None:
+        self._bars.advance(self._task)
+
+    def cell(self, lab: str, number: int, count: int, heading: str) -> None:
+        if number == 1:
+            self._close()
+            self._task = self._bars.add_task(f"  {lab}", total=count)
+        self._bars.update(self._task, completed=number - 1, description=f"  {lab}: {heading[:28]}"[:38])
+
+    def _close(self) -> None:
+        """The bar at hand is complete: its step is over."""
+        if self._task is not None:
+            task = self._bars.tasks[self._task]
+            self._bars.update(self._task, completed=task.total)
+            self._task = None
+
+
 class CellProgress:
     """A progress line for a notebook that runs: cells done, heading, time."""
 

@@ -26,7 +26,8 @@ BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 _TEXT_ORANGE = "#A94400"  # vermilion, dark enough for small type (contrast 6:1)
 INK, MUTED, RULE = "#1f2328", "#59636e", "#d1d9e0"
 
-_STYLE = {
+# For figures that a lab draws itself: plt.rcParams.update(plots.STYLE).
+STYLE = {
     "font.size": 9,
     "text.color": INK,
     "axes.titlesize": 9,
@@ -51,7 +52,7 @@ _STYLE = {
     "legend.frameon": False,
     "legend.fontsize": 8,
 }
-_styled = matplotlib.rc_context(_STYLE)
+_styled = matplotlib.rc_context(STYLE)
 
 
 class Figure(_MatplotlibFigure):

@@ -45,21 +45,39 @@ def place(*parts: str) -> Path:
     Where the cache folder is read-only (a shared or confined machine) it is in a folder of this process.
     """
     path = configured().joinpath(*parts)
-    with contextlib.suppress(OSError):
+    if not _writable(path.parent):
+        path = Path(_temporary().name).joinpath(*parts)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if os.access(path.parent, os.W_OK):
-            return path
-    path = Path(_temporary().name).joinpath(*parts)
-    path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def find(*parts: str) -> Path | None:
-    """Return the cached file or folder of that name, None where there is none."""
+    """Return the cached file or folder of that name, None where there is none that can be read."""
     for path in (configured().joinpath(*parts), place(*parts)):
-        if path.exists():
+        if _readable(path):
             return path
     return None
+
+
+# Both try, because a confined process may be refused what the file's permissions allow.
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _readable(path: Path) -> bool:
+    try:
+        if path.is_dir():
+            next(path.iterdir(), None)
+        else:
+            path.open("rb").close()
+        return True
+    except OSError:
+        return False
 
 
 @contextlib.contextmanager
@@ -81,11 +99,12 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def lock(path: Path) -> Iterator[None]:
-    """Hold a lock file beside `path` for the block, so that two processes do not do the same work at once."""
+    """Let one process at a time into the block for `path`, so that two do not do the same work at once."""
+    name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
     with contextlib.ExitStack() as held:
         # some network file systems have no locks: then both work, and the last one wins
         with contextlib.suppress(OSError):
-            handle = held.enter_context(path.with_name(f".{path.name}.lock").open("a"))
+            handle = held.enter_context(place("locks", name).open("a"))
             if fcntl:
                 fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -28,6 +28,8 @@ def fetch(name: str, to: str | Path | None = None) -> list[Path]:
     file that verifies; what was downloaded so far is kept, and the next call goes on from there.
     """
     entry = registry.entry(name)
+    if offline():
+        raise DataError("LABKIT_OFFLINE is set, so nothing is downloaded. Type `unset LABKIT_OFFLINE`.")
     if not entry.files:
         raise DataError(
             f"{entry.title} cannot be downloaded by a program. {entry.manual}"
@@ -155,6 +157,11 @@ def _plainly(error: OSError) -> str:
     return str(error)
 
 
+def offline() -> bool:
+    """Return whether LABKIT_OFFLINE forbids downloads."""
+    return os.environ.get("LABKIT_OFFLINE", "").strip() not in ("", "0")
+
+
 def reachable(entry: Entry) -> bool:
     """Return whether a mirror answers within three seconds; asked once a process, so that no cell waits twice."""
     return bool(entry.files) and _answers(entry.files[0].urls)
@@ -178,6 +185,7 @@ def _answers_one(url: str) -> bool:
     import requests
 
     try:
-        return requests.head(url, timeout=PROBE_SECONDS, allow_redirects=True).ok
+        with requests.get(url, timeout=PROBE_SECONDS, stream=True) as answer:
+            return answer.ok
     except OSError:
         return False

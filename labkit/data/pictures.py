@@ -70,9 +70,10 @@ def _read(
         raise DamagedPicture(name, "there is no such file") from None
     except Image.UnidentifiedImageError:
         raise DamagedPicture(name, _unknown(source)) from None
-    # A damaged file can make a decoder fail in any way, and none of them may stop the other pictures.
-    except (OSError, ValueError, SyntaxError, ArithmeticError, LookupError, TypeError,
-            RuntimeError, MemoryError, EOFError, Image.DecompressionBombError) as error:  # fmt: skip
+    except DamagedPicture:
+        raise
+    # a damaged file can make a decoder fail in any way, and none of them may stop the other pictures
+    except Exception as error:
         raise DamagedPicture(name, str(error) or type(error).__name__) from None
 
 
@@ -97,12 +98,11 @@ def _to_rgb(image: Image.Image, size: int | None) -> np.ndarray:
     # a broken EXIF block is no reason to lose the picture
     with contextlib.suppress(Exception):
         image = ImageOps.exif_transpose(image)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    elif image.mode.startswith("I") or image.mode == "F":
+    if image.mode.startswith("I") or image.mode == "F":
         image = Image.fromarray(_eight_bits(np.asarray(image)))
+    elif image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
     image = image.convert("RGB")
     if size and image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BICUBIC)
@@ -179,15 +179,10 @@ class Pictures:
                 return file.read_bytes()
             self._check_size(name, self._members[name].file_size)
             return self._zip.read(self._members[name])
-        # RuntimeError: encrypted; NotImplementedError: an unknown compression; the rest: cut or wrong bytes
-        except (
-            OSError,
-            EOFError,
-            RuntimeError,
-            ValueError,
-            zipfile.BadZipFile,
-            zipfile.zlib.error,
-        ) as error:
+        except DamagedPicture:
+            raise
+        # cut, encrypted, an unknown compression, a wrong checksum: each has an exception of its own
+        except Exception as error:
             raise DamagedPicture(name, str(error)) from None
 
     def _check_size(self, name: str, size: int) -> None:

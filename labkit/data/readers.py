@@ -155,7 +155,10 @@ def read_competition(folder: Path, size: int) -> Arrays:
     Training pictures come shuffled, always in the same way, without the damaged ones; test pictures by
     increasing id, the damaged ones mid-grey. Keys as Dataset's fields, and damaged (K, 2): file, reason.
     """
-    class_names = (folder / "character_name.lst").read_text(encoding="utf-8").split()
+    listed = (folder / "character_name.lst").read_text(
+        encoding="utf-8", errors="replace"
+    )
+    class_names = [line.strip() for line in listed.splitlines() if line.strip()]
     with Pictures(part_of(folder, "train")) as train:
         names = np.random.default_rng(0).permutation(train.names)
         labels = _labels_by_folder(train.path, names.tolist(), tuple(class_names))
@@ -167,6 +170,11 @@ def read_competition(folder: Path, size: int) -> Arrays:
         test_images, test_bad = test.decode(test_names, size, "test pictures")
     _check_ids(folder / "sampleSubmission.csv", ids)
     keep = np.setdiff1d(np.arange(len(names)), list(bad))
+    if not len(keep):
+        reason = next(iter(bad.values()), "there is none")
+        raise DataError(
+            f"{train.path}: not one of {len(names)} pictures can be read ({reason})."
+        )
     damaged = [(names[i], f"{reason}; left out") for i, reason in bad.items()]
     damaged += [
         (test_names[i], f"{reason}; shown as mid-grey")
@@ -195,16 +203,24 @@ def _test_ids(test: Pictures) -> np.ndarray:
     if odd or not stems:
         found = f"a picture named {odd[0]!r}" if odd else "no pictures"
         raise DataError(f"{test.path} holds {found}; expected 1.jpg, 2.jpg, ...")
-    return np.array(stems, np.int64)
+    ids = np.array(stems, np.int64)
+    if len(np.unique(ids)) < len(ids):
+        raise DataError(f"{test.path} holds two pictures of the same number.")
+    return ids
 
 
 def _check_ids(sample: Path, ids: np.ndarray) -> None:
     """Raise DataError where the sample submission asks for other ids than there are pictures."""
-    with sample.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    asked = {row.get("id") for row in rows}
-    missing = sorted(asked ^ {str(number) for number in ids.tolist()}, key=str)
-    if missing:
+    with sample.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        table = csv.DictReader(file)
+        if "id" not in (table.fieldnames or ()):
+            raise DataError(
+                f"{sample} has the columns {table.fieldnames}; expected id,character."
+            )
+        asked = {row["id"] for row in table}
+    unmatched = sorted(asked ^ {str(number) for number in ids.tolist()})
+    if unmatched:
         raise DataError(
-            f"{sample} and the test pictures do not belong together: id {missing[0]!r} is in one of them only."
+            f"{sample} and the test pictures do not belong together: "
+            f"the id {unmatched[0]!r} is in one of them only."
         )

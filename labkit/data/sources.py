@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labkit.data import cache, readers, registry
+from labkit.data import cache, pictures, readers, registry
 from labkit.data.dataset import Dataset
 from labkit.data.errors import DataError
 from labkit.data.registry import Entry, File
@@ -68,10 +68,13 @@ class Source:
         return sum(file.stat().st_size for file in _files_below(self.paths.values()))
 
     def checks(self) -> Iterator[FileCheck]:
-        """Yield a check of each file; a folder has none."""
+        """Yield a check of each file, a missing one too; a folder has none."""
         for name, path in self.paths.items():
+            published = self._published(name)
             if path.is_file():
-                yield check(path, self._published(name))
+                yield check(path, published)
+            elif not path.exists():
+                yield FileCheck(path, False, "no file", published.hash or "a file")
 
     def _published(self, name: str) -> File:
         files = {file.name: file for file in self.entry.files}
@@ -83,7 +86,8 @@ class Source:
         """Return the data set; DataError where a file is missing, does not verify or cannot be read."""
         if self.missing():
             raise DataError(
-                f"{self.folder} lacks {', '.join(self.missing())} of {self.entry.title}."
+                f"{self.folder} lacks {', '.join(self.missing())} of {self.entry.title}. "
+                f"Add what is missing; it comes from {self.entry.homepage}"
             )
         read = {
             "idx": self._read_idx,
@@ -122,7 +126,8 @@ class Source:
             )
 
     def _cached(self, read: Callable[[], cache.Arrays]) -> cache.Arrays:
-        key = cache.fingerprint(self.layout, *_files_below(self.paths.values()))
+        files = _files_below(self.paths.values())
+        key = cache.fingerprint(self.layout, *_code(), *files)
         return cache.arrays(self.entry.name, key, read)
 
     def _verify(self) -> None:
@@ -166,7 +171,7 @@ class Source:
 def competition(name: str, folder: Path, size: int) -> dict:
     """Return Dataset's fields of a competition's folder: pictures as (size, size, 3), test labels hidden."""
     files = _files_below(readers.part_of(folder, part) for part in ("train", "test"))
-    key = cache.fingerprint(*files, *(folder / name for name in COMPETITION_FILES))
+    key = cache.fingerprint(*_code(), *files, *(folder / name for name in COMPETITION_FILES))
     arrays = cache.arrays(
         f"{name}-{size}", key, lambda: readers.read_competition(folder, size)
     )
@@ -178,6 +183,11 @@ def competition(name: str, folder: Path, size: int) -> dict:
         "damaged": tuple((file, reason) for file, reason in arrays["damaged"].tolist()),
         "sample_submission": folder / "sampleSubmission.csv",
     }
+
+
+def _code() -> list[bytes]:
+    """Return what decodes pictures, for the cache's keys: the result must not outlive the code."""
+    return [Path(module.__file__).read_bytes() for module in (readers, pictures)]
 
 
 def find(entry: Entry) -> list[Source]:

@@ -152,6 +152,8 @@ def _judge_one(check: CheckReference, arrived: list[dict], why: str) -> Result:
 def _error_text(cell: NotebookNode) -> str:
     for output in cell.outputs:
         if output.output_type == "error":
+            if output.ename == "NotImplementedError":
+                return error_message(output.ename, "")
             return f"the cell stopped before it with {output.ename}"
     return ""
 

@@ -1,0 +1,148 @@
+"""The course once from end to end: release, run, a sample class, grades, reports."""
+
+import json
+import os
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader
+
+from labkit import sample_class
+from labkit.authoring import find_labs, read_lab
+from labkit.course import Course
+from labkit.errors import LabkitError
+from labkit.files import write_bytes, write_text
+from labkit.grading.engine import Grade, Progress, grade, register
+from labkit.grading.export import write_grades
+from labkit.grading.feedback import duration, write_feedback
+from labkit.release import release
+from labkit.running import Run, run_solution
+
+# What the last lab writes, and the demo shows.
+SHOWN = ("submission.csv", "confusion_matrix.png", "first_layer_filters.png")
+FACTS = "scores.json"
+
+
+class DemoProgress(Progress):
+    """What a caller may show while the demo runs. This one shows nothing."""
+
+    def step(self, title: str) -> None:
+        """One of the demo's steps begins."""
+
+    def cell(self, lab: str, number: int, count: int, heading: str) -> None:
+        """A cell of a solution begins."""
+
+
+@dataclass
+class Demo:
+    """What the demo made: its folder, the files to open, the grades, the solutions' facts."""
+
+    folder: Path
+    files: list[Path]
+    grades: list[Grade]
+    runs: list[Run]
+    facts: dict[str, dict] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def stand_in(self) -> bool:
+        return any(fact.get("stand_in") for fact in self.facts.values())
+
+
+def run_demo(course: Course, folder: Path, progress: DemoProgress, jobs: int | None = None) -> Demo:
+    """Run the course once in `folder`, away from the course's own gradebook.
+
+    Raises LabkitError where a solution fails. Killed at any point, it may be started
+    again: references and executed submissions are kept.
+    """
+    start = time.monotonic()
+    # The demo never starts a download of hundreds of megabytes by itself.
+    os.environ.setdefault("LABKIT_OFFLINE", "1")
+    # Here and not in the course folder: a demo must not touch a real class's grades.
+    place = Course(folder / "course", course.solutions, folder / "course" / "notebooks", course.build)
+    paths = find_labs(course.solutions)
+
+    progress.step(f"Release the {len(paths)} labs")
+    release(place, announce=progress.announce)
+
+    progress.step("Run the solutions")
+    runs = [_run(path, folder / "runs" / path.stem, course.build, progress) for path in paths]
+
+    progress.step("Grade a sample class")
+    grades = _grade_class(place, paths, progress, jobs)
+
+    progress.step("Write the reports")
+    for name in SHOWN:
+        source = runs[-1].folder / name
+        if not source.is_file():
+            raise LabkitError(f"{runs[-1].lab}: its solution wrote no {name}.")
+        write_bytes(folder / name, source.read_bytes())
+    write_grades(grades, folder / "grades.csv")
+    write_feedback(place, folder / "feedback")
+    demo = Demo(folder, [], grades, runs, _facts(runs))
+    demo.seconds = time.monotonic() - start
+    _write_index(demo, course)
+    demo.files = [folder / name for name in ("index.html", "grades.csv", "feedback", *SHOWN)]
+    return demo
+
+
+def _run(path: Path, folder: Path, build: Path, progress: DemoProgress) -> Run:
+    shutil.rmtree(folder, ignore_errors=True)
+
+    def cell(number: int, count: int, heading: str) -> None:
+        progress.cell(path.stem, number, count, heading)
+
+    run = run_solution(path, folder, build, cell)
+    if run.failed:
+        raise LabkitError(f"The solution of {path.stem} failed: {'; '.join(run.failed)}")
+    return run
+
+
+def _grade_class(course: Course, paths: list[Path], progress: DemoProgress, jobs: int | None) -> list[Grade]:
+    # A class from an earlier run may have had other students.
+    shutil.rmtree(course.submitted, ignore_errors=True)
+    shutil.rmtree(course.autograded, ignore_errors=True)
+    course.gradebook.unlink(missing_ok=True)
+    course.root.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        register(course, path, progress.announce)
+    sample_class.write_class(course, course.notebooks)
+    return grade(course, jobs=jobs, progress=progress)
+
+
+def _facts(runs: list[Run]) -> dict[str, dict]:
+    """What each solution says of its results and its data, by lab."""
+    found = {}
+    for run in runs:
+        path = run.folder / FACTS
+        if path.is_file():
+            found[run.lab] = json.loads(path.read_text("utf-8"))
+    return found
+
+
+def _write_index(demo: Demo, course: Course) -> None:
+    environment = Environment(loader=PackageLoader("labkit"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["points"] = lambda value: f"{value:g}"
+    environment.filters["fact"] = _fact_text
+    labs = [read_lab(path) for path in find_labs(course.solutions)]
+    page = environment.get_template("demo.html").render(
+        demo=demo, labs=labs, students=_by_student(demo.grades), duration=duration
+    )
+    write_text(demo.folder / "index.html", page)
+
+
+def _by_student(grades: list[Grade]) -> dict[str, dict[str, Grade]]:
+    table: dict[str, dict[str, Grade]] = {}
+    for one in grades:
+        table.setdefault(one.student, {})[one.lab] = one
+    return table
+
+
+def _fact_text(name: str, value) -> str:
+    """An accuracy as a percentage, another number plainly."""
+    if isinstance(value, float) and "accuracy" in name:
+        return f"{value:.1%}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
+

@@ -1,0 +1,41 @@
+"""A student's working copy of the labs, and JupyterLab on it."""
+
+import shutil
+import sys
+from pathlib import Path
+
+from labkit.errors import LabkitError
+from labkit.release import START_PAGE
+
+
+def copy_labs(notebooks: Path, folder: Path) -> int:
+    """Copy the released files that `folder` does not have yet; returns how many.
+
+    What a student has there is never overwritten, but for the start page and the
+    expected values, which are not theirs to edit.
+    """
+    if not (notebooks / START_PAGE).is_file():
+        raise LabkitError(f"No released labs in {notebooks}. Type: labkit release")
+    new = 0
+    for source in sorted(p for p in notebooks.rglob("*") if p.is_file()):
+        target = folder / source.relative_to(notebooks)
+        if ".ipynb_checkpoints" in source.parts or (target.exists() and source.suffix == ".ipynb"):
+            continue
+        new += not target.exists()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
+    return new
+
+
+def lab_command(folder: Path, *, browser: bool, port: int) -> list[str]:
+    """The command that opens JupyterLab on a folder, at the start page."""
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={folder.resolve()}",
+        f"--LabApp.default_url=/lab/tree/{START_PAGE}?factory=Markdown%20Preview",
+        f"--ServerApp.port={port}",
+        "--ServerApp.ip=127.0.0.1",
+    ]
+    return command if browser else [*command, "--no-browser"]

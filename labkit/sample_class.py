@@ -1,0 +1,113 @@
+"""A class of made-up students, from the solutions and their usual mistakes.
+
+It shows what grading does, and it is what the grader is tested on.
+"""
+
+import copy
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+
+from labkit.authoring import Lab, cell_id, find_labs, mistake_functions, read_lab
+from labkit.course import Course
+from labkit.errors import LabkitError
+from labkit.files import write_text
+
+DUE = datetime(2030, 1, 15, 12, 0, tzinfo=timezone.utc)
+LATE_BY = timedelta(days=2)
+
+
+@dataclass(frozen=True)
+class MistakenStudent:
+    """A student who solved a lab but for one usual mistake."""
+
+    student: str
+    lab: str
+    exercise: str
+    mistake: str
+
+
+# One student a kind of mistake.
+MISTAKEN = (
+    MistakenStudent("overflow", "01_neuron", "sigmoid", "overflows"),
+)
+
+
+def write_class(course: Course, released: Path) -> list[str]:
+    """Write the sample class into `course.submitted`; returns the students' names.
+
+    `released` holds the released notebooks, one folder a lab. The labs must be in the
+    gradebook: the due date that makes one student late is set there.
+    """
+    labs = {path.stem: read_lab(path) for path in find_labs(course.solutions)}
+    blanks = {name: nbformat.read(released / name / f"{name}.ipynb", as_version=4) for name in labs}
+    for name, lab in labs.items():
+        solved = solve(blanks[name], lab)
+        _hand_in(course, "perfect", name, solved)
+        _hand_in(course, "blank", name, blanks[name])
+        _hand_in(course, "half_way", name, solve(blanks[name], lab, fraction=0.5))
+    first, second, *_ = labs
+    _hand_in(course, "late", first, solve(blanks[first], labs[first]), at=DUE + LATE_BY)
+    _hand_in(course, "misses_a_cell", second, _without_a_check(solve(blanks[second], labs[second])))
+    for one in MISTAKEN:
+        lab, blank = labs[one.lab], blanks[one.lab]
+        _hand_in(course, one.student, one.lab, mistake(solve(blank, lab), lab, one.exercise, one.mistake))
+    _set_due_date(course, list(labs))
+    return sorted({student for student, _ in course.submissions()})
+
+
+def solve(blank: NotebookNode, lab: Lab, fraction: float = 1.0) -> NotebookNode:
+    """The released notebook with the first exercises solved, and questions answered if all are."""
+    notebook = copy.deepcopy(blank)
+    exercises = lab.cells("solution")
+    solved = exercises[: round(len(exercises) * fraction)]
+    sources = {cell_id("solution", cell.metadata["solution"]): _without_markers(cell.source) for cell in solved}
+    if fraction == 1.0:
+        sources |= {cell_id("manual", cell.metadata["manual"]): cell.source for cell in lab.cells("manual")}
+    return _with_sources(notebook, sources)
+
+
+def mistake(solved: NotebookNode, lab: Lab, exercise: str, name: str) -> NotebookNode:
+    """A solved notebook in which one exercise is answered with one of its declared mistakes."""
+    for cell in lab.cells("mistakes"):
+        if cell.metadata["mistakes"] == exercise and name in dict(mistake_functions(cell)):
+            bind = f"{exercise} = {name} if callable({exercise}) else {name}()"
+            right = {c.metadata["solution"]: c for c in lab.cells("solution")}[exercise]
+            source = "\n\n".join([_without_markers(right.source), cell.source, bind])
+            return _with_sources(copy.deepcopy(solved), {cell_id("solution", exercise): source})
+    raise LabkitError(f"{lab.path}: the exercise {exercise!r} declares no mistake {name!r}.")
+
+
+def _with_sources(notebook: NotebookNode, sources: dict[str, str]) -> NotebookNode:
+    for cell in notebook.cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        if name in sources:
+            cell.source = sources[name]
+    return notebook
+
+
+def _without_markers(source: str) -> str:
+    return "\n".join(line for line in source.splitlines() if "### BEGIN" not in line and "### END" not in line)
+
+
+def _without_a_check(notebook: NotebookNode) -> NotebookNode:
+    """The notebook of a student who deleted a check cell."""
+    checks = [cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("locked")]
+    notebook.cells.remove(checks[len(checks) // 2])
+    return notebook
+
+
+def _hand_in(course: Course, student: str, lab: str, notebook: NotebookNode, at: datetime = DUE) -> None:
+    folder = course.submitted / student / lab
+    write_text(folder / f"{lab}.ipynb", nbformat.writes(notebook) + "\n")
+    write_text(folder / "timestamp.txt", f"{at:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _set_due_date(course: Course, labs: list[str]) -> None:
+    with Gradebook(course.gradebook_url) as gradebook:
+        for lab in labs:
+            gradebook.update_or_create_assignment(lab, duedate=DUE.replace(tzinfo=None))

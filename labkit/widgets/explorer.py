@@ -1,0 +1,77 @@
+"""What all explorers share: controls above one picture, which is drawn anew at a change.
+
+An explorer of a lab is a function that makes a figure, some controls and a
+`draw` function, and returns an `Explorer` of them:
+
+    def explore_line(slope=1.0):
+        figure = Figure(figsize=(4, 3))
+        (line,) = figure.subplots().plot([-1, 1], [0, 0])
+
+        def draw(slope):
+            line.set_ydata([-slope, slope])
+            return f"The line rises by {2 * slope:.2f}."
+
+        return Explorer(figure, draw, slope=slider("slope", slope, -2, 2))
+
+The figures belong to no pyplot state, so none stays open.
+"""
+
+import base64
+import html
+import io
+from collections.abc import Callable
+
+import ipywidgets
+from matplotlib.figure import Figure
+
+DPI = 100
+
+
+class Explorer(ipywidgets.VBox):
+    """Controls, the picture that they change, and one sentence that says what it shows.
+
+    `draw` gets each control's value by its name, changes the figure and returns the
+    sentence. Where no widgets can be shown, a notebook shows the picture as it is.
+    """
+
+    def __init__(
+        self, figure: Figure, draw: Callable[..., str], **controls: ipywidgets.Widget
+    ) -> None:
+        self._figure, self._draw = figure, draw
+        self.controls = controls
+        self.picture = ipywidgets.Image(
+            format="png", layout={"max_width": "100%", "object_fit": "contain"}
+        )
+        self.sentence = ipywidgets.HTML()
+        row = ipywidgets.HBox(list(controls.values()), layout={"flex_flow": "row wrap"})
+        super().__init__([row, self.picture, self.sentence])
+        for control in controls.values():
+            control.observe(self._refresh, "value")
+        self._refresh()
+
+    def _refresh(self, _change=None) -> None:
+        text = self._draw(**{name: c.value for name, c in self.controls.items()})
+        buffer = io.BytesIO()
+        # A slider is dragged: speed counts for more than bytes.
+        self._figure.savefig(
+            buffer, format="png", dpi=DPI, pil_kwargs={"compress_level": 1}
+        )
+        self.picture.value = buffer.getvalue()
+        self.sentence.value = f"<b>{html.escape(text)}</b>"
+
+    def _repr_mimebundle_(self, **options) -> dict:
+        bundle = super()._repr_mimebundle_(**options)
+        still = base64.b64encode(self.picture.value).decode("ascii")
+        return {**bundle, "image/png": still}
+
+
+def slider(label: str, value: float, low: float, high: float, step: float = 0.1):
+    """A slider for a decimal number."""
+    return ipywidgets.FloatSlider(
+        value=value, min=low, max=high, step=step, description=label
+    )
+
+
+def choice(label: str, options: list[str], value: str):
+    """A menu of which one is chosen."""
+    return ipywidgets.Dropdown(options=options, value=value, description=label)

@@ -1,0 +1,217 @@
+"""Explorers of lab 01: one neuron, and gradient descent on a loss surface."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import ipywidgets
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+
+from labkit.plots import BLUE, INK, STYLE, VERMILION, Figure
+from labkit.widgets.explorer import Explorer, choice, slider
+
+WIDE = (9.0, 3.5)  # inches
+
+
+def _sigmoid(z: np.ndarray) -> np.ndarray:
+    return 0.5 * (1 + np.tanh(z / 2))
+
+
+# Each activation with its slope, both as functions of z.
+ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {
+    "sigmoid": (_sigmoid, lambda z: _sigmoid(z) * (1 - _sigmoid(z))),
+    "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
+    "ReLU": (lambda z: np.maximum(z, 0), lambda z: (z > 0) * 1.0),
+    "leaky ReLU": (
+        lambda z: np.where(z > 0, z, 0.01 * z),
+        lambda z: np.where(z > 0, 1, 0.01),
+    ),
+}
+CORNERS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+EDGE = np.linspace(-0.5, 1.5, 61)
+PLANE = np.stack(np.meshgrid(EDGE, EDGE), axis=-1)
+Z = np.linspace(-8, 8, 321)
+
+
+def explore_neuron(
+    activation: str = "sigmoid",
+    w: tuple[float, float] = (4.0, 4.0),
+    b: float = -2.0,
+) -> Explorer:
+    """One neuron with two inputs: what it answers where, and where on its curve.
+
+    Left, its output over the plane of its inputs, and the line z = 0. Right, the
+    activation function (blue) and its slope (orange), with the z of the four corners.
+    """
+    return Explorer(
+        *_neuron_picture(),
+        activation=choice("activation", list(ACTIVATIONS), activation),
+        w1=slider("w1", w[0], -8, 8),
+        w2=slider("w2", w[1], -8, 8),
+        b=slider("b", b, -8, 8),
+    )
+
+
+@rc_context(STYLE)
+def _neuron_picture() -> tuple[Figure, Callable[..., str]]:
+    figure = Figure(figsize=WIDE)
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.6))
+    figure.subplots_adjust(0.06, 0.14, 0.98, 0.9, 0.16)
+    extent = (EDGE[0], EDGE[-1]) * 2
+    plane = left.imshow(
+        np.zeros((2, 2)), extent=extent, origin="lower", cmap="RdBu", vmin=0, vmax=1
+    )
+    (border,) = left.plot([], [], color=INK, lw=2)
+    left.scatter(*CORNERS.T, s=50, color="white", edgecolor=INK, zorder=3)
+    answers = [
+        left.annotate("", c, (0, 9), textcoords="offset points", ha="center")
+        for c in CORNERS
+    ]
+    left.set(xlim=extent[:2], ylim=extent[:2], xlabel="x1", ylabel="x2")
+    (curve,) = right.plot(Z, Z, color=BLUE, lw=2.5, label="activation f(z)")
+    (slope,) = right.plot(Z, Z, color=VERMILION, lw=1.8, label="slope f '(z)")
+    (on_curve,) = right.plot([], [], "o", color=BLUE, ms=7, mec="white")
+    (on_slope,) = right.plot([], [], "o", color=VERMILION, ms=6, mec="white")
+    right.set(xlim=(Z[0], Z[-1]), xlabel="z = w1·x1 + w2·x2 + b")
+    right.grid(True)
+    right.legend(loc="upper left")
+
+    def draw(activation: str, w1: float, w2: float, b: float) -> str:
+        f, df = ACTIVATIONS[activation]
+        weights = np.array([w1, w2])
+        z = CORNERS @ weights + b
+        plane.set_data(f(PLANE @ weights + b))
+        # White lies where z is 0: 0.5 of a sigmoid, 0 of the others.
+        top = max(1.0, abs(f(z)).max())
+        plane.set_clim(0 if activation == "sigmoid" else -top, top)
+        border.set_data(*_line(w1, w2, b))
+        for text, value in zip(answers, f(z), strict=True):
+            text.set_text(f"{value:.2f}")
+        curve.set_ydata(f(Z))
+        slope.set_ydata(df(Z))
+        shown = np.clip(z, Z[0], Z[-1])
+        on_curve.set_data(shown, f(shown))
+        on_slope.set_data(shown, df(shown))
+        right.set_ylim(min(-0.1, f(Z).min() * 1.1), min(f(Z).max(), 4) * 1.15)
+        left.set_title("output at the four corners")
+        right.set_title(f"{activation}: the four corners on the curve")
+        flat = int((df(z) < 0.02).sum())
+        return f"{flat} of the 4 inputs lie where the slope is below 0.02: they teach this neuron next to nothing."
+
+    return figure, draw
+
+
+def _line(w1: float, w2: float, b: float) -> tuple[np.ndarray, np.ndarray]:
+    """Two far points of the line w1*x1 + w2*x2 + b = 0; none where both weights are 0."""
+    length = w1**2 + w2**2
+    if length == 0:
+        return np.array([]), np.array([])
+    along = np.array([-5.0, 5.0]) / np.sqrt(length)
+    return -b * w1 / length - along * w2, -b * w2 / length + along * w1
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A loss over two weights: its height, its slope, where to start, how low it gets."""
+
+    height: Callable
+    slope: Callable
+    start: tuple[float, float]
+    lowest: float = 0.0
+
+
+SURFACES = {
+    "round bowl": Surface(
+        lambda w: 0.5 * (w[0] ** 2 + w[1] ** 2),
+        lambda w: np.array([w[0], w[1]]),
+        (-1.8, 1.2),
+    ),
+    "long valley": Surface(
+        lambda w: 0.5 * (w[0] ** 2 + 10 * w[1] ** 2),
+        lambda w: np.array([w[0], 10 * w[1]]),
+        (-1.8, 1.2),
+    ),
+    "two hollows": Surface(
+        lambda w: 0.25 * w[0] ** 4 - 0.5 * w[0] ** 2 - 0.15 * w[0] + w[1] ** 2,
+        lambda w: np.array([w[0] ** 3 - w[0] - 0.15, 2 * w[1]]),
+        (-1.8, 1.2),
+        lowest=-0.40526,
+    ),
+}
+FAR = 1e4  # a path that comes here has diverged
+
+
+def explore_learning_rate(
+    surface: str = "long valley", lr: float = 0.01, steps: int = 30
+) -> Explorer:
+    """Gradient descent on a loss surface: too small a learning rate, right, diverging.
+
+    Left, the path over the two weights; right, the loss after each step.
+    """
+    rate = ipywidgets.FloatLogSlider(
+        value=lr, min=-3, max=0.5, step=0.02, description="rate", readout_format=".3f"
+    )
+    return Explorer(
+        *_descent_picture(),
+        surface=choice("surface", list(SURFACES), surface),
+        lr=rate,
+        steps=ipywidgets.IntSlider(steps, min=1, max=100, description="steps"),
+    )
+
+
+@rc_context(STYLE)
+def _descent_picture() -> tuple[Figure, Callable[..., str]]:
+    figure = Figure(figsize=WIDE)
+    left, right = figure.subplots(1, 2, width_ratios=(1.2, 1))
+    figure.subplots_adjust(0.06, 0.14, 0.98, 0.9, 0.18)
+    right.set(yscale="log", ylim=(1e-6, 1e3), xlabel="step")
+    right.set_title("loss above the lowest point")
+    right.grid(True)
+    (path_line,) = left.plot([], [], "o-", color=VERMILION, lw=1.5, ms=4, zorder=3)
+    (loss_line,) = right.plot([], [], "o-", color=VERMILION, lw=1.5, ms=4)
+    left.set(xlim=(-2.4, 2.4), ylim=(-1.8, 1.8), xlabel="w1", ylabel="w2")
+    left.set_title("the path over the two weights")
+    drawn = {}
+
+    def draw(surface: str, lr: float, steps: int) -> str:
+        if drawn.get("surface") != surface:
+            if drawn:
+                drawn["contours"].remove()
+            drawn.update(surface=surface, contours=_contours(left, SURFACES[surface]))
+        path = descend(SURFACES[surface], lr, steps)
+        losses = SURFACES[surface].height(path.T) - SURFACES[surface].lowest
+        path_line.set_data(*path.T)
+        loss_line.set_data(np.arange(len(path)), np.clip(losses, 1e-6, 1e3))
+        right.set_xlim(-0.5, steps + 0.5)
+        return verdict(SURFACES[surface], path, losses, steps)
+
+    return figure, draw
+
+
+def _contours(axes: Axes, surface: Surface):
+    w = np.meshgrid(np.linspace(-2.4, 2.4, 121), np.linspace(-1.8, 1.8, 91))
+    above = surface.height(np.array(w)) - surface.lowest
+    return axes.contourf(*w, np.sqrt(above), levels=16, cmap="Blues_r", zorder=0)
+
+
+def descend(surface: Surface, lr: float, steps: int) -> np.ndarray:
+    """The weights (steps + 1, 2) of gradient descent; fewer where it diverges."""
+    path = [np.array(surface.start)]
+    while len(path) <= steps and np.abs(path[-1]).max() < FAR:
+        path.append(path[-1] - lr * surface.slope(path[-1]))
+    return np.array(path)
+
+
+def verdict(surface: Surface, path: np.ndarray, losses: np.ndarray, steps: int) -> str:
+    """One sentence on a path of gradient descent."""
+    left = losses[-1] / losses[0]
+    if len(path) <= steps or left > 1:
+        return "Diverging: the steps are so large that the loss grows."
+    if left < 0.01:
+        return f"Right: {left:.2%} of the loss is left after {steps} steps."
+    if np.abs(surface.slope(path[-1])).max() < 0.01:
+        return "Stuck: it rests in the shallower hollow, where the slope is zero too."
+    if (np.diff(np.sign(path), axis=0) != 0).sum() > 2:
+        return f"Too large: it leaps to and fro; {left:.0%} of the loss is left."
+    return f"Too small: {left:.0%} of the loss is left after {steps} steps."
