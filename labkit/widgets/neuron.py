@@ -29,7 +29,7 @@ ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {
     ),
 }
 CORNERS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-EDGE = np.linspace(-0.5, 1.5, 61)
+EDGE = np.linspace(-0.5, 1.5, 41)
 PLANE = np.stack(np.meshgrid(EDGE, EDGE), axis=-1)
 Z = np.linspace(-8, 8, 321)
 
@@ -60,20 +60,23 @@ def _neuron_picture() -> tuple[Figure, Callable[..., str]]:
     figure.subplots_adjust(0.06, 0.14, 0.98, 0.9, 0.16)
     extent = (EDGE[0], EDGE[-1]) * 2
     plane = left.imshow(
-        np.zeros((2, 2)), extent=extent, origin="lower", cmap="RdBu", vmin=0, vmax=1
+        np.zeros((2, 2)),
+        extent=extent,
+        origin="lower",
+        cmap="RdBu",
+        interpolation="bilinear",
     )
     (border,) = left.plot([], [], color=INK, lw=2)
     left.scatter(*CORNERS.T, s=50, color="white", edgecolor=INK, zorder=3)
-    answers = [
-        left.annotate("", c, (0, 9), textcoords="offset points", ha="center")
-        for c in CORNERS
-    ]
+    answers = [_answer(left, corner) for corner in CORNERS]
     left.set(xlim=extent[:2], ylim=extent[:2], xlabel="x1", ylabel="x2")
+    left.set(xticks=(0, 1), yticks=(0, 1), title="output over the inputs")
     (curve,) = right.plot(Z, Z, color=BLUE, lw=2.5, label="activation f(z)")
     (slope,) = right.plot(Z, Z, color=VERMILION, lw=1.8, label="slope f '(z)")
     (on_curve,) = right.plot([], [], "o", color=BLUE, ms=7, mec="white")
     (on_slope,) = right.plot([], [], "o", color=VERMILION, ms=6, mec="white")
     right.set(xlim=(Z[0], Z[-1]), xlabel="z = w1·x1 + w2·x2 + b")
+    right.set_title("the four inputs on the curve, and the slope there")
     right.grid(True)
     right.legend(loc="upper left")
 
@@ -94,12 +97,22 @@ def _neuron_picture() -> tuple[Figure, Callable[..., str]]:
         on_curve.set_data(shown, f(shown))
         on_slope.set_data(shown, df(shown))
         right.set_ylim(min(-0.1, f(Z).min() * 1.1), min(f(Z).max(), 4) * 1.15)
-        left.set_title("output at the four corners")
-        right.set_title(f"{activation}: the four corners on the curve")
         flat = int((df(z) < 0.02).sum())
-        return f"{flat} of the 4 inputs lie where the slope is below 0.02: they teach this neuron next to nothing."
+        return f"Inputs on flat ground (slope below 0.02), which teach next to nothing: {flat} of 4."
 
     return figure, draw
+
+
+def _answer(axes: Axes, corner: np.ndarray):
+    """An empty label over a corner, readable on any colour."""
+    return axes.annotate(
+        "",
+        corner,
+        (0, 10),
+        textcoords="offset points",
+        ha="center",
+        bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.85},
+    )
 
 
 def _line(w1: float, w2: float, b: float) -> tuple[np.ndarray, np.ndarray]:
@@ -113,11 +126,10 @@ def _line(w1: float, w2: float, b: float) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class Surface:
-    """A loss over two weights: its height, its slope, where to start, how low it gets."""
+    """A loss over two weights: its height, its slope, how low it gets."""
 
     height: Callable
     slope: Callable
-    start: tuple[float, float]
     lowest: float = 0.0
 
 
@@ -125,20 +137,18 @@ SURFACES = {
     "round bowl": Surface(
         lambda w: 0.5 * (w[0] ** 2 + w[1] ** 2),
         lambda w: np.array([w[0], w[1]]),
-        (-1.8, 1.2),
     ),
     "long valley": Surface(
         lambda w: 0.5 * (w[0] ** 2 + 10 * w[1] ** 2),
         lambda w: np.array([w[0], 10 * w[1]]),
-        (-1.8, 1.2),
     ),
     "two hollows": Surface(
         lambda w: 0.25 * w[0] ** 4 - 0.5 * w[0] ** 2 - 0.15 * w[0] + w[1] ** 2,
         lambda w: np.array([w[0] ** 3 - w[0] - 0.15, 2 * w[1]]),
-        (-1.8, 1.2),
         lowest=-0.40526,
     ),
 }
+START = (-1.8, 1.2)
 FAR = 1e4  # a path that comes here has diverged
 
 
@@ -164,7 +174,7 @@ def explore_learning_rate(
 def _descent_picture() -> tuple[Figure, Callable[..., str]]:
     figure = Figure(figsize=WIDE)
     left, right = figure.subplots(1, 2, width_ratios=(1.2, 1))
-    figure.subplots_adjust(0.06, 0.14, 0.98, 0.9, 0.18)
+    figure.subplots_adjust(0.07, 0.14, 0.98, 0.9, 0.18)
     right.set(yscale="log", ylim=(1e-6, 1e3), xlabel="step")
     right.set_title("loss above the lowest point")
     right.grid(True)
@@ -197,7 +207,7 @@ def _contours(axes: Axes, surface: Surface):
 
 def descend(surface: Surface, lr: float, steps: int) -> np.ndarray:
     """The weights (steps + 1, 2) of gradient descent; fewer where it diverges."""
-    path = [np.array(surface.start)]
+    path = [np.array(START)]
     while len(path) <= steps and np.abs(path[-1]).max() < FAR:
         path.append(path[-1] - lr * surface.slope(path[-1]))
     return np.array(path)
@@ -209,7 +219,8 @@ def verdict(surface: Surface, path: np.ndarray, losses: np.ndarray, steps: int) 
     if len(path) <= steps or left > 1:
         return "Diverging: the steps are so large that the loss grows."
     if left < 0.01:
-        return f"Right: {left:.2%} of the loss is left after {steps} steps."
+        share = "under 0.1%" if left < 0.001 else f"{left:.1%}"
+        return f"Right: {share} of the loss is left after {steps} steps."
     if np.abs(surface.slope(path[-1])).max() < 0.01:
         return "Stuck: it rests in the shallower hollow, where the slope is zero too."
     if (np.diff(np.sign(path), axis=0) != 0).sum() > 2:
