@@ -28,11 +28,13 @@ def fetch(name: str, to: str | Path | None = None) -> list[Path]:
     file that verifies; what was downloaded so far is kept, and the next call goes on from there.
     """
     entry = registry.entry(name)
-    if offline():
-        raise DataError("LABKIT_OFFLINE is set, so nothing is downloaded. Type `unset LABKIT_OFFLINE`.")
     if not entry.files:
         raise DataError(
             f"{entry.title} cannot be downloaded by a program. {entry.manual}"
+        )
+    if offline():
+        raise DataError(
+            "LABKIT_OFFLINE is set. For the real data type `unset LABKIT_OFFLINE`."
         )
     paths = []
     for file in entry.files:

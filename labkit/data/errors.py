@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from labkit.errors import LabkitError
 
-from labkit.errors import LabkitError
-
 
 class DataError(LabkitError):
     """A data set cannot be used; the text names the file, what was found, what was expected and what to type."""

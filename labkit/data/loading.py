@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,46 +50,36 @@ def _load_real(entry: Entry, size: int | None) -> Dataset | None:
         problems.append(f"LABKIT_DATA ({root}) does not hold it")
     for source in found:
         try:
-            dataset = source.load(size)
+            return _with_remarks(source.load(size), problems)
         except DataError as error:
             # what somebody chose is never replaced behind their back; a spoilt cache may be
             if source.origin == sources.CONFIGURED:
                 raise
             problems.append(str(error))
-        else:
-            if problems:
-                say(
-                    f"{entry.title}: {'; '.join(problems)}. Using the copy in the cache."
-                )
-            return dataset
-    return _load_downloaded(entry, size, problems)
-
-
-def _load_downloaded(
-    entry: Entry, size: int | None, problems: list[str]
-) -> Dataset | None:
-    if not entry.files:
-        problems.append("it has to be fetched by hand")
-    elif os.environ.get("LABKIT_OFFLINE", "") not in ("", "0"):
-        problems.append("LABKIT_OFFLINE is set")
-    elif not download.reachable(entry):
-        problems.append("no server that has it can be reached")
-    else:
-        try:
-            download.fetch(entry.name)
-            return next(
-                s for s in sources.find(entry) if s.origin == sources.CACHED
-            ).load(size)
-        except DataError as error:
-            problems.append(str(error))
-    how = (
-        entry.manual
-        or f"For the real data type `labkit data fetch {entry.name}` where there is a network."
-    )
-    say(
-        f"Stand-in data: {entry.stand_in} in place of {entry.title}, because {'; '.join(problems)}. {how}"
-    )
+    try:
+        return _with_remarks(_download(entry), problems)
+    except DataError as error:
+        problems.append(str(error))
+    because = " ".join("; ".join(problems).split())
+    say(f"Stand-in data: {entry.stand_in} in place of {entry.title}, because {because}")
     return None
+
+
+def _with_remarks(dataset: Dataset, problems: list[str]) -> Dataset:
+    if problems:
+        say(f"{dataset.name}: {'; '.join(problems)}. Loaded from the {dataset.source}.")
+    return dataset
+
+
+def _download(entry: Entry) -> Dataset:
+    """Return the data set from the network; DataError, quickly, where there is none."""
+    if entry.files and not download.offline() and not download.reachable(entry):
+        raise DataError(
+            "no server that has it can be reached. For the real data type "
+            f"`labkit data fetch {entry.name}` where there is a network."
+        )
+    download.fetch(entry.name)
+    return next(s for s in sources.find(entry) if s.origin == sources.CACHED).load()
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,15 @@ def say(text: str) -> None:
 
 
 def progress(steps: Iterable | None = None, **options: Any) -> Any:
-    """Return a tqdm bar over `steps` that shows only when the work takes over a second."""
+    """Return a tqdm bar over `steps` that shows only when the work takes over a second, and never when graded."""
     from tqdm import tqdm
 
-    shown = {"file": sys.stdout, "delay": 1, "leave": False, "dynamic_ncols": True}
+    silent = profile.name() == "grading"
+    shown = {
+        "disable": silent,
+        "file": sys.stdout,
+        "delay": 1,
+        "leave": False,
+        "dynamic_ncols": True,
+    }
     return tqdm(steps, **shown | options)

@@ -171,7 +171,9 @@ class Source:
 def competition(name: str, folder: Path, size: int) -> dict:
     """Return Dataset's fields of a competition's folder: pictures as (size, size, 3), test labels hidden."""
     files = _files_below(readers.part_of(folder, part) for part in ("train", "test"))
-    key = cache.fingerprint(*_code(), *files, *(folder / name for name in COMPETITION_FILES))
+    key = cache.fingerprint(
+        *_code(), *files, *(folder / name for name in COMPETITION_FILES)
+    )
     arrays = cache.arrays(
         f"{name}-{size}", key, lambda: readers.read_competition(folder, size)
     )
