@@ -7,13 +7,15 @@ room is loaded when it is first used.
 import importlib
 import os
 
+from labkit import quiet
+
 __version__ = "0.1.0"
 __all__ = ["check", "data", "kaggle", "models", "plots", "profile", "training", "widgets"]
 
-# Read by TensorFlow and Keras when they are first imported. Their start-up log
-# lines go to standard error, where a student would take them for a mistake.
+# Read by TensorFlow and Keras when they are first imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+quiet.install()
 
 
 def __getattr__(name: str):

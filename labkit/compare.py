@@ -103,7 +103,7 @@ def _dict_difference(found: Any, expected: dict, rtol: float, atol: float) -> st
 
 def _items_difference(found: Any, expected: list, rtol: float, atol: float) -> str | None:
     if isinstance(found, np.ndarray) and found.ndim:
-        found = list(found)
+        found = [np.asarray(item) for item in found]
     if not isinstance(found, list):
         return f"found {describe(found)}, expected {len(expected)} values"
     if len(found) != len(expected):

@@ -8,6 +8,7 @@ import base64
 import io
 import math
 import numbers
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,10 +101,10 @@ def _as_array(value: Any) -> np.ndarray | None:
 
 def _from_backend(value: Any) -> np.ndarray | None:
     """Tensors that NumPy cannot read directly (on a GPU, or with gradients)."""
+    if "keras" not in sys.modules:
+        return None
     try:
-        import keras
-
-        return np.asarray(keras.ops.convert_to_numpy(value))
+        return np.asarray(sys.modules["keras"].ops.convert_to_numpy(value))
     except Exception:
         return None
 

@@ -74,7 +74,11 @@ def _read(
         raise
     # a damaged file can make a decoder fail in any way, and none of them may stop the other pictures
     except Exception as error:
-        raise DamagedPicture(name, str(error) or type(error).__name__) from None
+        reason = str(error) or type(error).__name__
+        cut = "truncated" in reason.lower()
+        raise DamagedPicture(
+            name, f"the file is cut short ({reason})" if cut else reason
+        ) from None
 
 
 def _unknown(source: str | Path | bytes | BinaryIO) -> str:

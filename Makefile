@@ -1,0 +1,34 @@
+# Set-up and the three commands. Everything else is in `labkit --help`.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(abspath $(VENV))/bin
+export PATH := $(BIN):$(PATH)
+
+.PHONY: help setup demo test lab
+
+help:
+	@echo "make demo    set up, then run the course once from end to end"
+	@echo "make test    set up, then pass the tests"
+	@echo "make lab     set up, then open JupyterLab on your copy of the labs"
+	@echo "make setup   set up only; PYTHON=python3.12 chooses another Python"
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else \
+	  "This needs Python 3.10 to 3.13; %s is %d.%d. Type: make setup PYTHON=python3.12" % (sys.executable, *v))'
+	@echo "Setting up in $(VENV)/ (a few minutes, about 2.5 GB)"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup
+	labkit demo
+
+test: setup
+	python -m pytest
+
+lab: setup
+	labkit lab

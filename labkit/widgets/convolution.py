@@ -1,0 +1,260 @@
+"""Explorers of lab 02: a window that slides over a table, and a kernel editor."""
+
+import functools
+
+import ipywidgets
+import numpy as np
+import traitlets
+from matplotlib import rc_context
+from matplotlib.patches import PathPatch, Rectangle
+from matplotlib.path import Path as Outline
+from matplotlib.textpath import TextPath
+
+from labkit.plots import INK, MUTED, STYLE, VERMILION, Figure
+from labkit.widgets.explorer import Explorer, choice
+
+MOST = 10  # rows or columns of which the numbers can still be read
+WIDEST = 320  # pixels of a photograph that is filtered anew at each change
+BRIGHTNESS, STRENGTH = "brightness 0 to 255", "strength |value|"
+
+
+def explore_sliding_window(
+    image: np.ndarray, kernel: np.ndarray, stride: int = 1, padding: int = 0
+) -> Explorer:
+    """Slide a kernel (k, k) over a small image (H, W) and see each sum as it is made.
+
+    Raises ValueError where the image has more than 10 rows or columns, or the kernel
+    is not a square that fits into it.
+    """
+    image, kernel = np.asarray(image, float), np.asarray(kernel, float)
+    _check_shapes(image, kernel)
+    step = ipywidgets.IntSlider(0, min=0, max=1, description="step")
+    play = ipywidgets.Play(interval=700)
+    ipywidgets.jslink((play, "value"), (step, "value"))
+    figure, show = _sliding_picture(kernel)
+
+    def draw(step: int, stride: int, padding: int) -> str:
+        padded = np.pad(image, padding)
+        sums = _sums(padded, kernel, stride)
+        slider.max = play.max = sums.size - 1
+        now = divmod(min(step, sums.size - 1), sums.shape[1])
+        return show(padded, sums, now, stride, padding)
+
+    slider = step
+    explorer = Explorer(
+        figure,
+        draw,
+        step=step,
+        stride=ipywidgets.IntSlider(stride, min=1, max=3, description="stride"),
+        padding=ipywidgets.IntSlider(padding, min=0, max=2, description="padding"),
+    )
+    controls = explorer.children[0]
+    controls.children = (play, *controls.children)
+    return explorer
+
+
+def _check_shapes(image: np.ndarray, kernel: np.ndarray) -> None:
+    if image.ndim != 2 or max(image.shape) > MOST:
+        raise ValueError(
+            f"The image has the shape {image.shape}; expected (H, W) with at most"
+            f" {MOST} rows and columns. Take a part of it: image[:8, :8]."
+        )
+    square = kernel.ndim == 2 and kernel.shape[0] == kernel.shape[1]
+    if not square or len(kernel) > min(image.shape):
+        raise ValueError(
+            f"The kernel has the shape {kernel.shape}; expected a square (k, k) that"
+            f" fits into the image {image.shape}."
+        )
+
+
+def _sums(padded: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
+    """The sum of products (H', W') at each place of the window."""
+    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape)
+    return (windows[::stride, ::stride] * kernel).sum(axis=(2, 3))
+
+
+@rc_context(STYLE)
+def _sliding_picture(kernel: np.ndarray):
+    """The figure of four tables, and a function that brings them up to date."""
+    figure = Figure(figsize=(9.0, 3.5))
+    large, small = (0.34, 0.86), (0.13, 0.34)
+    source = _Table(figure, (0.01, 0.02, *large))
+    weights = _Table(figure, (0.37, 0.33, *small), signed=True)
+    products = _Table(figure, (0.53, 0.33, *small), signed=True)
+    result = _Table(figure, (0.685, 0.06, 0.305, 0.78), signed=True)
+    for x, sign in ((0.36, "·"), (0.515, "="), (0.675, "Σ")):
+        figure.text(x, 0.5, sign, size=15, ha="center", va="center", color=MUTED)
+    k = len(kernel)
+
+    @rc_context(STYLE)
+    def show(padded, sums, now, stride, padding) -> str:
+        row, column = (stride * index for index in now)
+        window = padded[row : row + k, column : column + k]
+        number = np.ravel_multi_index(now, sums.shape)
+        made = np.where(np.arange(sums.size).reshape(sums.shape) <= number, sums, np.nan)
+        frame = f", {padding} of zeros around" if padding else ""
+        source.show(padded, f"image{frame}", np.ptp(padded), (row, column, k))
+        weights.show(kernel, "kernel", np.abs(kernel).max())
+        products.show(window * kernel, "products", np.abs(padded).max() * np.abs(kernel).max())
+        title = f"{sums.shape[0]} x {sums.shape[1]} sums"
+        result.show(made, title, np.abs(sums).max(), (*now, 1))
+        return f"Row {now[0]}, column {now[1]}: {_addition(window, kernel)} = {sums[now]:.4g}"
+
+    return figure, show
+
+
+def _addition(window: np.ndarray, kernel: np.ndarray) -> str:
+    """The products that are not zero, written out; their number where they are many."""
+    pairs = [
+        f"{pixel:.4g}·{weight:.4g}" if weight >= 0 else f"{pixel:.4g}·({weight:.4g})"
+        for pixel, weight in zip(window.flat, kernel.flat, strict=True)
+        if pixel and weight
+    ]
+    if len(pairs) > 9:
+        return f"the sum of {kernel.size} products"
+    return " + ".join(pairs) or "every product is 0, the sum"
+
+
+class _Table:
+    """An array of numbers as shaded cells; nan is an empty cell."""
+
+    def __init__(self, figure: Figure, place: tuple, signed: bool = False) -> None:
+        self._axes = figure.add_axes(place)
+        self._signed, self._shape = signed, None
+
+    def show(self, numbers, title: str, limit: float, frame: tuple | None = None) -> None:
+        """Show `numbers` (H, W) up to `limit`; `frame` (row, column, size) marks a part."""
+        if numbers.shape != self._shape:
+            self._build(numbers.shape)
+        self._numbers.set_path(_written(numbers))
+        # Pale shades: black figures stay readable on all of them.
+        limit = limit or 1.0
+        low = -2 * limit if self._signed else np.nanmin(numbers) - 2 * limit
+        self._shades.set_data(numbers)
+        self._shades.set_clim(low, low + (4 if self._signed else 3) * limit)
+        self._axes.set_title(title, loc="center")
+        if frame is not None:
+            row, column, size = frame
+            self._frame.set(x=column - 0.5, y=row - 0.5, width=size, height=size)
+
+    def _build(self, shape: tuple[int, int]) -> None:
+        self._shape = shape
+        self._axes.clear()
+        self._axes.set(xticks=[], yticks=[])
+        cmap = "RdBu" if self._signed else "gray"
+        self._shades = self._axes.imshow(np.zeros(shape), cmap=cmap)
+        self._numbers = PathPatch(Outline(np.zeros((0, 2))), color=INK, lw=0)
+        self._axes.add_patch(self._numbers)
+        self._frame = Rectangle((0, 0), 0, 0, fill=False, ec=VERMILION, lw=2.5, zorder=3)
+        self._axes.add_patch(self._frame)
+
+
+def _written(numbers: np.ndarray) -> Outline:
+    """All numbers of a table as one outline: drawn ten times as fast as that many texts."""
+    outlines = [
+        Outline(outline.vertices + (column, row), outline.codes)
+        for (row, column), number in np.ndenumerate(numbers)
+        if (outline := _glyphs("" if np.isnan(number) else f"{number:.4g}")) is not None
+    ]
+    return Outline.make_compound_path(*outlines)
+
+
+@functools.cache
+def _glyphs(text: str) -> Outline | None:
+    """A text's outline, centred on (0, 0), made to fit into a cell of width 1, y downwards."""
+    if not text:
+        return None
+    outline = TextPath((0, 0), text, size=1)
+    width = outline.vertices[:, 0].max()
+    vertices = (outline.vertices - (width / 2, 0.365)) * min(0.46, 0.84 / width)
+    return Outline(vertices * (1, -1), outline.codes)
+
+
+class KernelBoxes(ipywidgets.VBox):
+    """Nine number boxes and a menu that fills them; `value` is the kernel as nine numbers."""
+
+    value = traitlets.Tuple()
+
+    def __init__(self, kernels: dict[str, np.ndarray], name: str) -> None:
+        self._kernels = {key: np.asarray(k, float) for key, k in kernels.items()}
+        self.menu = choice("kernel", list(kernels), name)
+        self.menu.style.description_width = "50px"
+        self.boxes = [ipywidgets.FloatText(layout={"width": "72px"}) for _ in range(9)]
+        grid = ipywidgets.GridBox(
+            self.boxes, layout={"grid_template_columns": "repeat(3, 80px)"}
+        )
+        super().__init__([self.menu, grid])
+        self._fill()
+        self.menu.observe(self._fill, "value")
+        for box in self.boxes:
+            box.observe(self._read, "value")
+
+    def _fill(self, _change=None) -> None:
+        # Set before the boxes: each of them then finds nothing new to tell.
+        self._filling = True
+        for box, weight in zip(self.boxes, self._kernels[self.menu.value].flat, strict=True):
+            box.value = round(float(weight), 4)
+        self._filling = False
+        self.value = tuple(self._kernels[self.menu.value].ravel().tolist())
+
+    def _read(self, _change=None) -> None:
+        if not self._filling:
+            self.value = tuple(box.value for box in self.boxes)
+
+
+def explore_kernel(
+    photograph: np.ndarray, kernels: dict[str, np.ndarray], name: str = "sharpen"
+) -> Explorer:
+    """Edit a 3x3 kernel and see at once what it makes of a photograph.
+
+    `photograph`: (H, W) or (H, W, 3), 0 to 255, used in grey and at most 320 pixels
+    wide. `kernels`: the (3, 3) arrays to begin with; `name` is the first of them.
+    """
+    grey = _grey(photograph)
+    figure, show = _kernel_picture(grey)
+
+    def draw(kernel: tuple[float, ...], view: str) -> str:
+        weights = np.reshape(kernel, (3, 3))
+        response = _sums(grey, weights, stride=1)
+        show(np.abs(response) if view == STRENGTH else response)
+        return (
+            f"The weights sum to {weights.sum():.3g}: {_on_flat_areas(weights.sum())}."
+            f" The values run from {response.min():.0f} to {response.max():.0f}."
+        )
+
+    return Explorer(
+        figure,
+        draw,
+        kernel=KernelBoxes(kernels, name),
+        view=choice("show as", [BRIGHTNESS, STRENGTH], BRIGHTNESS),
+    )
+
+
+def _grey(photograph: np.ndarray) -> np.ndarray:
+    grey = np.asarray(photograph, np.float32)
+    grey = grey.mean(axis=2) if grey.ndim == 3 else grey
+    shrink = -(-grey.shape[1] // WIDEST)
+    height, width = (size // shrink * shrink for size in grey.shape)
+    tiles = grey[:height, :width].reshape(height // shrink, shrink, width // shrink, shrink)
+    return tiles.mean(axis=(1, 3))
+
+
+def _on_flat_areas(total: float) -> str:
+    if abs(total - 1) < 0.005:
+        return "flat areas keep their brightness"
+    if abs(total) < 0.005:
+        return "flat areas become 0, black"
+    return f"flat areas become {total:.3g} times as bright"
+
+
+@rc_context(STYLE)
+def _kernel_picture(grey: np.ndarray):
+    """The figure, photograph left and result right, and a function that shows a result."""
+    figure = Figure(figsize=(9.0, 3.2))
+    look = {"cmap": "gray", "vmin": 0, "vmax": 255}
+    for x, title in ((0.0, "the photograph, in grey"), (0.505, "filtered")):
+        axes = figure.add_axes((x, 0.0, 0.495, 0.92))
+        axes.set_axis_off()
+        axes.set_title(title)
+        drawn = axes.imshow(grey, **look)
+    return figure, drawn.set_data

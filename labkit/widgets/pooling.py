@@ -1,0 +1,121 @@
+"""Explorer of lab 03: pooling on a small picture, number by number, and on a photograph."""
+
+from collections.abc import Callable
+
+import ipywidgets
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from labkit.plots import INK, MUTED, STYLE, VERMILION, Figure
+from labkit.widgets.explorer import Explorer, choice
+
+SMALL = np.random.default_rng(3).integers(0, 10, (7, 7))
+MODES: dict[str, Callable] = {"max": np.max, "average": np.mean, "sum": np.sum}
+
+
+def explore_pooling(
+    photograph: np.ndarray,
+    size: int = 2,
+    stride: int = 2,
+    mode: str = "max",
+    window: int = 1,
+) -> Explorer:
+    """Pool a 7x7 picture of digits, window by window, and a photograph.
+
+    photograph: (H, W) or (H, W, 3), uint8 or floats in 0..1. Windows that do not fit
+    whole are left out; pixels that no window reaches are struck out. Sums of the
+    photograph are drawn divided by the largest.
+    """
+    photograph = np.asarray(photograph)
+    if photograph.dtype == np.uint8:
+        photograph = photograph / 255
+    return Explorer(
+        *_picture(photograph),
+        size=_whole("size", size, 1, 4),
+        stride=_whole("stride", stride, 1, 4),
+        mode=choice("mode", list(MODES), mode),
+        window=_whole("window", window, 1, SMALL.size),
+    )
+
+
+def pooled(image: np.ndarray, size: int, stride: int, mode: str) -> np.ndarray:
+    """Return (H', W', ...) of an image (H, W, ...), pooled where windows fit whole."""
+    for axis in (0, 1):
+        starts = np.arange(0, image.shape[axis] - size + 1, stride)
+        # A rectangle's max, mean and sum are those of its columns' and its rows'.
+        parts = [np.take(image, starts + offset, axis) for offset in range(size)]
+        image = MODES[mode](parts, axis=0)
+    return image
+
+
+def _whole(label: str, value: int, low: int, high: int):
+    return ipywidgets.IntSlider(
+        value=value, min=low, max=high, description=label, layout={"width": "240px"}
+    )
+
+
+def _picture(photograph: np.ndarray) -> tuple[Figure, Callable[..., str]]:
+    figure = Figure(figsize=(9.0, 2.6))
+    with rc_context(STYLE):
+        digits, result, before, after = figure.subplots(1, 4)
+        figure.subplots_adjust(0.01, 0.01, 0.99, 0.89, 0.08)
+        _show(before, photograph, "photograph")
+
+    def draw(size: int, stride: int, mode: str, window: int) -> str:
+        small, large = (
+            pooled(image, size, stride, mode) for image in (SMALL, photograph)
+        )
+        place = divmod((window - 1) % small.size, small.shape[1])
+        top, left = (stride * at for at in place)
+        values = SMALL[top : top + size, left : left + size]
+        with rc_context(STYLE):
+            _numbers(digits, SMALL, "picture", _reached(size, stride))
+            _outline(digits, top, left, size)
+            _numbers(result, small, f"{mode}, {size}x{size}, stride {stride}")
+            _outline(result, *place, 1)
+            _show(after, large / max(1.0, large.max()), "photograph, pooled")
+        share = (large.shape[0] * large.shape[1]) / photograph[..., :1].size
+        return (
+            f"Window {small.shape[1] * place[0] + place[1] + 1} of {small.size}: the {mode} of "
+            f"{', '.join(map(str, values.ravel()))} is {small[place]:.3g}. Of the photograph's "
+            f"pixels {share:.0%} are left."
+        )
+
+    return figure, draw
+
+
+def _reached(size: int, stride: int) -> np.ndarray:
+    """Which cells of the small picture lie in some window."""
+    lines = np.zeros(len(SMALL), dtype=bool)
+    for start in range(0, len(SMALL) - size + 1, stride):
+        lines[start : start + size] = True
+    return np.outer(lines, lines)
+
+
+def _show(axes: Axes, image: np.ndarray, title: str, **options) -> None:
+    """Draw an image in the place of what the axes held."""
+    # Clearing the axes would make all ticks anew, the slowest part of a change.
+    for artist in (*axes.images, *axes.texts, *axes.patches):
+        artist.remove()
+    axes.imshow(image, **{"cmap": "gray", "vmin": 0, "vmax": 1} | options)
+    shape = "x".join(map(str, image.shape[:2]))
+    axes.set_title(f"{title}: {shape}", loc="center", y=1.01)
+    axes.set_axis_off()
+
+
+def _numbers(axes: Axes, grid: np.ndarray, title: str, reached=None) -> None:
+    """Draw a grid of numbers, each on its shade; cells that are not reached struck out."""
+    _show(axes, grid, title, cmap="Blues", vmax=1.6 * grid.max())
+    for place, value in np.ndenumerate(grid):
+        lost = reached is not None and not reached[place]
+        text, colour = ("×", MUTED) if lost else (f"{value:.3g}", INK)
+        axes.text(*place[::-1], text, ha="center", va="center", size=8, color=colour)
+    # Both grids at one scale: pooling makes the picture smaller.
+    axes.set(xlim=(-0.5, len(SMALL) - 0.5), ylim=(len(SMALL) - 0.5, -0.5))
+
+
+def _outline(axes: Axes, top: int, left: int, size: int) -> None:
+    corner = (left - 0.5, top - 0.5)
+    axes.add_patch(Rectangle(corner, size, size, fill=False, ec=VERMILION, lw=2.5))

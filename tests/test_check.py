@@ -1,0 +1,116 @@
+"""What a student sees when a check cell runs, in a real IPython shell."""
+
+import json
+
+import numpy as np
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+from labkit.check import MIME, CheckCells, CheckFailed
+from labkit.values import encode
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    """A shell in a notebook's folder, with expected values for three checks."""
+    monkeypatch.chdir(tmp_path)
+    checks = [
+        {"name": "one", "hidden": False, "value": encode(1.0), "rtol": 1e-4, "atol": 1e-6},
+        {"name": "two", "hidden": False, "value": encode(np.array([1.0, 2.0])), "rtol": 1e-4, "atol": 1e-6,
+         "mistakes": [{"name": "zero", "hint": "Start at one.", "value": encode(np.array([0.0, 1.0]))}]},
+        {"name": "right often", "hidden": False, "value": encode(np.array([0, 1, 1, 0])), "at_least": 0.75},
+    ]
+    (tmp_path / "expected.json").write_text(json.dumps({"lab": "x", "cells": {"check-x": checks}}))
+    InteractiveShell.clear_instance()
+    made = InteractiveShell.instance()
+    made.run_cell("import numpy as np\nfrom labkit import check")
+    if not any(isinstance(t, CheckCells) for t in made.ast_transformers):
+        made.ast_transformers.append(CheckCells())  # imported before this shell was there
+    yield made
+    InteractiveShell.clear_instance()
+
+
+def run(shell, source):
+    """The lines that a cell shows, and the error it ends with."""
+    with capture_output() as shown:
+        result = shell.run_cell(source)
+    lines = [output.data.get("text/plain") for output in shown.outputs]
+    return lines, result.error_in_exec
+
+
+def test_right_values_show_a_line_each_and_no_error(shell):
+    lines, error = run(shell, "check('one', 1.0)\ncheck('two', [1.0, 2.0])")
+    assert lines == ["✓ one", "✓ two"]
+    assert error is None
+
+
+def test_all_checks_of_a_cell_run_after_a_wrong_one(shell):
+    lines, error = run(shell, "check('one', 3.0)\ncheck('two', np.array([1.0, 2.0]))")
+    assert lines == ["✗ one — found 3, expected 1.", "✓ two"]
+    assert isinstance(error, CheckFailed)
+    assert str(error) == "1 of 2 checks failed."
+
+
+def test_all_checks_of_a_cell_run_after_one_that_raises(shell):
+    lines, error = run(shell, "check('one', 1 / 0)\ncheck('two', np.array([1.0, 2.0]))")
+    assert lines == ["✗ one — ZeroDivisionError: division by zero", "✓ two"]
+    assert isinstance(error, ZeroDivisionError)
+
+
+def test_a_blank_exercise_says_so_and_raises_its_own_error(shell):
+    shell.run_cell("def f(): raise NotImplementedError('Write your code here.')")
+    lines, error = run(shell, "check('one', f())")
+    assert lines == ["✗ one — not written yet"]
+    assert isinstance(error, NotImplementedError)
+
+
+def test_a_usual_mistake_gets_its_hint(shell):
+    lines, _ = run(shell, "check('two', np.array([0.0, 1.0]))")
+    assert lines[0].endswith("Hint: Start at one.")
+
+
+def test_predictions_are_scored_by_accuracy(shell):
+    source = "check.predictions('right often', np.array({}), np.array([0, 1, 1, 0]), at_least=0.75)"
+    assert run(shell, source.format([0, 1, 1, 1]))[0] == ["✓ right often"]
+    lines, error = run(shell, source.format([1, 0, 1, 1]))
+    assert lines == ["✗ right often — accuracy 25.0%, expected at least 75.0%"]
+    assert isinstance(error, CheckFailed)
+    scores = "[[.9, .1], [.2, .8], [.3, .7], [.6, .4]]"
+    assert run(shell, source.format(scores))[0] == ["✓ right often"]
+
+
+def test_the_failed_cell_shows_one_line_and_no_traceback(shell):
+    with capture_output() as shown:
+        shell.run_cell("check('one', 3.0)")
+    assert "labkit/check.py" not in shown.stdout + shown.stderr
+    assert "1 of 1 checks failed." in shown.stdout + shown.stderr
+
+
+def test_every_run_of_a_check_cell_draws_the_same_random_numbers(shell):
+    shell.run_cell("check('one', 1.0)\na = np.random.random()")
+    shell.run_cell("check('one', 1.0)\nb = np.random.random()")
+    assert shell.user_ns["a"] == shell.user_ns["b"]
+
+
+def test_missing_expected_values_say_what_to_do(shell, tmp_path):
+    (tmp_path / "expected.json").unlink()
+    lines, error = run(shell, "check('one', 1.0)")
+    assert "Put the lab's expected.json beside the notebook" in lines[0]
+    assert isinstance(error, FileNotFoundError)
+
+
+def test_a_cell_without_checks_is_left_as_it_is(shell):
+    lines, error = run(shell, "x = 3\ny = x + 1")
+    assert (lines, error, shell.user_ns["y"]) == ([], None, 4)
+
+
+def test_at_grading_the_value_is_sent_and_nothing_is_compared(shell, monkeypatch, tmp_path):
+    monkeypatch.setenv("LABKIT_PROFILE", "grading")
+    (tmp_path / "expected.json").unlink()
+    with capture_output() as shown:
+        result = shell.run_cell("check('one', 3.0)\ncheck('two', 1 / 0)")
+    sent = [output.data[MIME] for output in shown.outputs]
+    assert sent[0]["value"] == encode(3.0)
+    assert sent[1]["error"] == "ZeroDivisionError"
+    assert isinstance(result.error_in_exec, ZeroDivisionError)

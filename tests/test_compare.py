@@ -1,0 +1,90 @@
+"""Each diagnosis of a wrong value, in words that a student can use."""
+
+import numpy as np
+import pytest
+
+from labkit.compare import difference
+from labkit.values import Opaque, decode, encode
+
+EXPECTED = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 7.0], [8.0, 9.0, 12.0]])
+
+
+def reason(found, expected=EXPECTED, rtol=1e-4, atol=1e-6):
+    return difference(decode(encode(found)), decode(encode(expected)), rtol=rtol, atol=atol)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (EXPECTED.astype(np.float32), EXPECTED),
+        (EXPECTED.tolist(), EXPECTED),
+        (EXPECTED + 1e-7, EXPECTED),
+        (0, 0.0),
+        (np.uint8(3), 3),
+        ([3, 3, 2], (3, 3, 2)),
+        (np.array([3, 3, 2]), (3, 3, 2)),
+        ((1.0, 2.0), np.array([1.0, 2.0])),
+        (np.nan, np.nan),
+        (None, None),
+        ("a", "a"),
+        ({"b": 1, "a": 2.0}, {"a": 2.0, "b": 1}),
+        ([np.ones(2), 0.5], (np.ones(2), 0.5)),
+    ],
+)
+def test_right_answers_written_differently_pass(found, expected):
+    assert reason(found, expected) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "words"),
+    [
+        (None, EXPECTED, "Is the `return` missing?"),
+        (EXPECTED.astype(int), EXPECTED, "The values are right"),
+        (EXPECTED > 2, EXPECTED, "true/false"),
+        (EXPECTED[:2], EXPECTED, r"found shape \(2, 3\), expected \(3, 3\)"),
+        (EXPECTED[:2].T, EXPECTED[:2], "It is transposed"),
+        (EXPECTED.T, EXPECTED, "It is transposed"),
+        (EXPECTED[:, None], EXPECTED, "axes of length 1"),
+        (EXPECTED.ravel(), EXPECTED, "arranged in another shape"),
+        (-EXPECTED, EXPECTED, "The sign is wrong"),
+        (EXPECTED / 2, EXPECTED, "0.5 times the expected"),
+        (EXPECTED + 3, EXPECTED, "3 too large"),
+        (EXPECTED - 0.5, EXPECTED, "0.5 too small"),
+        (EXPECTED * np.nan, EXPECTED, "nan in 9 places"),
+        (np.full((3, 3), np.inf), EXPECTED, "infinity in 9 places"),
+        (np.pad(np.full((1, 1), 5.0), 1), EXPECTED, "Only the border differs"),
+        (5.0, 4.0, "found 5, expected 4"),
+        (3.5, 3, "expected whole numbers"),
+        (36.0, 36, "The values are right"),
+        ("b", "a", "found 'b', expected 'a'"),
+        ({"a": 1}, {"a": 1, "b": 2}, "'b' is missing"),
+        ({"a": 1, "c": 1}, {"a": 1}, "'c' is not expected"),
+        ({"a": 1}, {"a": 2}, "at key 'a'"),
+        ((1.0, 2.0, 3.0), (1.0, 2.0), "found 3 values"),
+        ((np.ones(2), 1.0), (np.ones(2), 0.5), "value 2 of 2"),
+        (["overflow encountered in exp"], [], "overflow encountered"),
+        (lambda: 1, EXPECTED, "type function"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_wrong_answers_get_their_reason(found, expected, words):
+    import re
+
+    text = reason(found, expected)
+    assert text is not None
+    assert re.search(words, text), text
+
+
+def test_the_first_difference_is_named():
+    found = EXPECTED.copy()
+    found[1, 2] = 99
+    found[2, 0] = 98
+    assert reason(found).startswith("2 of 9 values differ, first at index (1, 2): found 99, expected 7")
+
+
+def test_unsigned_values_do_not_wrap_around():
+    assert reason(np.array([255], dtype=np.uint8), np.array([0])) is not None
+
+
+def test_an_opaque_value_is_never_equal():
+    assert difference(Opaque("Liar"), Opaque("Liar"), rtol=0, atol=0) is not None
