@@ -14,7 +14,7 @@ from labkit.plots import INK, MUTED, STYLE, VERMILION, Figure
 from labkit.widgets.explorer import Explorer, choice
 
 MOST = 10  # rows or columns of which the numbers can still be read
-WIDEST = 320  # pixels of a photograph that is filtered anew at each change
+WIDEST = 450  # pixels of a photograph that is filtered anew at each change
 BRIGHTNESS, STRENGTH = "brightness 0 to 255", "strength |value|"
 
 
@@ -28,23 +28,22 @@ def explore_sliding_window(
     """
     image, kernel = np.asarray(image, float), np.asarray(kernel, float)
     _check_shapes(image, kernel)
-    step = ipywidgets.IntSlider(0, min=0, max=1, description="step")
+    steps = ipywidgets.IntSlider(0, min=0, max=1, description="step")
     play = ipywidgets.Play(interval=700)
-    ipywidgets.jslink((play, "value"), (step, "value"))
+    ipywidgets.jslink((play, "value"), (steps, "value"))
     figure, show = _sliding_picture(kernel)
 
     def draw(step: int, stride: int, padding: int) -> str:
         padded = np.pad(image, padding)
         sums = _sums(padded, kernel, stride)
-        slider.max = play.max = sums.size - 1
+        steps.max = play.max = sums.size - 1
         now = divmod(min(step, sums.size - 1), sums.shape[1])
         return show(padded, sums, now, stride, padding)
 
-    slider = step
     explorer = Explorer(
         figure,
         draw,
-        step=step,
+        step=steps,
         stride=ipywidgets.IntSlider(stride, min=1, max=3, description="stride"),
         padding=ipywidgets.IntSlider(padding, min=0, max=2, description="padding"),
     )
@@ -77,13 +76,13 @@ def _sums(padded: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
 def _sliding_picture(kernel: np.ndarray):
     """The figure of four tables, and a function that brings them up to date."""
     figure = Figure(figsize=(9.0, 3.5))
-    large, small = (0.34, 0.86), (0.13, 0.34)
-    source = _Table(figure, (0.01, 0.02, *large))
+    small = (0.125, 0.33)
+    source = _Table(figure, (0.005, 0.02, 0.335, 0.86))
     weights = _Table(figure, (0.37, 0.33, *small), signed=True)
     products = _Table(figure, (0.53, 0.33, *small), signed=True)
-    result = _Table(figure, (0.685, 0.06, 0.305, 0.78), signed=True)
-    for x, sign in ((0.36, "·"), (0.515, "="), (0.675, "Σ")):
-        figure.text(x, 0.5, sign, size=15, ha="center", va="center", color=MUTED)
+    result = _Table(figure, (0.69, 0.06, 0.305, 0.78), signed=True)
+    for x, sign in ((0.355, "x"), (0.5125, "="), (0.6725, "→")):
+        figure.text(x, 0.495, sign, size=13, ha="center", va="center", color=MUTED)
     k = len(kernel)
 
     @rc_context(STYLE)
@@ -91,13 +90,17 @@ def _sliding_picture(kernel: np.ndarray):
         row, column = (stride * index for index in now)
         window = padded[row : row + k, column : column + k]
         number = np.ravel_multi_index(now, sums.shape)
-        made = np.where(np.arange(sums.size).reshape(sums.shape) <= number, sums, np.nan)
-        frame = f", {padding} of zeros around" if padding else ""
-        source.show(padded, f"image{frame}", np.ptp(padded), (row, column, k))
+        made = np.where(
+            np.arange(sums.size).reshape(sums.shape) <= number, sums, np.nan
+        )
+        rings = f" in {padding} ring{'s' * (padding > 1)} of zeros" * bool(padding)
+        source.show(padded, f"image{rings}", np.ptp(padded), (row, column, k))
         weights.show(kernel, "kernel", np.abs(kernel).max())
-        products.show(window * kernel, "products", np.abs(padded).max() * np.abs(kernel).max())
-        title = f"{sums.shape[0]} x {sums.shape[1]} sums"
-        result.show(made, title, np.abs(sums).max(), (*now, 1))
+        products.show(
+            window * kernel, "products", np.abs(padded).max() * np.abs(kernel).max()
+        )
+        shape = "{} x {} sums".format(*sums.shape)
+        result.show(made, shape, np.abs(sums).max(), (*now, 1))
         return f"Row {now[0]}, column {now[1]}: {_addition(window, kernel)} = {sums[now]:.4g}"
 
     return figure, show
@@ -122,7 +125,9 @@ class _Table:
         self._axes = figure.add_axes(place)
         self._signed, self._shape = signed, None
 
-    def show(self, numbers, title: str, limit: float, frame: tuple | None = None) -> None:
+    def show(
+        self, numbers, title: str, limit: float, frame: tuple | None = None
+    ) -> None:
         """Show `numbers` (H, W) up to `limit`; `frame` (row, column, size) marks a part."""
         if numbers.shape != self._shape:
             self._build(numbers.shape)
@@ -141,18 +146,21 @@ class _Table:
         self._shape = shape
         self._axes.clear()
         self._axes.set(xticks=[], yticks=[])
+        self._axes.spines[:].set_visible(True)
         cmap = "RdBu" if self._signed else "gray"
         self._shades = self._axes.imshow(np.zeros(shape), cmap=cmap)
         self._numbers = PathPatch(Outline(np.zeros((0, 2))), color=INK, lw=0)
         self._axes.add_patch(self._numbers)
-        self._frame = Rectangle((0, 0), 0, 0, fill=False, ec=VERMILION, lw=2.5, zorder=3)
+        self._frame = Rectangle(
+            (0, 0), 0, 0, fill=False, ec=VERMILION, lw=2.5, zorder=3
+        )
         self._axes.add_patch(self._frame)
 
 
 def _written(numbers: np.ndarray) -> Outline:
     """All numbers of a table as one outline: drawn ten times as fast as that many texts."""
     outlines = [
-        Outline(outline.vertices + (column, row), outline.codes)
+        Outline(np.add(outline.vertices, (column, row)), outline.codes)
         for (row, column), number in np.ndenumerate(numbers)
         if (outline := _glyphs("" if np.isnan(number) else f"{number:.4g}")) is not None
     ]
@@ -192,7 +200,9 @@ class KernelBoxes(ipywidgets.VBox):
     def _fill(self, _change=None) -> None:
         # Set before the boxes: each of them then finds nothing new to tell.
         self._filling = True
-        for box, weight in zip(self.boxes, self._kernels[self.menu.value].flat, strict=True):
+        for box, weight in zip(
+            self.boxes, self._kernels[self.menu.value].flat, strict=True
+        ):
             box.value = round(float(weight), 4)
         self._filling = False
         self.value = tuple(self._kernels[self.menu.value].ravel().tolist())
@@ -207,7 +217,7 @@ def explore_kernel(
 ) -> Explorer:
     """Edit a 3x3 kernel and see at once what it makes of a photograph.
 
-    `photograph`: (H, W) or (H, W, 3), 0 to 255, used in grey and at most 320 pixels
+    `photograph`: (H, W) or (H, W, 3), 0 to 255, used in grey and at most 450 pixels
     wide. `kernels`: the (3, 3) arrays to begin with; `name` is the first of them.
     """
     grey = _grey(photograph)
@@ -235,7 +245,9 @@ def _grey(photograph: np.ndarray) -> np.ndarray:
     grey = grey.mean(axis=2) if grey.ndim == 3 else grey
     shrink = -(-grey.shape[1] // WIDEST)
     height, width = (size // shrink * shrink for size in grey.shape)
-    tiles = grey[:height, :width].reshape(height // shrink, shrink, width // shrink, shrink)
+    tiles = grey[:height, :width].reshape(
+        height // shrink, shrink, width // shrink, shrink
+    )
     return tiles.mean(axis=(1, 3))
 
 
