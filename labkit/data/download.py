@@ -131,7 +131,8 @@ def _receive(answer, file, size: int, label: str) -> None:
     with progress(
         total=size, initial=start, desc=label, unit="B", unit_scale=True
     ) as bar:
-        for block in answer.iter_content(2**18):
+        # small blocks: the one in which a connection breaks is lost
+        for block in answer.iter_content(2**15):
             file.write(block)
             bar.update(len(block))
             if file.tell() > size:

@@ -1,0 +1,293 @@
+"""Downloads from a server on this machine: verified, resumed, mirrors in turn."""
+
+import gzip
+import os
+import re
+import threading
+from dataclasses import replace
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+
+from labkit import data
+from labkit.data import download, registry
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves server.files; breaks off after server.cut bytes that many times as server.cuts says."""
+
+    def do_GET(self):
+        server = self.server
+        server.asked.append((self.path, self.headers.get("Range")))
+        body = server.files.get(self.path)
+        if body is None:
+            self.send_error(404)
+            return
+        start = (
+            int(re.findall(r"\d+", self.headers.get("Range", "0"))[0])
+            if server.ranges
+            else 0
+        )
+        if start >= len(body):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(body) - start))
+        self.end_headers()
+        rest = body[start:]
+        if server.cuts > 0:
+            server.cuts -= 1
+            rest = rest[: server.cut]
+        self.wfile.write(rest)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.files, server.asked, server.ranges, server.cuts, server.cut = (
+        {},
+        [],
+        True,
+        0,
+        0,
+    )
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.01}
+    )
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+CONTENT = np.random.default_rng(0).integers(0, 256, 300_000, dtype=np.uint8).tobytes()
+
+
+@pytest.fixture
+def one_file(server, monkeypatch, tmp_path):
+    """MNIST as a single file on two mirrors of the local server; the cache is empty."""
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
+    for name in (
+        "LABKIT_DATA",
+        "LABKIT_OFFLINE",
+        "LABKIT_PROFILE",
+        "http_proxy",
+        "HTTP_PROXY",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    address = f"http://127.0.0.1:{server.server_port}"
+    file = registry.File(
+        name="train-images-idx3-ubyte.gz",
+        urls=(f"{address}/first/images.gz", f"{address}/second/images.gz"),
+        size=len(CONTENT),
+        hash=f"sha256:{sha256(CONTENT).hexdigest()}",
+    )
+    serve(monkeypatch, (file,))
+    server.files["/first/images.gz"] = server.files["/second/images.gz"] = CONTENT
+    return file
+
+
+def serve(monkeypatch, files):
+    entries = dict(registry.entries())
+    entries["mnist"] = replace(entries["mnist"], files=files, images=())
+    monkeypatch.setattr(registry, "entries", lambda: entries)
+    download._answers.cache_clear()
+
+
+def left_in(folder):
+    return sorted(
+        path.name
+        for path in folder.rglob("*")
+        if path.is_file() and path.parent.name == "mnist"
+    )
+
+
+def test_a_good_file_is_fetched_once(server, one_file, tmp_path, capsys):
+    (path,) = data.fetch("mnist")
+    assert path == tmp_path / "cache" / "datasets" / "mnist" / one_file.name
+    assert path.read_bytes() == CONTENT
+    data.fetch("mnist")
+    assert server.asked == [("/first/images.gz", None)]
+    assert left_in(tmp_path) == [one_file.name]
+    assert capsys.readouterr().err == ""
+
+
+def test_a_file_goes_where_it_is_told(one_file, tmp_path):
+    (path,) = data.fetch("mnist", to=tmp_path / "data")
+    assert path == tmp_path / "data" / "mnist" / one_file.name
+    assert not (tmp_path / "cache" / "datasets").exists()
+
+
+def test_wrong_bytes_are_named_with_both_hashes_and_not_kept(
+    server, one_file, tmp_path, capsys
+):
+    wrong = b"<html>Please sign in</html>"
+    server.files["/first/images.gz"] = server.files["/second/images.gz"] = wrong
+    with pytest.raises(data.DataError) as caught:
+        data.fetch("mnist")
+    text = str(caught.value)
+    assert one_file.name in text and one_file.hash.removeprefix("sha256:") in text
+    assert sha256(wrong).hexdigest() in text
+    assert (
+        "/first/images.gz" in text
+        and "/second/images.gz" in text
+        and "labkit data fetch mnist" in text
+    )
+    assert left_in(tmp_path) == []
+    assert len(server.asked) == 2 and capsys.readouterr().err == ""
+
+
+def test_too_many_bytes_are_not_kept(server, one_file, tmp_path):
+    server.files["/first/images.gz"] = server.files["/second/images.gz"] = (
+        CONTENT + b"x"
+    )
+    with pytest.raises(
+        data.DataError, match="sends more than the file's 300,000 bytes"
+    ):
+        data.fetch("mnist")
+    assert one_file.name not in left_in(tmp_path)
+
+
+def test_the_next_mirror_is_asked(server, one_file):
+    del server.files["/first/images.gz"]
+    (path,) = data.fetch("mnist")
+    assert path.read_bytes() == CONTENT
+    assert [asked for asked, _ in server.asked] == [
+        "/first/images.gz",
+        "/second/images.gz",
+    ]
+
+
+def test_no_mirror_has_it(server, one_file):
+    server.files.clear()
+    with pytest.raises(data.DataError, match="the server answers 404"):
+        data.fetch("mnist")
+
+
+def test_a_broken_connection_is_resumed(server, one_file, capsys):
+    server.cuts, server.cut = 2, 100_000
+    (path,) = data.fetch("mnist")
+    assert path.read_bytes() == CONTENT
+    assert [asked for asked, _ in server.asked] == ["/first/images.gz"] * 3
+    starts = [int(re.findall(r"\d+", r)[0]) for _, r in server.asked if r]
+    assert len(starts) == 2 and 0 < starts[0] < starts[1] <= 200_000
+    assert capsys.readouterr().err == ""
+
+
+def test_what_was_downloaded_is_kept_for_the_next_call(server, one_file, tmp_path):
+    server.cuts, server.cut = 99, 40_000
+    with pytest.raises(data.DataError, match="the connection broke"):
+        data.fetch("mnist")
+    assert left_in(tmp_path) == [f".{one_file.name}.part"]
+    server.cuts, server.asked = 0, []
+    (path,) = data.fetch("mnist")
+    assert path.read_bytes() == CONTENT and server.asked[0][1] is not None
+    assert left_in(tmp_path) == [one_file.name]
+
+
+def test_a_server_without_ranges_sends_all_again(server, one_file):
+    server.ranges = False
+    server.cuts, server.cut = 1, 100_000
+    (path,) = data.fetch("mnist")
+    assert path.read_bytes() == CONTENT
+
+
+def test_the_beginning_of_another_file_does_not_spoil_the_download(
+    server, one_file, tmp_path
+):
+    folder = tmp_path / "cache" / "datasets" / "mnist"
+    folder.mkdir(parents=True)
+    (folder / f".{one_file.name}.part").write_bytes(b"x" * 1000)
+    (path,) = data.fetch("mnist")
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_complete_part_is_only_verified(server, one_file, tmp_path):
+    folder = tmp_path / "cache" / "datasets" / "mnist"
+    folder.mkdir(parents=True)
+    (folder / f".{one_file.name}.part").write_bytes(CONTENT)
+    (path,) = data.fetch("mnist")
+    assert path.read_bytes() == CONTENT
+
+
+def test_two_threads_fetch_at_once(server, one_file):
+    threads = [threading.Thread(target=data.fetch, args=("mnist",)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (data.fetch("mnist")[0]).read_bytes() == CONTENT
+    if os.name == "posix":  # elsewhere there is no lock, and both download
+        assert len(server.asked) == 1
+
+
+def test_offline_never_asks(server, one_file, monkeypatch):
+    monkeypatch.setenv("LABKIT_OFFLINE", "1")
+    with pytest.raises(data.DataError, match="LABKIT_OFFLINE is set"):
+        data.fetch("mnist")
+    assert server.asked == []
+
+
+def test_kaggle_is_fetched_by_hand():
+    with pytest.raises(
+        data.DataError, match=r"cannot be downloaded by a program.*kaggle\.com"
+    ):
+        data.fetch("simpsons")
+
+
+@pytest.fixture
+def four_files(server, one_file, monkeypatch):
+    """A tiny MNIST whose four files the local server has."""
+    contents = {
+        "train-images-idx3-ubyte.gz": bytes(
+            [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28, *[7] * 1568]
+        ),
+        "train-labels-idx1-ubyte.gz": bytes([0, 0, 8, 1, 0, 0, 0, 2, 3, 4]),
+        "t10k-images-idx3-ubyte.gz": bytes(
+            [0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 28, 0, 0, 0, 28, *[9] * 784]
+        ),
+        "t10k-labels-idx1-ubyte.gz": bytes([0, 0, 8, 1, 0, 0, 0, 1, 5]),
+    }
+    files = []
+    for name, content in contents.items():
+        packed = gzip.compress(content)
+        server.files[f"/{name}"] = packed
+        url = f"http://127.0.0.1:{server.server_port}/{name}"
+        hashes = [f"sha256:{sha256(part).hexdigest()}" for part in (packed, content)]
+        files.append(registry.File(name, (url,), len(packed), *hashes))
+    serve(monkeypatch, tuple(files))
+
+
+def test_load_downloads_verifies_and_keeps(server, four_files, capsys):
+    mnist = data.load("mnist")
+    assert (
+        not mnist.stand_in
+        and mnist.train_labels.tolist() == [3, 4]
+        and mnist.source.startswith("cache")
+    )
+    server.files.clear()
+    assert data.load("mnist").test_labels.tolist() == [5]
+    assert all(check.ok for check in data.verify("mnist"))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_load_takes_the_stand_in_where_the_server_sends_something_else(
+    server, four_files, capsys
+):
+    server.files["/t10k-labels-idx1-ubyte.gz"] = b"wrong"
+    assert data.load("mnist").stand_in
+    out, err = capsys.readouterr()
+    assert sha256(b"wrong").hexdigest() in out and out.count("\n") == 1 and err == ""
+
+
+def test_load_takes_the_stand_in_where_no_server_answers(four_files, server, capsys):
+    server.files.clear()
+    assert data.load("mnist").stand_in
+    assert "no server that has it can be reached" in capsys.readouterr().out
