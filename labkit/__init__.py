@@ -21,11 +21,9 @@ quiet.install()
 def __getattr__(name: str):
     if name not in __all__:
         raise AttributeError(f"module 'labkit' has no attribute {name!r}")
-    module = importlib.import_module(f"labkit.{name}")
-    # `from labkit import check` gives the callable, not the module around it.
-    value = module.check if name == "check" else module
-    globals()[name] = value
-    return value
+    if name == "check":  # the callable; its module has another name, lest it hide it
+        return importlib.import_module("labkit.checks").check
+    return importlib.import_module(f"labkit.{name}")
 
 
 def __dir__() -> list[str]:

@@ -17,7 +17,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from labkit.check import check_name, is_check
+from labkit.checks import check_name, is_check
 from labkit.errors import LabkitError
 
 ROLES = ("solution", "check", "manual", "mistakes")

@@ -14,7 +14,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from labkit.authoring import ROLES, Lab, LabError, find_labs, read_lab, visible_source
-from labkit.check import EXPECTED
+from labkit.checks import EXPECTED
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.files import write_bytes

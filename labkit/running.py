@@ -12,7 +12,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 
 from labkit.authoring import read_lab, source_notebook
-from labkit.check import EXPECTED
+from labkit.checks import EXPECTED
 from labkit.errors import LabkitError
 from labkit.files import write_text
 from labkit.grading import reference

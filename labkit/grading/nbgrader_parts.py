@@ -33,7 +33,7 @@ from traitlets import Unicode
 from traitlets.config import Config
 
 from labkit.authoring import find_labs, read_lab, source_notebook
-from labkit.check import EXPECTED, result_html
+from labkit.checks import EXPECTED, result_html
 from labkit.course import Course
 from labkit.files import write_text
 from labkit.grading import reference

@@ -22,7 +22,7 @@ from labkit.authoring import (
     source_notebook,
     visible_source,
 )
-from labkit.check import MIME
+from labkit.checks import MIME
 from labkit.errors import LabkitError
 from labkit.files import write_text
 from labkit.grading.execute import execute, grading_environment, package_hash
