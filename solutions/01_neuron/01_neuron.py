@@ -8,48 +8,941 @@
 #     name: python3
 #   labkit:
 #     title: "1 · A neuron learns"
-#     summary: Build one neuron and teach it with gradient descent.
-#     minutes: 90
+#     summary: Build one neuron in NumPy, teach it by gradient descent, and see what it cannot learn.
+#     minutes: 150
 # ---
 
 # %% [markdown]
 # # 1 · A neuron learns
+#
+# A network that tells cats from dogs is made of one small part, repeated many
+# thousand times: the artificial neuron. In this lab you build that part and
+# teach it. Nothing is hidden in a library: every line of the learning is
+# yours.
+#
+# **You will be able to**
+#
+# - compute what a neuron answers, and how wrong the answer is;
+# - find the direction in which each weight should change, in two ways, and
+#   use one way to test the other;
+# - write gradient descent, and see a neuron learn;
+# - say what one neuron can never learn, and why;
+# - choose a learning rate and an activation function, and see from a curve
+#   that you chose badly;
+# - count the parameters of a layer, which is the reason why the next lab is
+#   about convolution.
+#
+# **Time**: about two and a half hours. Sections 1 to 4 belong together;
+# then is a good moment for a break.
+#
+# **You need** Python functions and NumPy arrays: `a * b`, `a @ b`, `a.sum()`,
+# `a.shape`. A derivative is a slope; you need no more than that.
+#
+# **How it works.** Write your code where it says `# YOUR CODE HERE`, then run
+# the check cell below it. When the lab is graded, hidden checks run too: the
+# same functions, other inputs.
 
 # %%
 import warnings
 
+import matplotlib.pyplot as plt
 import numpy as np
-from labkit import check
+
+from labkit import check, plots
+from labkit.widgets.neuron import explore_learning_rate, explore_neuron
+
+plt.rcParams.update(plots.STYLE)
+
+# %% [markdown]
+# ## 1. One neuron
+#
+# A neuron gets some numbers, its **inputs** $x_1, x_2, \dots, x_D$. It has
+# one **weight** for each input, and one **bias**. It does two things: it adds
+# up, and it decides.
+#
+# ![A neuron: each input times its weight; the sum with the bias goes through the activation function](neuron.svg)
+#
+# $$z = w_1 x_1 + w_2 x_2 + \dots + w_D x_D + b = \mathbf{w} \cdot \mathbf{x} + b
+# \qquad\qquad a = f(z)$$
+#
+# A large positive weight says "this input speaks for it", a negative one
+# "this input speaks against it", zero says "I do not care". The bias is
+# added once. It says how easily the neuron agrees. (One of the lecture slides
+# puts the bias inside the sum, as a factor of each product. That is a slip.)
+#
+# The function $f$ is the **activation function**. The oldest one is a step:
+# 0 for a negative $z$, else 1. A step cannot learn: it is flat everywhere
+# except for one jump. If the answer is wrong and you change a weight a
+# little, the answer stays the same, so nothing tells you in which direction
+# to go. And in the jump itself it has no slope at all. The remedy is a smooth
+# step, the **sigmoid**:
+#
+# $$\sigma(z) = \frac{1}{1 + e^{-z}}$$
+#
+# (The slides list "does not tell the direction" and "not differentiable" once
+# under the sigmoid. Both are faults of the step. The sigmoid has a slope
+# everywhere; its own weakness comes in section 3.)
+
+# %%
+z = np.linspace(-6, 6, 241)
+fig, axes = plt.subplots(1, 2, figsize=(8, 2.4), sharey=True, layout="constrained")
+axes[0].plot(z, np.where(z < 0, 0, 1), color=plots.BLUE, lw=2.5)
+axes[0].set_title("the step: flat, flat, a jump")
+axes[1].plot(z, 1 / (1 + np.exp(-z)), color=plots.BLUE, lw=2.5)
+axes[1].set_title("the sigmoid: uphill everywhere")
+for ax in axes:
+    ax.set_xlabel("z")
+    ax.grid(True)
+plt.show()
+
+# %% [markdown]
+# ### Exercise: `sigmoid`
+#
+# The formula is one line. But a computer's numbers end somewhere: try
+# `np.exp(1000.0)` in an empty cell. It gives `inf` and a warning, because
+# doubles end near $e^{709}$. A neuron's $z$ does get that large when training
+# goes wrong, so do it properly from the start. The same function can be
+# written in two ways:
+#
+# $$\sigma(z) = \frac{1}{1 + e^{-z}} = \frac{e^{z}}{1 + e^{z}}$$
+#
+# The first is safe where $z \ge 0$, the second where $z < 0$: then the
+# exponent is never positive, and $e$ to it never larger than 1.
+#
+# <details><summary>A nudge</summary>
+#
+# `np.where(condition, a, b)` picks from two arrays, but it computes *both*
+# arrays first, for all elements. So make one array that is safe for all:
+# `np.exp(-np.abs(z))`. Both formulas can be written with it.
+# </details>
 
 # %% solution="sigmoid"
 def sigmoid(z):
-    """The logistic function 1 / (1 + exp(-z)), element by element."""
+    """The logistic function 1 / (1 + exp(-z)), for each element.
+
+    z: array of decimal numbers, of any shape.
+    Returns an array of the same shape. There is no warning and no nan, also
+    where z is -1000 or 1000.
+    """
     ### BEGIN SOLUTION
-    z = np.asarray(z, dtype=float)
-    small = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1 / (1 + small), small / (1 + small))
+    small = np.exp(-np.abs(z))  # never above 1, so it cannot overflow
+    return np.where(z >= 0, 1, small) / (1 + small)
     ### END SOLUTION
 
+
 # %% check="sigmoid" points=2
+def warnings_of(function, *arguments):
+    """The texts of the warnings that a call gives."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        function(*arguments)
+    return [str(warning.message) for warning in caught]
+
+
 check("zero gives one half", sigmoid(np.array([0.0])))
 check("small numbers", sigmoid(np.array([-2.0, -1.0, 1.0, 2.0])))
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    far = sigmoid(np.array([-1000.0, 1000.0]))
-check("no warning at -1000 and 1000", [str(w.message) for w in caught])
+check("no warning at -1000 and 1000", warnings_of(sigmoid, np.array([-1000.0, 1000.0])))
 ### BEGIN HIDDEN TESTS
-check("any shape", sigmoid(np.linspace(-5, 5, 12).reshape(3, 4)))
+check("the ends at -1000 and 1000", sigmoid(np.array([-1000.0, 0.5, 1000.0])))
+check("three rows of four", sigmoid(np.linspace(-5, 5, 12).reshape(3, 4)))
+check("no warning in rows", warnings_of(sigmoid, np.array([[800.0, -3.0], [2.0, -800.0]])))
 ### END HIDDEN TESTS
+
 
 # %% mistakes="sigmoid"
 def forgets_the_minus(z):
-    """The exponent is -z, not z: your curve falls where it should rise."""
+    """Your curve falls where it should rise. Look at the sign of the exponent."""
     return 1 / (1 + np.exp(z))
 
 
 def overflows(z):
-    """exp(-z) overflows for z far below zero. Use exp(-|z|) and treat both signs."""
+    """The formula is right, but exp overflows for one sign of z. Which of the two forms above is safe for which sign?"""
     return 1 / (1 + np.exp(-z))
 
-# %% [markdown] manual="explain" points=3
-# Because.
+
+def where_computes_both(z):
+    """You chose the right form for each sign, but np.where computes both forms for all elements before it picks."""
+    return np.where(z >= 0, 1 / (1 + np.exp(-z)), np.exp(z) / (1 + np.exp(z)))
+
+
+def forgets_the_one(z):
+    """The values grow beyond 1. Look at what stands under the fraction line."""
+    return np.exp(-np.abs(z)) ** np.where(z >= 0, -1, 1)
+
+
+# %% [markdown]
+# ### Exercise: `forward`
+#
+# A neuron rarely sees one sample alone. Put $N$ samples in the rows of a
+# table `x` with one column for each of the $D$ inputs: the shape is $(N, D)$.
+# Then `x @ w` makes all $N$ weighted sums at once. Sending inputs through to
+# the output is called the **forward pass**.
+
+# %% solution="forward"
+def forward(x, w, b):
+    """What a sigmoid neuron answers for N samples.
+
+    x: inputs (N, D), one sample a row. w: weights (D,). b: the bias, a number.
+    Returns the outputs (N,), each between 0 and 1.
+    """
+    ### BEGIN SOLUTION
+    return sigmoid(x @ w + b)
+    ### END SOLUTION
+
+
+# %% check="forward" points=2
+check(
+    "three samples of two inputs",
+    forward(np.array([[1.0, 2.0], [0.0, -1.0], [3.0, 0.5]]), np.array([0.5, -1.0]), 0.25),
+)
+check("inputs of zero", forward(np.zeros((2, 3)), np.array([1.0, 2.0, 3.0]), -1.0))
+### BEGIN HIDDEN TESTS
+check(
+    "one sample of four inputs",
+    forward(np.array([[0.1, -0.2, 0.3, -0.4]]), np.array([1.0, 2.0, 3.0, 4.0]), 0.0),
+)
+check(
+    "as many samples as inputs",
+    forward(np.array([[1.0, -2.0], [0.5, 0.0]]), np.array([2.0, 1.0]), -0.5),
+)
+### END HIDDEN TESTS
+
+
+# %% mistakes="forward"
+def forgets_the_bias(x, w, b):
+    """Where all inputs are zero, your neuron says 0.5 whatever its bias is. Look at z again."""
+    return sigmoid(x @ w)
+
+
+def forgets_the_activation(x, w, b):
+    """That is z, the weighted sum. The neuron's answer comes after the activation."""
+    return x @ w + b
+
+
+def adds_the_bias_last(x, w, b):
+    """The bias belongs to the sum z. You added it after the activation, so the output can leave 0 to 1."""
+    return sigmoid(x @ w) + b
+
+
+def does_not_add_up(x, w, b):
+    """You have one number for each input; there should be one for each sample. What does the Σ in the picture do?"""
+    return sigmoid(x * w + b)
+
+
+# %% [markdown]
+# ### Play with it
+#
+# Below is a neuron with two inputs. On the left: its output over all inputs,
+# red for 0, blue for 1, white where it cannot decide. On the right: its
+# activation, the slope of it, and where the four corners lie on the curve.
+#
+# Try to find out, before you read on:
+#
+# 1. What does the black line do when you change only the bias? Only `w1`?
+# 2. Multiply both weights and the bias by two. What changes, what does not?
+# 3. Set the four corners right for OR: output below 0.5 at (0, 0), above 0.5
+#    at the three others. Then for AND: above 0.5 at (1, 1) only.
+# 4. Now above 0.5 at (0, 1) and (1, 0), and below at the other two. Give up
+#    when you have had enough; section 4 comes back to it.
+
+# %%
+explore_neuron(activation="sigmoid", w=(2.0, 1.0), b=-1.0)
+
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# The line is where $z = 0$. The bias shifts it; the weights turn it: it
+# stands at a right angle to $(w_1, w_2)$. Twice the weights and bias leave the
+# line where it is, but the change from red to blue gets steeper, and the
+# corners move out to where the slope is almost zero.
+# </details>
+
+# %% [markdown]
+# ## 2. How wrong is it?
+#
+# To learn, the neuron needs one number that says how wrong it is: the
+# **error**, also called loss or cost. For each output take its distance
+# from the **target**, the answer it should have given. Square it, so that
+# distances in both directions count and large ones count more. Add up, take
+# half:
+#
+# $$E = \frac12 \sum_n (t_n - a_n)^2$$
+#
+# The half changes nothing about which weights are best. It is there because
+# the slope of $x^2$ is $2x$, and the two will cancel.
+#
+# **Example.** A network looks at a photograph of a boat. It has four outputs,
+# for dog, cat, boat and bird, so the target is `[0, 0, 1, 0]`. Before
+# training it answers `[0.2, 0.4, 0.1, 0.3]`. The differences are 0.2, 0.4,
+# 0.9 and 0.3; their squares 0.04, 0.16, 0.81 and 0.09 make 1.10; the error is
+# 0.55. After one round of training it answers `[0.1, 0.1, 0.7, 0.1]`. Work
+# out the new error by hand before you run the check.
+
+# %% [markdown]
+# ### Exercise: `squared_error`
+
+# %% solution="squared_error"
+def squared_error(target, output):
+    """Half the sum of the squared differences.
+
+    target, output: arrays of the same shape, any shape.
+    Returns one number.
+    """
+    ### BEGIN SOLUTION
+    return np.sum((target - output) ** 2) / 2
+    ### END SOLUTION
+
+
+# %% check="squared_error" points=1
+boat = np.array([0, 0, 1, 0])
+check("the boat before training", squared_error(boat, np.array([0.2, 0.4, 0.1, 0.3])))
+check("the boat after a round", squared_error(boat, np.array([0.1, 0.1, 0.7, 0.1])))
+### BEGIN HIDDEN TESTS
+check("differences of both signs", squared_error(np.array([1.0, 0.0]), np.array([0.0, 1.0])))
+check("a table of outputs", squared_error(np.eye(3), np.full((3, 3), 0.25)))
+### END HIDDEN TESTS
+
+
+# %% mistakes="squared_error"
+def forgets_the_half(target, output):
+    """Twice as much as it should be. Look at what stands before the sum."""
+    return np.sum((target - output) ** 2)
+
+
+def takes_the_mean(target, output):
+    """You took the mean of the squares. The formula has a sum."""
+    return np.mean((target - output) ** 2) / 2
+
+
+def squares_the_sum(target, output):
+    """Differences of opposite sign cancel in your error. Which comes first, the square or the sum?"""
+    return np.sum(target - output) ** 2 / 2
+
+
+def takes_absolute_values(target, output):
+    """You added the distances themselves. The formula squares each of them first."""
+    return np.sum(np.abs(target - output)) / 2
+
+
+# %% [markdown]
+# ## 3. Which way is down?
+#
+# The error depends on the weights. Change one weight, and the error goes up
+# or down. Learning means: **find out for each weight which direction is
+# down, and go a little that way.** Here is the error of a neuron that should
+# learn OR, drawn over its first weight, with the other weight and the bias
+# held still.
+
+# %%
+corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=float)
+target_or = np.array([0, 1, 1, 1], dtype=float)
+w, b = np.array([-1.5, 1.0]), 0.0
+
+
+def error_of(w):
+    """The error of the neuron on the four corners, as a function of its weights."""
+    return squared_error(target_or, forward(corners, w, b))
+
+
+# %%
+def draw_error(slope=None):
+    """The error over the first weight; with `slope`, the straight line along it."""
+    first = np.linspace(-6, 6, 121)
+    fig, ax = plt.subplots(figsize=(6.5, 2.8), layout="constrained")
+    ax.plot(first, [error_of(np.array([v, w[1]])) for v in first], color=plots.BLUE, lw=2)
+    if slope is not None:
+        near = w[0] + np.array([-2.5, 2.5])
+        line = error_of(w) + slope * (near - w[0])
+        ax.plot(near, line, color=plots.VERMILION, lw=2, label=f"slope {slope:.3f}")
+        ax.legend()
+    ax.plot(w[0], error_of(w), "o", color=plots.INK, ms=8)
+    ax.set(xlabel="first weight", title="the error of the neuron (it stands at the dot)")
+    ax.grid(True)
+    plt.show()
+
+
+draw_error()
+
+# %% [markdown]
+# ### Exercise: `numeric_gradient`
+#
+# The plainest way to find a slope: go a small step $h$ to the right, a small
+# step to the left, and compare.
+#
+# $$\frac{\partial f}{\partial w_i} \approx
+# \frac{f(w_1, \dots, w_i + h, \dots, w_D) - f(w_1, \dots, w_i - h, \dots, w_D)}{2h}$$
+#
+# Do so for each weight **alone**, while the others stay where they are. The
+# list of all slopes is the **gradient**. It points where the error rises most
+# steeply; down is the other way. Looking both ways is called a *central
+# difference*. Looking one way only, $(f(w + h) - f(w))/h$, would be off by an
+# amount that shrinks with $h$; with the central difference it shrinks with
+# $h^2$.
+
+# %% solution="numeric_gradient"
+def numeric_gradient(f, w, step=1e-5):
+    """The gradient of f at w, by central differences.
+
+    f: a function that takes an array like w and returns a number.
+    w: array of decimal numbers (D,); it is left as it was.
+    step: how far to go to each side.
+    Returns the D slopes, an array (D,).
+    """
+    ### BEGIN SOLUTION
+    gradient = np.zeros_like(w)
+    for i in np.ndindex(w.shape):
+        right, left = w.copy(), w.copy()
+        right[i] += step
+        left[i] -= step
+        gradient[i] = (f(right) - f(left)) / (2 * step)
+    return gradient
+    ### END SOLUTION
+
+
+# %% check="numeric_gradient" points=3
+def cubes(w):
+    return np.sum(w**3)
+
+
+def mixed(w):
+    return w[0] * w[1] + np.sin(w[2])
+
+
+def afterwards(w):
+    """The array w after the gradient was taken at it."""
+    numeric_gradient(cubes, w, step=0.5)
+    return w
+
+
+check("the slopes of cubes", numeric_gradient(cubes, np.array([1.0, -2.0, 0.5])))
+check("a step of 0.1", numeric_gradient(cubes, np.array([1.0, -2.0, 0.5]), step=0.1))
+check("w stays as it was", afterwards(np.array([1.0, -2.0, 0.5])))
+### BEGIN HIDDEN TESTS
+check("weights that meet", numeric_gradient(mixed, np.array([2.0, -3.0, 0.7])))
+check("one weight, a step of 0.5", numeric_gradient(cubes, np.array([0.2]), step=0.5))
+### END HIDDEN TESTS
+
+
+# %% mistakes="numeric_gradient"
+def looks_to_the_right_only(f, w, step=1e-5):
+    """You compared with f(w) itself. A central difference looks to both sides."""
+    each = np.eye(len(w)) * step
+    return np.array([(f(w + e) - f(w)) / step for e in each])
+
+
+def divides_by_one_step(f, w, step=1e-5):
+    """Your slopes are twice too steep. How far are the two points apart?"""
+    each = np.eye(len(w)) * step
+    return np.array([(f(w + e) - f(w - e)) / step for e in each])
+
+
+def moves_all_at_once(f, w, step=1e-5):
+    """You moved all the weights together. Each slope belongs to one weight, with the others at rest."""
+    return np.full(len(w), (f(w + step) - f(w - step)) / (2 * step))
+
+
+def leaves_w_changed(f, w, step=1e-5):
+    """Your w is not the same afterwards: put each weight back, or work on a copy. (An assignment of an array makes no copy.)"""
+    gradient = np.zeros(len(w))
+    for i in range(len(w)):
+        w[i] += step
+        above = f(w)
+        w[i] -= 2 * step
+        gradient[i] = (above - f(w)) / (2 * step)
+    return gradient
+
+
+def ignores_the_step(f, w, step=1e-5):
+    """The argument step changes nothing in your function."""
+    each = np.eye(len(w)) * 1e-5
+    return np.array([(f(w + e) - f(w - e)) / 2e-5 for e in each])
+
+
+# %% [markdown]
+# The slope at the dot, from your function. Is its sign what you expect? In
+# which direction should the first weight go?
+
+# %%
+draw_error(slope=numeric_gradient(error_of, w)[0])
+
+# %% [markdown]
+# ### The gradient by formula
+#
+# Wiggling each weight is simple and safe, but slow: two forward passes for
+# *each* weight. AlexNet has 60 million of them. Luckily the same slopes
+# follow from a formula, in one go. Ask in three steps how a weight acts on
+# the error of one sample:
+#
+# 1. The weight changes $z$: by $x_i$ for each unit of $w_i$.
+# 2. $z$ changes the output $a$: by the slope of the activation, $\sigma'(z)$.
+# 3. The output changes the error $\frac12 (t - a)^2$: by $-(t - a) = a - t$.
+#
+# Slopes in a row multiply (the chain rule):
+#
+# $$\frac{\partial E}{\partial w_i} =
+# \underbrace{(a - t)}_{\text{how wrong}} \cdot
+# \underbrace{\sigma'(z)}_{\text{how easily moved}} \cdot
+# \underbrace{x_i}_{\text{how much it was used}}$$
+#
+# With several samples, add this up over all of them. For the bias, $x_i$ is
+# replaced by 1. In a network of many layers the same rule is applied layer
+# after layer, from the output back to the input; hence the name
+# **backpropagation**.
+#
+# ### Exercise: `sigmoid_slope`
+#
+# The sigmoid has a beautiful slope. It can be had from the output alone:
+#
+# $$\sigma'(z) = a\,(1 - a) \quad\text{with}\quad a = \sigma(z)$$
+#
+# The forward pass has already computed $a$, so the slope costs almost nothing.
+# It is largest, 0.25, where the neuron is undecided ($a = 0.5$), and nearly
+# zero where it is sure ($a$ near 0 or 1).
+
+# %% solution="sigmoid_slope"
+def sigmoid_slope(a):
+    """The slope of the sigmoid, from its output.
+
+    a: array of any shape: what sigmoid(z) gave.
+    Returns an array of the same shape: the slopes at those z.
+    """
+    ### BEGIN SOLUTION
+    return a * (1 - a)
+    ### END SOLUTION
+
+
+# %% check="sigmoid_slope" points=1
+check("an undecided neuron", sigmoid_slope(np.array([0.5])))
+check("from unsure to sure", sigmoid_slope(np.array([0.1, 0.4, 0.9, 1.0])))
+### BEGIN HIDDEN TESTS
+check("slopes of a table", sigmoid_slope(np.linspace(0, 1, 6).reshape(2, 3)))
+### END HIDDEN TESTS
+
+
+# %% mistakes="sigmoid_slope"
+def takes_a_for_z(a):
+    """You sent a through the sigmoid once more. But a is already the sigmoid's output."""
+    return sigmoid(a) * (1 - sigmoid(a))
+
+
+def multiplies_matrices(a):
+    """There should be one slope for each element. `@` adds products up; `*` works on each element."""
+    return a @ (1 - a).T
+
+
+def adds_where_it_subtracts(a):
+    """A sure neuron (a near 1) should have a slope near 0. Yours is at its steepest there."""
+    return a * (1 + a)
+
+
+# %% [markdown]
+# ### Exercise: `update`
+#
+# Now the step of learning. Move each weight a little *against* its slope. The
+# **learning rate** $\eta$ (`lr`) says how little:
+#
+# $$w_i \leftarrow w_i - \eta\,\frac{\partial E}{\partial w_i}
+# \qquad\qquad b \leftarrow b - \eta\,\frac{\partial E}{\partial b}$$
+#
+# It helps to compute the part that all weights share first, one number for
+# each sample: $\delta_n = (a_n - t_n)\,a_n (1 - a_n)$. Then
+#
+# $$\frac{\partial E}{\partial w_i} = \sum_n \delta_n\, x_{n,i} \qquad\qquad
+# \frac{\partial E}{\partial b} = \sum_n \delta_n$$
+#
+# **Mind the slope.** One lecture slide takes the sigmoid's slope *of the
+# error*. That is a slip. The slope belongs to the place on the curve where
+# the neuron stands, so it is taken at the neuron's output. (The same slide
+# writes the error as target minus output and then *adds* the step. That is
+# right: both signs are turned. Its learning rate is 1.)
+
+# %% solution="update"
+def update(x, target, w, b, lr):
+    """One step of gradient descent on the squared error of all N samples.
+
+    x: inputs (N, D). target: the right answers (N,).
+    w: weights (D,); the array itself is left as it was. b: the bias, a number.
+    lr: the learning rate, a number.
+    Returns the new weights (D,) and the new bias (a number): a tuple (w, b).
+    """
+    ### BEGIN SOLUTION
+    output = forward(x, w, b)
+    delta = (output - target) * sigmoid_slope(output)
+    return w - lr * delta @ x, b - lr * delta.sum()
+    ### END SOLUTION
+
+
+# %% check="update" points=4
+def weights_after_update(w):
+    """The array w after a step was computed from it."""
+    update(np.array([[1.0, -1.0]]), np.array([0.0]), w, 0.5, lr=2.0)
+    return w
+
+
+check(
+    "one sample",
+    update(np.array([[1.0, 2.0]]), np.array([1.0]), np.array([0.5, -0.5]), 0.1, lr=1.0),
+)
+check(
+    "three samples",
+    update(
+        np.array([[0.5, -1.0], [2.0, 0.0], [-1.5, 1.0]]),
+        np.array([1.0, 0.0, 1.0]),
+        np.array([0.2, -0.4]),
+        0.1,
+        lr=0.5,
+    ),
+)
+check("the old weights stay as they were", weights_after_update(np.array([3.0, -2.0])))
+### BEGIN HIDDEN TESTS
+check(
+    "inputs of zero move the bias alone",
+    update(np.zeros((4, 2)), np.ones(4), np.array([1.0, -1.0]), -0.5, lr=3.0),
+)
+check(
+    "two samples of four inputs",
+    update(
+        np.array([[1.0, 0.0, -1.0, 2.0], [0.5, 0.5, 0.0, -1.0]]),
+        np.array([0.0, 1.0]),
+        np.array([0.3, -0.1, 0.8, 0.4]),
+        -0.2,
+        lr=0.1,
+    ),
+)
+check(
+    "a saturated neuron hardly moves",
+    update(np.array([[1.0, 1.0]]), np.array([0.0]), np.array([5.0, 4.0]), 0.0, lr=1.0),
+    rtol=1e-6,
+)
+### END HIDDEN TESTS
+
+
+# %% mistakes="update"
+def climbs(x, target, w, b, lr):
+    """Your step goes uphill: the error grows. Look at the sign of the step, and at which way round you subtract."""
+    output = forward(x, w, b)
+    delta = (target - output) * sigmoid_slope(output)
+    return w - lr * delta @ x, b - lr * delta.sum()
+
+
+def forgets_the_slope(x, target, w, b, lr):
+    """Your step has 'how wrong' and 'how much it was used'. The chain has three links."""
+    delta = forward(x, w, b) - target
+    return w - lr * delta @ x, b - lr * delta.sum()
+
+
+def forgets_to_move_the_bias(x, target, w, b, lr):
+    """The weights are right, but your bias never learns."""
+    output = forward(x, w, b)
+    delta = (output - target) * sigmoid_slope(output)
+    return w - lr * delta @ x, b
+
+
+def changes_w_in_place(x, target, w, b, lr):
+    """The array that was passed as w has changed. `w -= ...` changes the array itself; `w = w - ...` makes a new one."""
+    output = forward(x, w, b)
+    delta = (output - target) * sigmoid_slope(output)
+    w -= lr * delta @ x
+    return w, b - lr * delta.sum()
+
+
+def takes_the_slope_of_the_error(x, target, w, b, lr):
+    """You took the slope of the error. It belongs to the place on the curve where the neuron stands: read 'Mind the slope' again."""
+    error = forward(x, w, b) - target
+    delta = error * sigmoid_slope(error)
+    return w - lr * delta @ x, b - lr * delta.sum()
+
+
+def takes_the_slope_at_z(x, target, w, b, lr):
+    """You gave z to sigmoid_slope. It wants the output a."""
+    delta = (forward(x, w, b) - target) * sigmoid_slope(x @ w + b)
+    return w - lr * delta @ x, b - lr * delta.sum()
+
+
+def takes_the_mean_over_samples(x, target, w, b, lr):
+    """With one sample you are right, with several your step is too small. The error is a sum over the samples."""
+    output = forward(x, w, b)
+    delta = (output - target) * sigmoid_slope(output)
+    return w - lr * delta @ x / len(x), b - lr * delta.mean()
+
+
+def moves_the_weights_first(x, target, w, b, lr):
+    """The weights are right, but you computed the bias's step after the weights had moved. Take both from the same forward pass."""
+    output = forward(x, w, b)
+    w = w - lr * ((output - target) * sigmoid_slope(output)) @ x
+    output = forward(x, w, b)
+    return w, b - lr * ((output - target) * sigmoid_slope(output)).sum()
+
+
+def ignores_the_learning_rate(x, target, w, b, lr):
+    """Your step is the whole gradient. What is lr for?"""
+    output = forward(x, w, b)
+    delta = (output - target) * sigmoid_slope(output)
+    return w - delta @ x, b - delta.sum()
+
+
+# %% [markdown]
+# ### Test the formula by wiggling
+#
+# Whoever derives a gradient makes mistakes, and a wrong one often learns a
+# little all the same, so you may not notice. Therefore people compare it with
+# the numeric gradient. With `lr=1`, `update` subtracts exactly the gradient.
+
+# %%
+new_w, new_b = update(corners, target_or, w, b, lr=1.0)
+print("by formula :", w - new_w)
+print("by wiggling:", numeric_gradient(error_of, w))
+
+# %% [markdown]
+# The two agree to about ten digits. Keep this habit: in the labs on
+# convolution and pooling you will test every gradient in this way.
+#
+# ### A question on sure neurons
+#
+# A neuron has one input, the weight 10 and the bias 0. It sees $x = 1$. The
+# target is 0.
+#
+# 1. What is its output, and what is the slope there? By how much does one
+#    `update` with `lr=1` move the weight? (Numbers, please. Use your
+#    functions.)
+# 2. The answer could not be more wrong. Explain in a sentence or two why the
+#    neuron learns so little from it.
+# 3. Name one thing that could be done about it.
+
+# %% [markdown] manual="sure_but_wrong" points=3
+# **1 point** for the numbers: output 0.99995, slope 4.5e-5, and a move of the
+# weight of about 4.5e-5 (from 10 to 9.99995).
+#
+# **1 point** for the reason: the step is the product of how wrong the neuron
+# is (nearly 1), the input (1) and the slope of the activation. The last is
+# nearly zero, because the neuron stands where its sigmoid is flat: it is
+# saturated. The product is nearly zero, however wrong the answer.
+#
+# **1 point** for one remedy that works, such as: begin with small random
+# weights and scale the inputs, so that z begins near 0; an activation that
+# does not go flat (ReLU and its relatives); another error function, whose
+# gradient does not contain the slope (cross-entropy with the sigmoid); a
+# penalty on large weights. "A larger learning rate" earns half a point: it
+# would have to be some ten thousand times larger, and then every sample that
+# is not saturated would throw the weights away.
+#
+# **Model answer.** The output is 0.99995 and its slope 0.000045, so one step
+# with the rate 1 moves the weight by 0.000045 only. The neuron is saturated:
+# at z = 10 the sigmoid is flat, so a small change of the weight does not
+# change the output, and the gradient, which contains that slope, is almost
+# zero although the error is as large as it can be. Starting with small
+# weights keeps z near 0, where the slope is 0.25.
+
+# %% [markdown]
+# ## 4. Learning
+#
+# Now repeat. One pass over all samples is called an **epoch**. Here every
+# epoch is one `update` with all of them, which is called *full-batch*
+# gradient descent.
+#
+# Where do the first weights come from? From chance. In a layer of many
+# neurons, equal weights would get equal gradients for ever, so they must
+# differ from the start. A **seed** makes chance repeatable: the same seed,
+# the same numbers, on your machine and on everyone's.
+#
+# ### Exercise: `train`
+
+# %% solution="train"
+def train(x, target, epochs, lr, seed):
+    """Teach a sigmoid neuron by gradient descent.
+
+    x: inputs (N, D). target: the right answers (N,).
+    epochs: how many times to update. lr: the learning rate.
+    seed: for the first weights. Draw them with
+    rng = np.random.default_rng(seed) and rng.normal(size=D). Begin with b = 0.0.
+    In each epoch, take the squared error first, then do one update.
+    Returns a tuple (w, b, losses): weights (D,), bias, and the errors (epochs,),
+    so that losses[0] is the error of the first weights.
+    """
+    ### BEGIN SOLUTION
+    w = np.random.default_rng(seed).normal(size=x.shape[1])
+    b = 0.0
+    losses = []
+    for _ in range(epochs):
+        losses.append(squared_error(target, forward(x, w, b)))
+        w, b = update(x, target, w, b, lr)
+    return w, b, np.array(losses)
+    ### END SOLUTION
+
+
+# %% check="train" points=3
+def trained_answers(target, epochs=1000):
+    """What a neuron that was trained on the four corners says: true above 0.5."""
+    x = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    w, b, _ = train(x, np.array(target), epochs=epochs, lr=1.0, seed=1)
+    return x @ w + b > 0
+
+
+four = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+check("OR is learnt", trained_answers([0.0, 1.0, 1.0, 1.0]))
+check("the error of the first weights", train(four, np.ones(4), epochs=3, lr=0.5, seed=2)[2][0])
+check("three epochs", train(four, np.array([0.0, 1.0, 1.0, 1.0]), epochs=3, lr=0.5, seed=0))
+### BEGIN HIDDEN TESTS
+check("AND is learnt", trained_answers([0.0, 0.0, 0.0, 1.0]))
+check(
+    "three inputs, another seed",
+    train(np.array([[1.0, -1.0, 0.5], [0.0, 2.0, 1.0]]), np.array([1.0, 0.0]), 10, 0.2, 5),
+)
+check(
+    "one epoch",
+    train(np.array([[2.0], [-1.0], [0.5]]), np.array([1.0, 0.0, 1.0]), epochs=1, lr=1.0, seed=3),
+)
+check(
+    "XOR: all four right?",
+    bool(np.array_equal(trained_answers([0.0, 1.0, 1.0, 0.0]), [False, True, True, False])),
+)
+### END HIDDEN TESTS
+
+
+# %% mistakes="train"
+def never_updates(x, target, epochs, lr, seed):
+    """The errors do not fall: the new weights get lost. What do you do with what `update` returns?"""
+    w, b = np.random.default_rng(seed).normal(size=x.shape[1]), 0.0
+    losses = []
+    for _ in range(epochs):
+        losses.append(squared_error(target, forward(x, w, b)))
+        update(x, target, w, b, lr)
+    return w, b, np.array(losses)
+
+
+def takes_the_error_after_the_step(x, target, epochs, lr, seed):
+    """Your errors are one step late: losses[0] should be the error of the first weights."""
+    w, b = np.random.default_rng(seed).normal(size=x.shape[1]), 0.0
+    losses = []
+    for _ in range(epochs):
+        w, b = update(x, target, w, b, lr)
+        losses.append(squared_error(target, forward(x, w, b)))
+    return w, b, np.array(losses)
+
+
+def starts_at_zero(x, target, epochs, lr, seed):
+    """Your first weights are zero. The text says how to draw them."""
+    w, b = np.zeros(x.shape[1]), 0.0
+    losses = []
+    for _ in range(epochs):
+        losses.append(squared_error(target, forward(x, w, b)))
+        w, b = update(x, target, w, b, lr)
+    return w, b, np.array(losses)
+
+
+def draws_in_every_epoch(x, target, epochs, lr, seed):
+    """You begin anew in every epoch. The first weights are drawn once, before the loop."""
+    losses = []
+    for _ in range(epochs):
+        w, b = np.random.default_rng(seed).normal(size=x.shape[1]), 0.0
+        losses.append(squared_error(target, forward(x, w, b)))
+        w, b = update(x, target, w, b, lr)
+    return w, b, np.array(losses)
+
+
+def updates_after_each_sample(x, target, epochs, lr, seed):
+    """You do an update after each sample. Here an epoch is one update with all of them."""
+    w, b = np.random.default_rng(seed).normal(size=x.shape[1]), 0.0
+    losses = []
+    for _ in range(epochs):
+        losses.append(squared_error(target, forward(x, w, b)))
+        for one in range(len(x)):
+            w, b = update(x[one : one + 1], target[one : one + 1], w, b, lr)
+    return w, b, np.array(losses)
+
+
+def returns_only_the_last_error(x, target, epochs, lr, seed):
+    """There should be one error for each epoch; you return the last one only."""
+    w, b = np.random.default_rng(seed).normal(size=x.shape[1]), 0.0
+    for _ in range(epochs):
+        loss = squared_error(target, forward(x, w, b))
+        w, b = update(x, target, w, b, lr)
+    return w, b, loss
+
+
+def ignores_the_seed(x, target, epochs, lr, seed):
+    """Another seed should give other first weights; yours are always the same."""
+    return train(x, target, epochs, lr, 0)
+
+
+# %% [markdown]
+# ### See it learn
+#
+# The neuron learns OR and AND. Then it tries XOR, which is 1 where exactly
+# one input is 1, twice: from two different starts.
+
+# %%
+problems = [
+    ("OR", [0, 1, 1, 1], 0),
+    ("AND", [0, 0, 0, 1], 0),
+    ("XOR", [0, 1, 1, 0], 0),
+    ("XOR again", [0, 1, 1, 0], 3),
+]
+
+
+def draw_plane(ax, w, b, target):
+    """A neuron's output over its two inputs: red 0, white 0.5, blue 1."""
+    edge = np.linspace(-0.4, 1.4, 91)
+    plane = np.stack(np.meshgrid(edge, edge), axis=-1).reshape(-1, 2)
+    output = forward(plane, w, b).reshape(len(edge), len(edge))
+    ax.imshow(output, extent=(-0.4, 1.4, -0.4, 1.4), origin="lower", cmap="RdBu", vmin=0, vmax=1)
+    label = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.85}
+    for corner, right, answer in zip(corners, target, forward(corners, w, b)):
+        colour = "white" if right else plots.INK
+        ax.plot(*corner, "o", ms=10, color=colour, mec=plots.INK)
+        ax.text(corner[0], corner[1] + 0.13, f"{answer:.2f}", ha="center", size=8, bbox=label)
+    ax.set(xticks=[0, 1], yticks=[0, 1], xlabel="$x_1$", ylabel="$x_2$")
+
+
+fig, axes = plt.subplots(2, 4, figsize=(9, 4.6), height_ratios=[1, 1.25], layout="constrained")
+for (name, target, seed), above, below in zip(problems, *axes):
+    w_end, b_end, losses = train(corners, np.array(target), epochs=2000, lr=1.0, seed=seed)
+    above.plot(losses, color=plots.BLUE, lw=2)
+    above.set(title=f"{name}: error {losses[-1]:.3f}", ylim=(0, 0.8), xlabel="epoch")
+    above.grid(True)
+    draw_plane(below, w_end, b_end, target)
+fig.suptitle("White discs should be blue (1), black discs red (0)", x=0.01, ha="left")
+plt.show()
+
+# %% [markdown]
+# ### Why XOR cannot be learnt
+#
+# A neuron says 1 where $w_1 x_1 + w_2 x_2 + b > 0$. Where this is zero, there
+# is a **straight line**, and the neuron says 1 on one side of it and 0 on the
+# other. That is all it can do: draw one line. For XOR, (0, 1) and (1, 0) would
+# have to lie on one side, and (0, 0) and (1, 1) on the other. No line does
+# that. So gradient descent finds the best of what there is. From one start it
+# ends with 0.5 for everything, from the other with three of four right.
+#
+# No learning rate, no patience and no other seed helps. Two more neurons do:
+# with a layer in between, each neuron draws its own line, and the last one
+# combines them. That is why networks have layers.
+#
+# ### A question on XOR
+#
+# You may give the neuron **one more input**, computed from $x_1$ and $x_2$
+# by any formula you like. Which one would you choose so that it *can* learn
+# XOR? Give weights and a bias that get all four corners right, and say why
+# the argument with the line no longer holds. (You can try it: `train` takes
+# any number of columns.)
+
+# %% [markdown] manual="xor_with_one_more" points=3
+# **1 point** for an input that works, such as x1·x2, |x1 - x2|,
+# (x1 - x2)², max(x1, x2) or min(x1, x2). An input that is itself a weighted
+# sum of x1 and x2, such as x1 + x2, does not work: 0 points for the question
+# unless the answer finds that out.
+#
+# **1 point** for weights and a bias that get all four right. For x1·x2:
+# w = (1, 1, -2), b = -0.5 gives z = -0.5, 0.5, 0.5, -0.5.
+#
+# **1 point** for the reason: with the third input the samples lie in space
+# and no longer in one plane, and the neuron now separates them by a plane in
+# space. Seen in the plane of x1 and x2 its border is bent. Equally good: the
+# new input is not a weighted sum of the old ones.
+#
+# **Model answer.** I add x3 = x1·x2, which is 1 for (1, 1) only. With
+# w = (1, 1, -2) and b = -0.5, z is -0.5 for (0, 0), 0.5 for (0, 1) and
+# (1, 0), and 1 + 1 - 2 - 0.5 = -0.5 for (1, 1): all four are right. The
+# corner (1, 1) is lifted out of the plane, so a plane in space can separate
+# what no line in the plane could. A hidden layer learns such inputs by
+# itself.
