@@ -235,6 +235,11 @@ def test_offline_never_asks(server, one_file, monkeypatch):
     assert server.asked == []
 
 
+def test_stand_ins_are_not_fetched():
+    with pytest.raises(data.DataError, match="digits is a stand-in"):
+        data.fetch("digits")
+
+
 def test_kaggle_is_fetched_by_hand():
     with pytest.raises(
         data.DataError, match=r"cannot be downloaded by a program.*kaggle\.com"

@@ -10,6 +10,7 @@ import zipfile
 from dataclasses import replace
 from hashlib import md5, sha256
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -393,6 +394,31 @@ def test_a_changed_batch_is_refused_before_it_is_unpickled(
         data.DataError, match=r"data_batch_3 does not verify.*md5:.*expected md5:"
     ):
         data.load("cifar10")
+
+
+class Python2Pickler(pickle._Pickler):
+    """Writes byte strings and names as Python 2 did, which wrote the official files."""
+
+    dispatch: ClassVar = dict(pickle._Pickler.dispatch)
+
+    def save_string(self, obj):
+        content = obj.encode("latin1") if isinstance(obj, str) else obj
+        self.write(pickle.BINSTRING + struct.pack("<i", len(content)) + content)
+        self.memoize(obj)
+
+    dispatch[bytes] = dispatch[str] = save_string
+
+
+def test_a_batch_written_by_python_2(recwarn):
+    rows = np.random.default_rng(0).integers(0, 256, (4, 3072), dtype=np.uint8)
+    stream = io.BytesIO()
+    content = {"data": rows, "labels": [3, 1, 4, 1], "filenames": ["a.png"] * 4}
+    Python2Pickler(stream, protocol=2).dump(content)
+    written = stream.getvalue().replace(b"numpy._core.", b"numpy.core.")
+    assert b"numpy.core.multiarray" in written
+    images, labels = readers.read_cifar_batch(written, "data_batch_1")
+    np.testing.assert_array_equal(images.transpose(0, 3, 1, 2).reshape(4, -1), rows)
+    assert labels.tolist() == [3, 1, 4, 1] and not recwarn.list
 
 
 class Evil:

@@ -17,17 +17,10 @@ from labkit import data
 from labkit.data import faces, garments, shapes
 
 
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    """A cache that all tests of this file share: drawing takes a second or two."""
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture(autouse=True)
-def _alone(monkeypatch, drawn):
+def _alone(monkeypatch):
     """No network, no real data."""
     monkeypatch.setenv("LABKIT_OFFLINE", "1")
-    monkeypatch.setenv("LABKIT_CACHE", str(drawn))
     monkeypatch.delenv("LABKIT_DATA", raising=False)
     monkeypatch.delenv("LABKIT_PROFILE", raising=False)
 
@@ -182,14 +175,13 @@ def test_photographs():
         data.photograph("cat")
 
 
-def test_nothing_reaches_standard_error_and_imports_stay_light(drawn):
+def test_nothing_reaches_standard_error_and_imports_stay_light():
     code = (
         "import sys; from labkit import data; "
         "heavy = {'tensorflow', 'keras', 'matplotlib', 'sklearn', 'PIL', 'pooch'} & set(sys.modules); "
         "assert not heavy, heavy; data.load('mnist'); data.load('simpsons')"
     )
-    env = os.environ | {"LABKIT_CACHE": str(drawn)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env,
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
                           cwd=Path(data.__file__).parents[2], check=False)  # fmt: skip
     assert done.returncode == 0 and done.stderr == ""
     assert done.stdout.count("Stand-in data") == 2

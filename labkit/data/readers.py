@@ -52,7 +52,6 @@ class _ArraysOnly(pickle.Unpickler):
             ("numpy", "ndarray"),
             ("numpy.core.multiarray", "_reconstruct"),
             ("numpy._core.multiarray", "_reconstruct"),
-            ("_codecs", "encode"),
         }
     )
 

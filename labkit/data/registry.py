@@ -74,7 +74,12 @@ def entry(name: str) -> Entry:
     """Return one data set's facts; DataError with the nearest names where there is none."""
     if name in entries():
         return entries()[name]
-    known = [*entries(), *(e.stand_in for e in entries().values())]
+    stand_ins = [one.stand_in for one in entries().values()]
+    if name in stand_ins:
+        raise DataError(
+            f"{name} is a stand-in, made on this machine; there are no files to fetch or verify."
+        )
+    known = [*entries(), *stand_ins]
     near = difflib.get_close_matches(str(name).lower().replace("-", "_"), known, 1, 0.4)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise DataError(
