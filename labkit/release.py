@@ -152,7 +152,8 @@ def _definitions(source: str) -> list[str]:
 
 
 def _telling(line: str) -> bool:
-    return line.strip().startswith("check(")
+    """Whether a line names a check, in one line or as the first argument below `check(`."""
+    return line.strip().startswith(("check(", '"')) and line.strip() != "check("
 
 
 def _install(made: Path, target: Path, dry: bool) -> list[str]:
