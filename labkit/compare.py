@@ -33,7 +33,8 @@ def difference(found: Any, expected: Any, *, rtol: float, atol: float) -> str | 
     if isinstance(found, Opaque):
         return f"found a value of type {found.type_name}, expected {describe(expected)}"
     if isinstance(expected, str):
-        return None if found == expected else _two(found, expected)
+        same = isinstance(found, str) and found == expected
+        return None if same else _two(found, expected)
     if isinstance(expected, dict):
         return _dict_difference(found, expected, rtol, atol)
     if isinstance(expected, list):
