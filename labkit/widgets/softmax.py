@@ -1,0 +1,153 @@
+"""Explorers of lab 04: from scores to probabilities, and digits that move."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import ipywidgets
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+
+from labkit.plots import BLUE, INK, MUTED, STYLE, VERMILION, Figure
+from labkit.widgets.explorer import Explorer, slider
+
+PALE = "#A9CCE3"
+MOST_SHIFT = 8  # pixels
+
+
+def explore_softmax(scores: Sequence[float] = (2.0, 1.0, 0.0, -1.0)) -> Explorer:
+    """Turn scores into probabilities, and see which changes of the scores matter.
+
+    scores: 2 to 6 numbers from -4 to 4, one a class. "add" is added to all of them,
+    then "times" multiplies them.
+    """
+    if not 2 <= len(scores) <= 6:
+        raise ValueError(f"There are {len(scores)} scores; expected 2 to 6.")
+    names = [f"z{place}" for place in range(len(scores))]
+    return Explorer(
+        *_softmax_picture(names),
+        **{n: slider(n, s, -4, 4) for n, s in zip(names, scores, strict=True)},
+        add=slider("add", 0.0, -4, 4),
+        times=slider("times", 1.0, 0, 4),
+    )
+
+
+def probabilities(scores: np.ndarray) -> np.ndarray:
+    """Return the softmax (C,) of scores (C,)."""
+    powers = np.exp(scores - np.max(scores))
+    return powers / powers.sum()
+
+
+@rc_context(STYLE)
+def _softmax_picture(names: list[str]) -> tuple[Figure, Callable[..., str]]:
+    figure = Figure(figsize=(9.0, 2.9))
+    panels = figure.subplots(1, 3)
+    figure.subplots_adjust(0.05, 0.1, 0.99, 0.88, 0.2)
+    titles = (
+        "scores z",
+        "exp(z), the largest drawn as 1",
+        "probabilities: exp(z) / sum",
+    )
+    bars = [_bars(*places, names) for places in zip(panels, titles, strict=True)]
+    panels[0].axhline(0, color=MUTED, lw=1)
+    for axes in panels[1:]:
+        axes.set_ylim(0, 1.12)
+
+    def draw(add: float, times: float, **scores: float) -> str:
+        z = times * (np.array(list(scores.values())) + add)
+        y = probabilities(z)
+        limit = max(5, 1.2 * np.abs(z).max())
+        panels[0].set_ylim(-limit, limit)
+        for show, heights in zip(bars, (z, y / y.max(), y), strict=True):
+            show(heights)
+        first, second = np.argsort(-y, kind="stable")[:2]
+        return (
+            f"{names[first]} leads {names[second]} by {z[first] - z[second]:.2f}, so it is "
+            f"exp({z[first] - z[second]:.2f}) = {y[first] / y[second]:,.3g} times as likely."
+        )
+
+    return figure, draw
+
+
+def _bars(axes: Axes, title: str, names: Sequence[str], least: float = 0) -> Callable:
+    """Upright bars, heights from `least` written on them; returns what changes them."""
+    drawn = axes.bar(names, np.zeros(len(names)), width=0.7, color=PALE)
+    written = [axes.text(x, 0, "", ha="center", size=8) for x in range(len(names))]
+    axes.set_title(title)
+    axes.tick_params(length=0)
+
+    def show(heights: np.ndarray) -> None:
+        best = np.argmax(heights)
+        for place, (bar, text) in enumerate(zip(drawn, written, strict=True)):
+            height = float(heights[place])
+            bar.set(height=height, color=BLUE if place == best else PALE)
+            words = f"{height:.2f}" if abs(height) >= least else ""
+            text.set(text=words, y=height, va="bottom" if height >= 0 else "top")
+
+    return show
+
+
+def explore_shift(
+    images: np.ndarray,
+    labels: np.ndarray,
+    models: Mapping[str, Callable],
+    title: str = "",
+) -> Explorer:
+    """Move a digit to and fro, and see what each model takes it for.
+
+    images (N, H, W) uint8, labels (N,) class numbers; models: name -> function that
+    gives probabilities (1, C) for an image (1, H, W). A pixel that leaves on one side
+    is gone; black comes in on the other.
+    """
+    most = MOST_SHIFT
+    return Explorer(
+        *_shift_picture(images, labels, models, title),
+        digit=_whole("digit", 0, 0, len(images) - 1),
+        right=_whole("right", 0, -most, most),
+        down=_whole("down", 0, -most, most),
+    )
+
+
+def moved(images: np.ndarray, right: int, down: int) -> np.ndarray:
+    """Return images (N, H, W) moved by whole pixels, less than H and W; zeros come in."""
+    height, width = images.shape[1:3]
+    padded = np.pad(images, ((0, 0), (abs(down),) * 2, (abs(right),) * 2))
+    top, left = abs(down) - down, abs(right) - right
+    return padded[:, top : top + height, left : left + width]
+
+
+def _whole(label: str, value: int, low: int, high: int):
+    return ipywidgets.IntSlider(value=value, min=low, max=high, description=label)
+
+
+@rc_context(STYLE)
+def _shift_picture(images, labels, models, title) -> tuple[Figure, Callable[..., str]]:
+    figure = Figure(figsize=(9.0, 2.9))
+    picture, *panels = figure.subplots(
+        1, 1 + len(models), width_ratios=[1] + [1.2] * len(models)
+    )
+    figure.subplots_adjust(0.01, 0.1, 0.99, 0.82, 0.15)
+    figure.suptitle(title, x=0.01, ha="left", weight="bold")
+    shown = picture.imshow(images[0], cmap="gray", vmin=0, vmax=255)
+    picture.set_axis_off()
+    picture.set_title("the model's input", loc="center")
+    bars = [
+        _bars(axes, name, [str(digit) for digit in range(10)], least=0.15)
+        for axes, name in zip(panels, models, strict=True)
+    ]
+    for axes in panels:
+        axes.set(ylim=(0, 1.12), yticks=[])
+        axes.spines["left"].set_visible(False)
+
+    def draw(digit: int, right: int, down: int) -> str:
+        image = moved(images[digit : digit + 1], right, down)
+        shown.set_data(image[0])
+        told = []
+        for axes, show, (name, model) in zip(panels, bars, models.items(), strict=True):
+            y = np.asarray(model(image))[0]
+            show(y)
+            said, right_now = int(y.argmax()), y.argmax() == labels[digit]
+            axes.title.set_color(INK if right_now else VERMILION)
+            told.append(f"{name} says {said} ({y[said]:.0%})")
+        return f"This is a {labels[digit]}. {'; '.join(told)}."
+
+    return figure, draw
