@@ -90,73 +90,70 @@ def alexnet() -> keras.Model:
     )
 
 
-def _block(filters: int) -> list[layers.Layer]:
-    """A 3x3 convolution, batch normalisation, ReLU: the brick of the networks below."""
-    # Batch normalisation adds its own offset: a bias before it would do nothing. Its
-    # running mean follows within some tens of steps: these trainings are short.
+def _block(filters: int, kernel_size: int = 3, pool: bool = False) -> list:
+    """Convolution, 2x2 max-pooling where asked for, batch normalisation, ReLU."""
+    # Pooling first leaves normalisation a quarter of the values to work on. A bias before
+    # normalisation, and a scale between it and the next one, would do nothing. Its running
+    # mean follows within some tens of steps, since these trainings are short.
     return [
-        layers.Conv2D(filters, 3, padding="same", use_bias=False),
-        layers.BatchNormalization(momentum=0.9),
+        layers.Conv2D(filters, kernel_size, padding="same", use_bias=False),
+        *([layers.MaxPooling2D(2)] if pool else []),
+        layers.BatchNormalization(momentum=0.9, scale=False),
         layers.ReLU(),
     ]
 
 
-def _pooled_block(filters: int) -> list[layers.Layer]:
-    """As `_block`, with 2x2 max-pooling straight after the convolution."""
-    # Pooling first leaves batch normalisation a quarter of the values to work on.
-    conv, norm, relu = _block(filters)
-    return [conv, layers.MaxPooling2D(2), norm, relu]
-
-
-def _classifier(name: str, shape: tuple[int, int, int], classes: int, *blocks):
-    """Pixels to -1..1, the blocks, the mean of each feature map, softmax."""
+def mnist_cnn() -> keras.Model:
+    """Lab 04's network for 28x28 grey digits: 23,450 parameters, 192 of them not trained."""
     return keras.Sequential(
         [
-            layers.Input(shape),
+            layers.Input((28, 28, 1)),
             layers.Rescaling(1 / 127.5, offset=-1),
-            *(layer for block in blocks for layer in block),
-            layers.GlobalAveragePooling2D(),
-            layers.Dense(classes, activation="softmax"),
+            *_block(16, kernel_size=5, pool=True),
+            *_block(32, pool=True),
+            *_block(48, pool=True),
+            layers.Flatten(),
+            layers.Dense(10, activation="softmax"),
         ],
-        name=name,
-    )
-
-
-def mnist_cnn() -> keras.Model:
-    """Lab 04's network for 28x28 grey digits: 23,866 parameters."""
-    return _classifier(
-        "mnist_cnn",
-        (28, 28, 1),
-        10,
-        _pooled_block(16),
-        _pooled_block(32),
-        _block(64),
+        name="mnist_cnn",
     )
 
 
 def cifar10_cnn() -> keras.Model:
-    """Lab 05's recommended network for 32x32 colour pictures: parameters."""
-    return _classifier(
-        "cifar10_cnn",
-        (32, 32, 3),
-        10,
-        _pooled_block(32),
-        _block(64),
-        _pooled_block(64),
-        _block(128),
-        _pooled_block(128),
+    """Lab 05's network for 32x32 colour pictures: 391,946 parameters, 960 not trained."""
+    return keras.Sequential(
+        [
+            layers.Input((32, 32, 3)),
+            layers.Rescaling(1 / 127.5, offset=-1),
+            *_block(32, pool=True),
+            *_block(64, pool=True),
+            *_block(128, pool=True),
+            *_block(256),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(10, activation="softmax"),
+        ],
+        name="cifar10_cnn",
     )
 
 
 def simpsons_cnn(size: int = 28, classes: int = 10) -> keras.Model:
-    """Lab 06's network for square colour pictures of `size` pixels: parameters."""
-    return _classifier(
-        "simpsons_cnn",
-        (size, size, 3),
-        classes,
-        _pooled_block(32),
-        _block(64),
-        _pooled_block(64),
-        _block(128),
-        _pooled_block(128),
+    """Lab 06's network for square colour pictures of `size` pixels, 8 or more.
+
+    279,882 parameters for 10 classes, 832 of them not trained; 129 more for each further
+    class. The mean over each feature map makes the number independent of `size`.
+    """
+    return keras.Sequential(
+        [
+            layers.Input((size, size, 3)),
+            layers.Rescaling(1 / 127.5, offset=-1),
+            *_block(32, pool=True),
+            *_block(64),
+            *_block(64, pool=True),
+            *_block(128),
+            *_block(128, pool=True),
+            layers.GlobalAveragePooling2D(),
+            layers.Dropout(0.3),
+            layers.Dense(classes, activation="softmax"),
+        ],
+        name="simpsons_cnn",
     )
