@@ -1,0 +1,97 @@
+"""A lab's text: what is read from it, and every fault in it named at once."""
+
+import nbformat
+import pytest
+
+from labkit.authoring import LabError, find_labs, read_lab, source_notebook
+
+HEADER = """\
+# ---
+# jupyter:
+#   labkit:
+#     title: Lab
+#     summary: A lab.
+#     minutes: 10
+# ---
+
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def make(text, header=HEADER):
+        path = tmp_path / "solutions" / "92_made" / "92_made.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(header + text)
+        return path
+
+    return make
+
+
+def metadata(path):
+    notebook = source_notebook(read_lab(path))
+    return {cell.id: cell.metadata.nbgrader for cell in notebook.cells if "nbgrader" in cell.metadata}
+
+
+def test_short_roles_become_full_nbgrader_metadata(course):
+    roles = metadata(course.solutions / "91_tiny" / "91_tiny.py")
+    assert roles["double"] == {
+        "schema_version": 3, "grade_id": "double", "grade": False, "solution": True, "locked": False, "task": False,
+    }
+    assert roles["check-double"]["points"] == 3
+    assert roles["check-double"]["locked"]
+    assert roles["manual-why"] == {
+        "schema_version": 3, "grade_id": "manual-why", "grade": True, "solution": True, "locked": False,
+        "task": False, "points": 2,
+    }
+
+
+def test_mistakes_are_not_in_the_source_notebook(course):
+    notebook = source_notebook(read_lab(course.solutions / "91_tiny" / "91_tiny.py"))
+    assert "adds_two" not in nbformat.writes(notebook)
+    assert "half_of_ten = 5" in nbformat.writes(notebook)
+
+
+def test_ids_do_not_change_when_a_cell_is_put_before_them(write):
+    before = [c.id for c in source_notebook(read_lab(write("# %%\nx = 1\n\n# %%\nx = 1\n"))).cells]
+    after = [c.id for c in source_notebook(read_lab(write("# %%\ny = 2\n\n# %%\nx = 1\n\n# %%\nx = 1\n"))).cells]
+    assert after[1:] == before
+    assert len(set(after)) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('# %% solution="f"\ndef f(): return 1\n', "has no ### BEGIN SOLUTION"),
+        ('# %% check="f"\ncheck("a", 1)\n', "points=None"),
+        ('# %% check="f" points=0\ncheck("a", 1)\n', "points=0"),
+        ('# %% check="f" points=1\nx = 1\n', "calls neither check"),
+        ('# %% check="f" points=1\ncheck(name, 1)\n', "without a literal name"),
+        ('# %% check="f" points=1\ncheck("a", 1)\ncheck("a", 2)\n', "'a' stands 2 times"),
+        ('# %% check="f" points=1\ncheck("a", 1)\n\n# %% check="f" points=1\ncheck("b", 1)\n', "stands twice"),
+        ('# %% check="f" points=1\ncheck("a", 1\n', "is not Python"),
+        ('# %% mistakes="f"\ndef g():\n    """Hint."""\n', "no check='f'"),
+        ('# %% check="f" points=1\ncheck("a", 1)\n\n# %% mistakes="f"\ndef g(): pass\n', "g() has no docstring"),
+        ('# %% sollution="f"\nx = 1\n', "unknown attribute 'sollution'"),
+        ('# %% solution="f g"\n### BEGIN SOLUTION\n### END SOLUTION\n', "is not a name"),
+    ],
+)
+def test_faults_are_named_with_file_and_cell(write, text, words):
+    path = write(text)
+    with pytest.raises(LabError) as caught:
+        read_lab(path)
+    assert words in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_all_faults_come_at_once(write):
+    path = write('# %% solution="f"\nx = 1\n\n# %% check="g"\ny = 1\n', header="")
+    with pytest.raises(LabError) as caught:
+        read_lab(path)
+    assert len(str(caught.value).splitlines()) == 6
+
+
+def test_labs_are_found_by_prefix(course):
+    assert [path.stem for path in find_labs(course.solutions, ["91"])] == ["91_tiny"]
+    with pytest.raises(LabError, match="The labs: 91_tiny"):
+        find_labs(course.solutions, ["07"])

@@ -1,0 +1,106 @@
+"""The command line: help with examples, clear answers, exit codes."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+COMMANDS = [
+    ["doctor"], ["lab"], ["release"], ["check"], ["run"], ["grade"], ["feedback"], ["export"], ["demo"],
+    ["data", "list"], ["data", "fetch"], ["data", "verify"], ["kaggle", "check"], ["kaggle", "score"],
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_an_example(words, run_command, tmp_path):
+    done = run_command("labkit", *words, "--help", folder=tmp_path)
+    assert done.returncode == 0
+    assert f"labkit {' '.join(words)}" in done.stdout.split("Examples")[1]
+
+
+def test_importing_the_package_is_quick_and_loads_nothing_heavy():
+    code = (
+        "import sys, time; start = time.process_time(); import labkit; spent = time.process_time() - start\n"
+        "heavy = {'tensorflow', 'keras', 'matplotlib', 'numpy', 'nbgrader'} & set(sys.modules)\n"
+        "assert not heavy, heavy; assert spent < 0.1, spent"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_the_command_line_loads_no_tensorflow_for_help():
+    code = "import sys, labkit.cli; assert not {'tensorflow', 'keras', 'nbgrader'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["check", "nothing.ipynb"], "no such file"),
+        (["release", "77"], "No single lab is named '77'"),
+        (["run", "77"], "No single lab is named '77'"),
+        (["grade"], "No submissions in"),
+        (["feedback"], "Type: labkit grade"),
+        (["export"], "Type: labkit grade"),
+        (["data", "fetch", "nonsense"], "nonsense"),
+        (["data", "verify", "nonsense"], "nonsense"),
+        (["kaggle", "check", "nothing.csv"], "nothing.csv"),
+        (["kaggle", "score", "nothing.csv", "--truth", "none.csv"], "none.csv"),
+        (["nonsense"], "No such command"),
+        (["release", "--nonsense"], "No such option"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_gets_one_clear_answer_and_exit_code_2(words, text, run_command, course):
+    done = run_command("labkit", *words, folder=course.root)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_outside_a_course_it_says_so(run_command, tmp_path):
+    done = run_command("labkit", "grade", folder=tmp_path)
+    assert done.returncode == 2
+    assert "No course here" in done.stderr
+
+
+def test_a_release_out_of_date_and_a_failed_check_exit_with_1(run_command, course):
+    done = run_command("labkit", "release", "--check", folder=course.root)
+    assert done.returncode == 1
+    assert "Type: labkit release" in done.stderr
+    assert run_command("labkit", "release", folder=course.root).returncode == 0
+    assert run_command("labkit", "release", "--check", folder=course.root).returncode == 0
+    done = run_command("labkit", "check", "notebooks/91_tiny/91_tiny.ipynb", folder=course.root)
+    assert done.returncode == 1
+    assert "✗ a number — not written yet" in done.stdout
+    assert "hidden checks" in done.stdout
+
+
+def test_run_executes_the_solution_and_keeps_its_files(run_command, course):
+    done = run_command("labkit", "run", "91", folder=course.root)
+    assert done.returncode == 0, done.stderr
+    assert "wrote to standard error: " in done.stdout
+    ran = (course.build / "run" / "91_tiny" / "91_tiny.ipynb").read_text()
+    assert "✓ a table" in ran
+
+
+def test_run_fails_with_1_where_the_solution_fails(run_command, course, tmp_path):
+    path = course.solutions / "91_tiny" / "91_tiny.py"
+    path.write_text(path.read_text() + "\n\n# %%\nif __import__('os').environ.get('LABKIT_EXPECTED'):\n    1 / 0\n")
+    done = run_command("labkit", "run", "91", "--out", str(tmp_path / "out"), folder=course.root)
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stdout
+
+
+def test_doctor_names_what_is_there(run_command, course):
+    done = run_command("labkit", "doctor", folder=course.root)
+    assert done.returncode == 0, done.stdout
+    for topic in ("Python", "keras", "accelerator", "data: mnist", "labkit data fetch mnist"):
+        assert topic in done.stdout
+
+
+def test_data_list_shows_every_set(run_command, course):
+    done = run_command("labkit", "data", "list", folder=course.root)
+    for name in ("mnist", "fashion_mnist", "cifar10", "simpsons"):
+        assert name in done.stdout

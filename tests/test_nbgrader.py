@@ -1,0 +1,96 @@
+"""nbgrader's own commands, on the same folder and gradebook, take our parts."""
+
+import csv
+
+import nbformat
+import pytest
+
+from labkit.authoring import read_lab
+from labkit.grading.engine import read_grades
+from labkit.sample_class import mistake, solve
+
+LAB = "91_tiny"
+
+
+@pytest.fixture
+def nbgrader(course, run_command):
+    """Run `nbgrader ...` in the course folder; it must succeed unless told otherwise."""
+
+    def run(*words, succeeds=True):
+        done = run_command("nbgrader", *words, folder=course.root)
+        assert (done.returncode == 0) == succeeds, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
+@pytest.fixture
+def released(course, nbgrader):
+    nbgrader("generate_assignment", LAB)
+    return nbformat.read(course.notebooks / LAB / f"{LAB}.ipynb", as_version=4)
+
+
+def hand_in(course, student, notebook):
+    folder = course.submitted / student / LAB
+    folder.mkdir(parents=True)
+    nbformat.write(notebook, folder / f"{LAB}.ipynb")
+
+
+def test_generate_assignment_gives_what_labkit_release_gives(course, released, run_command):
+    assert "raise NotImplementedError" in nbformat.writes(released)
+    assert (course.notebooks / LAB / "expected.json").is_file()
+    assert not list(course.notebooks.rglob("*.py"))
+    done = run_command("labkit", "release", folder=course.root)
+    assert done.returncode == 0, done.stderr
+    lab_line = next(line for line in done.stdout.splitlines() if line.startswith(LAB))
+    assert lab_line.endswith("unchanged")
+
+
+def test_autograde_feedback_and_export_agree_with_labkit(course, released, nbgrader, run_command):
+    lab = read_lab(course.solutions / LAB / f"{LAB}.py")
+    solved = solve(released, lab)
+    hand_in(course, "perfect", solved)
+    hand_in(course, "blank", released)
+    hand_in(course, "adds", mistake(solved, lab, "double", "adds_two"))
+    nbgrader("autograde", LAB, "--force")
+    by_nbgrader = {one.student: one.score for one in read_grades(course)}
+    assert by_nbgrader == {"perfect": 7, "blank": 0, "adds": 4.75}
+
+    done = run_command("labkit", "grade", folder=course.root)
+    assert done.returncode == 0, done.stderr
+    assert {one.student: one.score for one in read_grades(course)} == by_nbgrader
+
+    nbgrader("generate_feedback", LAB)
+    assert (course.feedback / "perfect" / LAB / f"{LAB}.html").is_file()
+    nbgrader("export", "--to", "table.csv")
+    with (course.root / "table.csv").open() as stream:
+        exported = {row["student_id"]: float(row["score"]) for row in csv.DictReader(stream)}
+    assert exported == by_nbgrader
+
+
+def test_validate_agrees_with_the_checks(course, released, nbgrader):
+    lab = read_lab(course.solutions / LAB / f"{LAB}.py")
+    path = course.notebooks / LAB / f"{LAB}.ipynb"
+    # nbgrader's validate counts a warning as a failure; the exercise that warns is left out.
+    quiet = solve(released, lab)
+    for cell in quiet.cells:
+        if cell.id == "noisy":
+            cell.source = "def noisy(x):\n    return x"
+    nbformat.write(quiet, path)
+    assert "Success" in nbgrader("validate", path)
+    nbformat.write(mistake(quiet, lab, "double", "adds_two"), path)
+    assert "FAILED" in nbgrader("validate", path)
+    nbformat.write(released, path)
+    assert "FAILED" in nbgrader("validate", path)
+
+
+def test_the_formgrader_grades_through_its_own_api(course, released):
+    """What the formgrader's autograde button calls, in the process of the server."""
+    from labkit.release import nbgrader_api
+
+    hand_in(course, "perfect", solve(released, read_lab(course.solutions / LAB / f"{LAB}.py")))
+    api = nbgrader_api(course)
+    assert api.autograde(LAB, "perfect")["success"]
+    submission = api.get_submission(LAB, "perfect")
+    assert (submission["score"], submission["max_score"]) == (7, 9)
+    assert LAB in {one["name"] for one in api.get_assignments()}

@@ -1,0 +1,109 @@
+"""Release: what a student gets, and what is refused."""
+
+import json
+
+import nbformat
+import pytest
+
+from labkit.authoring import LabError
+from labkit.release import release
+
+LAB = "91_tiny"
+
+
+def replace(course, old, new):
+    path = course.solutions / LAB / f"{LAB}.py"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def released(course):
+    release(course)
+    return course
+
+
+def notebook(course):
+    return nbformat.read(course.notebooks / LAB / f"{LAB}.ipynb", as_version=4)
+
+
+def test_the_release_holds_stubs_and_nothing_of_the_staff(released):
+    text = (released.notebooks / LAB / f"{LAB}.ipynb").read_text()
+    for secret in ("2 * np", "adds_two", "a table", "HIDDEN", "SOLUTION", "two is even"):
+        assert secret not in text
+    assert text.count("raise NotImplementedError") == 3
+    assert "YOUR ANSWER HERE" in text
+    assert all(not cell.get("outputs") for cell in notebook(released).cells)
+
+
+def test_visible_expected_values_ship_and_hidden_ones_do_not(released):
+    text = (released.notebooks / LAB / "expected.json").read_text()
+    cells = json.loads(text)["cells"]
+    assert [check["name"] for check in cells["check-double"]] == ["a number", "an array"]
+    assert "a table" not in text
+    hints = [mistake["hint"] for mistake in cells["check-double"][1]["mistakes"]]
+    assert "You added 2 where you should multiply by it." in hints
+
+
+def test_the_start_page_names_the_lab(released):
+    page = (released.notebooks / "start.md").read_text()
+    assert f"[A tiny lab]({LAB}/{LAB}.ipynb)" in page
+    assert "1 h 15 min" in page
+
+
+def test_a_second_release_changes_nothing(released):
+    files = {path: path.read_bytes() for path in released.notebooks.rglob("*") if path.is_file()}
+    assert all(not done.changed for done in release(released))
+    assert {path: path.read_bytes() for path in released.notebooks.rglob("*") if path.is_file()} == files
+
+
+def test_check_finds_an_edited_release_and_leaves_it(released):
+    path = released.notebooks / LAB / f"{LAB}.ipynb"
+    path.write_text(path.read_text().replace("Twice x", "Thrice x"))
+    changed = [name for done in release(released, check=True) for name in done.changed]
+    assert changed == [f"{LAB}.ipynb"]
+    assert "Thrice x" in path.read_text()
+
+
+def test_check_finds_a_changed_expected_value_but_not_its_last_digit(released):
+    from labkit.values import decode, encode
+
+    path = released.notebooks / LAB / "expected.json"
+    data = json.loads(path.read_text())
+    check = data["cells"]["check-double"][0]
+    right = decode(check["value"])
+    for factor, changed in ((1 + 1e-12, []), (1.1, ["expected.json"])):
+        check["value"] = encode(right * factor)
+        path.write_text(json.dumps(data))
+        assert [name for done in release(released, check=True) for name in done.changed] == changed
+
+
+def test_a_mistake_that_no_check_catches_stops_the_release(course):
+    replace(course, "return np.asarray(x) + 2", "return np.asarray(x) * 2")
+    with pytest.raises(LabError, match="does not catch the mistake adds_two"):
+        release(course)
+    assert not course.notebooks.exists()
+
+
+def test_a_solution_that_fails_stops_the_release(course):
+    replace(course, "return 2 * np.asarray(x)", "return 2 * np.asarray(y)")
+    with pytest.raises(LabError, match="raises NameError"):
+        release(course)
+
+
+def test_a_hidden_line_outside_its_markers_stops_the_release(course):
+    replace(course, "### END HIDDEN TESTS", '### END HIDDEN TESTS\n# check("a table", double(np.ones((2, 3))), weight=2)')
+    with pytest.raises(LabError, match="holds the hidden line"):
+        release(course)
+
+
+def test_faults_of_all_labs_come_in_one_list(course):
+    replace(course, "return np.asarray(x) + 2", "return np.asarray(x) * 2")
+    other = course.solutions / "93_other" / "93_other.py"
+    other.parent.mkdir()
+    other.write_text("# %%\nx = 1\n")
+    with pytest.raises(LabError) as caught:
+        release(course)
+    assert "adds_two" in str(caught.value)
+    assert "93_other" in str(caught.value)
