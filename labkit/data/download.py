@@ -9,12 +9,16 @@ import threading
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
 from labkit.data import cache, registry, sources
 from labkit.data.errors import DataError
 from labkit.data.notices import progress
 from labkit.data.registry import Entry, File
+
+if TYPE_CHECKING:
+    import requests
 
 ATTEMPTS = 3
 TIMEOUT = (5, 20)
@@ -61,12 +65,12 @@ def _fetch_file(entry: Entry, file: File, path: Path) -> None:
             try:
                 _retrieve(url, file, path, part)
                 return
-            except (
-                ValueError
-            ) as error:  # pooch names the file and both hashes, and removes what it got
+            # pooch names the file and both hashes, and removes what it got
+            except ValueError as error:
                 problems.append(f"{url}: {error}")
                 retry = before > 0  # the beginning of another file may have spoilt it
-            except OSError as error:  # requests' errors are OSErrors
+            # the network's errors, for requests' own are OSErrors
+            except OSError as error:
                 problems.append(f"{url}: {_plainly(error)}")
                 retry = _size(part) > before
             if not retry:
@@ -115,18 +119,13 @@ def _resuming(part: Path, size: int) -> Callable[[str, str, object], None]:
                     answer.raise_for_status()
                     if answer.status_code != requests.codes.partial_content:
                         file.truncate(0)
-                    _receive(
-                        answer,
-                        file,
-                        size,
-                        f"{Path(output).parent.name} from {urlsplit(url).netloc}",
-                    )
+                    _receive(answer, file, size, f"from {urlsplit(url).netloc}")
         part.replace(output)
 
     return download
 
 
-def _receive(answer, file, size: int, label: str) -> None:
+def _receive(answer: requests.Response, file: BinaryIO, size: int, label: str) -> None:
     start = file.seek(0, os.SEEK_END)
     with progress(
         total=size, initial=start, desc=label, unit="B", unit_scale=True

@@ -148,14 +148,12 @@ def _sandal(s: _Sheet) -> None:
     heel = s.vary(0, 5)
     s.add((-12.5, 5 - heel), (-7, 5 - heel), (2, 5.2), (12.5, 5.5), (12, 7.5), (0, 7), (-8, 6.5 - heel),
           (-11, 7.5), (-12.5, 7.5))  # fmt: skip
-    for _ in range(3):
-        foot, lean = s.vary(-6, 9), s.vary(-4, 4)
-        s.add(
-            (foot, 6),
-            (foot + lean, s.vary(-5, 0)),
-            (foot + lean + 1.6, s.vary(-5, 0)),
-            (foot + 2, 6),
-        )
+    toe, top = s.vary(2, 5), s.vary(-2, 1.5)
+    s.add((toe - 2, 6), (toe + 1, top), (toe + 3.2, top), (toe + 0.2, 6))
+    s.add((toe + 5, 6.3), (toe + 1, top), (toe + 3.2, top), (toe + 7.2, 6.3))
+    ankle = 5 - heel - s.vary(6, 10)
+    s.add((-11.8, 5 - heel), (-10.5, ankle), (-2.5, ankle + 1), (-2.2, ankle + 2.8), (-8.8, ankle + 2.2),
+          (-9.8, 5 - heel))  # fmt: skip
 
 
 def _sneaker(s: _Sheet) -> None:
