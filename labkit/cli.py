@@ -216,12 +216,12 @@ def lab(
 ) -> None:
     """Open JupyterLab on your copy of the labs, at the start page."""
     from labkit.course import Course
-    from labkit.lab import copy_labs, lab_command
+    from labkit.lab import copy_labs, lab_command, lab_environment
 
     new = copy_labs(Course.here().notebooks, folder)
     console.print(f"{new} new files in {folder}/. What is there already is never overwritten.")
     command = lab_command(folder, browser=browser, port=port)
-    os.execv(command[0], command)
+    os.execve(command[0], command, lab_environment())
 
 
 data_app = typer.Typer(no_args_is_help=True, help="The data sets: what is here, fetch it, verify it.")

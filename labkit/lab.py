@@ -1,5 +1,6 @@
 """A student's working copy of the labs, and JupyterLab on it."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -27,6 +28,12 @@ def copy_labs(notebooks: Path, folder: Path) -> int:
     return new
 
 
+def lab_environment() -> dict[str, str]:
+    """This environment, with our defaults for JupyterLab: pages are shown, news are not."""
+    paths = [str(Path(__file__).parent / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    return {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, paths))}
+
+
 def lab_command(folder: Path, *, browser: bool, port: int) -> list[str]:
     """The command that opens JupyterLab on a folder, at the start page."""
     command = [
@@ -34,8 +41,11 @@ def lab_command(folder: Path, *, browser: bool, port: int) -> list[str]:
         "-m",
         "jupyterlab",
         f"--ServerApp.root_dir={folder.resolve()}",
-        f"--LabApp.default_url=/lab/tree/{START_PAGE}?factory=Markdown%20Preview",
+        f"--LabApp.default_url=/lab/tree/{START_PAGE}",
         f"--ServerApp.port={port}",
         "--ServerApp.ip=127.0.0.1",
     ]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        # In a container one often is root; the server listens on this machine alone.
+        command.append("--allow-root")
     return command if browser else [*command, "--no-browser"]
