@@ -8,9 +8,8 @@ a model scales them in its own first layer.
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import io
+import html
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -242,6 +241,11 @@ class History:
         """Return one column of the table, float64 (epochs,)."""
         return np.array([row[name] for row in self.rows], dtype=float)
 
+    def curves(self) -> dict[str, np.ndarray]:
+        """Return losses and accuracies by name, as `plots.curves` draws them."""
+        names = self.rows[0] if self.rows else ()
+        return {n: self.column(n) for n in names if n.endswith(("loss", "accuracy"))}
+
     @property
     def best_epoch(self) -> int:
         """The epoch, from 1, of the lowest validation loss (training loss without one)."""
@@ -266,12 +270,11 @@ class History:
 
     def summary(self) -> str:
         """Return one line: epochs, time, best epoch, and what cut the run short, if so."""
-        parts = [
-            f"{len(self.rows)} epochs in {clock(self.seconds)}",
-            f"best epoch {self.best_epoch}",
-            self.note,
-        ]
-        return "; ".join(part for part in parts if part)
+        number = len(self.rows)
+        parts = [f"{number} epoch{'s' * (number != 1)} in {clock(self.seconds)}"]
+        if self.rows and "val_loss" in self.rows[0]:
+            parts.append(f"lowest validation loss in epoch {self.best_epoch}")
+        return "; ".join([*parts, self.note] if self.note else parts)
 
     def __str__(self) -> str:
         head, body = self._cells()
@@ -283,12 +286,13 @@ class History:
         return "\n".join([self.setup, *lines, self.summary()])
 
     def _repr_html_(self) -> str:
-        head, body = self._cells()
-        rows = [f"<tr>{''.join(f'<th>{name}</th>' for name in head)}</tr>"]
+        names, body = self._cells()
+        rows = [f"<tr>{''.join(f'<th>{name}</th>' for name in names)}</tr>"]
         for number, cells in enumerate(body, start=1):
             cell = "th" if number == self.best_epoch else "td"
             rows.append(f"<tr>{''.join(f'<{cell}>{c}</{cell}>' for c in cells)}</tr>")
-        return f"<p>{self.setup}<br>{self.summary()}</p><table>{''.join(rows)}</table>"
+        head = f"<p>{html.escape(self.setup)}<br>{html.escape(self.summary())}</p>"
+        return f"{head}<table>{''.join(rows)}</table>"
 
 
 def clock(seconds: float) -> str:
@@ -342,7 +346,7 @@ class Progress(keras.callbacks.Callback):
         """Return where the training is and how long it will still take."""
         total = self.epochs * self.steps
         pace = (time.perf_counter() - self.first_step) / max(self.done - 1, 1)
-        # Within an epoch its number; at its end still that one, not the next.
+        # Rounded up: at an epoch's end still its own number, not the next one's.
         where = f"epoch {-(-self.done // self.steps)} of {self.epochs}"
         if self.done < 2:
             return where
@@ -395,67 +399,56 @@ class Text(Silent):
 
 
 class Curves(Silent):
-    """A screen in a notebook: loss and accuracy curves, redrawn in place."""
+    """A screen in a notebook: one output, redrawn in place; text until there are curves."""
 
     def __init__(self, epochs: int, title: str):
-        self.epochs, self.title = epochs, title
+        self.title = title
         self.handle, self.next_draw = None, 0.0
 
     def start(self, history):
         print(history.setup, flush=True)
+        self.next_draw = time.perf_counter() + 1
 
     def update(self, history, status):
-        if history.rows and time.perf_counter() >= self.next_draw:
+        if time.perf_counter() >= self.next_draw:
             self._show(history, status)
 
     def epoch_end(self, history, status):
         self.update(history, status)
 
     def finish(self, history):
-        if history.rows:
-            self._show(history, history.summary())
+        self._show(history, history.summary())
 
     def _show(self, history: History, status: str) -> None:
         from IPython.display import display
 
         began = time.perf_counter()
-        png = _draw(history, self.epochs, self.title, status)
-        bundle = {
-            "image/png": base64.b64encode(png).decode(),
-            "text/plain": f"Training curves: {status}",
-        }
+        picture = self._picture(history, status)
         if self.handle is None:
-            self.handle = display(bundle, raw=True, display_id=True)
+            self.handle = display(picture, display_id=True)
         else:
-            self.handle.update(bundle, raw=True)
+            self.handle.update(picture)
         # At most once a second, and never more than a fiftieth of the time for drawing.
         cost = time.perf_counter() - began
         self.next_draw = time.perf_counter() + max(1.0, 49 * cost)
 
+    def _picture(self, history: History, status: str):
+        if not history.rows:
+            return Status(status)
+        from labkit import plots  # imports matplotlib, which a text screen does without
 
-def _draw(history: History, epochs: int, title: str, status: str) -> bytes:
-    """Return the loss and accuracy curves as a PNG file."""
-    # Not pyplot: its figures would be shown a second time at the end of the cell.
-    from matplotlib.figure import Figure
+        title = f"{self.title}: {status}" if self.title else status.capitalize()
+        return plots.curves(history.curves(), title=title)
 
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
-    figure.suptitle(f"{title}\n{status}" if title else status, fontsize=10)
-    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        for column, label in ((name, "training"), (f"val_{name}", "validation")):
-            if column in history.rows[0]:
-                axes.plot(
-                    history.column("epoch"),
-                    history.column(column),
-                    "o-",
-                    ms=3,
-                    label=label,
-                )
-        axes.set(xlabel="epoch", ylabel=name, xlim=(0.5, max(epochs, 2) + 0.5))
-        axes.grid(alpha=0.3)
-        axes.legend()
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=80)
-    return file.getvalue()
+
+@dataclass(frozen=True)
+class Status:
+    """A line of text that a notebook shows as it is."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
 
 
 def _screen(progress: str, epochs: int, title: str) -> Silent:
@@ -517,8 +510,9 @@ def fit(
     best weights. precision: "auto", "float32" or "bfloat16". seed: order and augmentation.
     progress: "auto", "curves", "text" or "none".
     """
-    classes = model.output_shape[-1]
     _require_probabilities(model)
+    # The first call builds a model that was given no input shape.
+    classes = model(images[:1], training=False).shape[-1]
     if patience is not None and validation is None:
         raise ValueError(
             "patience needs validation pictures: pass validation=(images, labels)."
@@ -551,6 +545,7 @@ def fit(
             model.fit(
                 batches,
                 epochs=epochs,
+                shuffle=False,  # Batches does, and by `seed` alone
                 validation_data=validation,
                 validation_batch_size=500,
                 callbacks=callbacks,

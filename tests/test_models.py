@@ -1,0 +1,97 @@
+"""The course's networks: parameter counts from the literature, shapes, plain arithmetic."""
+
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from labkit import models
+
+
+def size(weights) -> int:
+    return sum(int(np.prod(weight.shape)) for weight in weights)
+
+
+def test_lenet5_has_the_counts_of_the_literature():
+    model = models.lenet5()
+    counts = {
+        layer.name: layer.count_params() for layer in model.layers if layer.weights
+    }
+    assert counts == {"c1": 156, "c3": 2416, "c5": 48120, "f6": 10164, "output": 850}
+    assert model.count_params() == 61_706
+    assert model.output_shape == (None, 10)
+
+
+def test_alexnet_has_the_counts_of_the_two_gpu_original():
+    began = time.process_time()
+    model = models.alexnet()
+    assert time.process_time() - began < 4  # 60 M weights drawn, nothing more
+    counts = {
+        layer.name: layer.count_params() for layer in model.layers if layer.weights
+    }
+    assert counts == {
+        "conv1": 34_944,
+        "conv2": 307_456,
+        "conv3": 885_120,
+        "conv4": 663_936,
+        "conv5": 442_624,
+        "fc6": 37_752_832,
+        "fc7": 16_781_312,
+        "fc8": 4_097_000,
+    }
+    assert model.count_params() == 60_965_224
+    assert model.get_layer("conv1").output.shape == (None, 55, 55, 96)
+    assert model.get_layer("pool5").output.shape == (None, 6, 6, 256)
+    answer = keras.ops.convert_to_numpy(model(np.zeros((1, 227, 227, 3), "uint8")))
+    assert answer.shape == (1, 1000)
+    assert answer.sum() == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("build", "parameters", "frozen"),
+    [
+        (models.mnist_cnn, 23_450, 192),
+        (models.cifar10_cnn, 391_946, 960),
+        (models.simpsons_cnn, 279_882, 832),
+    ],
+)
+def test_the_labs_networks(build, parameters, frozen):
+    model = build()
+    assert model.count_params() == parameters
+    assert size(model.trainable_weights) == parameters - frozen
+    assert f"{parameters:,} parameters" in build.__doc__.replace("\n    ", " ")
+    shape = (4, *model.input_shape[1:])
+    pictures = np.random.default_rng(0).integers(0, 256, shape, dtype="uint8")
+    answer = keras.ops.convert_to_numpy(model(pictures, training=False))
+    assert answer.shape == (4, 10)
+    np.testing.assert_allclose(answer.sum(axis=1), 1, rtol=1e-4)
+    as_float = keras.ops.convert_to_numpy(model(pictures.astype("float32")))
+    np.testing.assert_allclose(answer, as_float, rtol=1e-5)
+
+
+def test_the_mnist_network_stays_small():
+    assert models.mnist_cnn().count_params() <= 25_000
+
+
+def test_simpsons_network_takes_any_size_and_number_of_characters():
+    larger = models.simpsons_cnn(size=64, classes=20)
+    assert larger.input_shape == (None, 64, 64, 3)
+    assert larger.output_shape == (None, 20)
+    assert larger.count_params() == 279_882 + 10 * 129
+
+
+def test_local_response_normalization_follows_the_formula():
+    rng = np.random.default_rng(1)
+    volume = rng.normal(size=(2, 3, 4, 7)).astype("float32") * 50
+    expected = np.empty_like(volume)
+    for i in range(7):
+        window = volume[..., max(0, i - 2) : i + 3]
+        expected[..., i] = (
+            volume[..., i] / (2 + 1e-4 * (window**2).sum(axis=-1)) ** 0.75
+        )
+    layer = models.LocalResponseNormalization()
+    found = keras.ops.convert_to_numpy(layer(volume))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    again = type(layer).from_config(layer.get_config())
+    assert (again.n, again.k, again.alpha, again.beta) == (5, 2.0, 1e-4, 0.75)
