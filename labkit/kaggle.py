@@ -44,7 +44,7 @@ class Fault:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """What `check` found: `faults` spoil the submission, `notes` do no harm."""
 
@@ -68,6 +68,8 @@ class Report:
         return "\n".join(
             [self._heading(), *faults, *(f"  note: {n}" for n in self.notes)]
         )
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         colour = "#1a7f37" if self.ok else "#b42318"
@@ -402,7 +404,7 @@ def write(
 # ---------------------------------------------------------------- score
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Score:
     """How right a submission is: shares in 0..1, confusion counts (C, C), rows true."""
 
@@ -422,6 +424,8 @@ class Score:
             f"{self.name}: accuracy {self.accuracy:.2%} ({right:,} of {self.rows:,}),"
             f" macro F1 {self.macro_f1:.4f}"
         )
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return f"<b>{escape(str(self))}</b>"
@@ -476,7 +480,7 @@ class Place:
     public_rank: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Leaderboard:
     """A class's ranking, best first, and the files that could not be ranked, with the reason."""
 
@@ -518,6 +522,8 @@ class Leaderboard:
         return "\n".join(
             [*(line.rstrip() for line in lines), self._caption(), *refused]
         )
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{name}</th>" for name in self._HEADS)

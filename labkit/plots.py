@@ -372,7 +372,9 @@ def _heat(axes: Axes, shown: np.ndarray, diagonal: np.ndarray) -> None:
 
 
 @_styled
-def curves(history: Mapping[str, Sequence[float]], *, title: str = "") -> Figure:
+def curves(
+    history: Mapping[str, Sequence[float]], *, title: str = "", subtitle: str = ""
+) -> Figure:
     """Draw a training's curves from name -> one value an epoch, as Keras records them.
 
     `loss` and `val_loss` share a panel, so do `accuracy` and `val_accuracy`;
@@ -383,7 +385,7 @@ def curves(history: Mapping[str, Sequence[float]], *, title: str = "") -> Figure
         raise ValueError("curves needs at least one series, such as {'loss': [...]}.")
     columns = min(len(panels), 2 if len(panels) in (2, 4) else 3)
     rows = -(-len(panels) // columns)
-    figure = _figure(2.8 * rows, title)
+    figure = _figure(2.8 * rows, title, subtitle)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, name in zip(grid, panels, strict=False):
         _curve_panel(axes, name, history)
@@ -506,6 +508,7 @@ def top_k(
         best = np.argsort(-probabilities, axis=1)[:, :k]
         among = np.mean(np.any(best == np.asarray(labels)[:, None], axis=1))
         hits = f"Orange: the true class. It is among the first {k} for {among:.1%} of {len(labels):,}."
+        hits = hits if len(images) > count else "Orange: the true class."
     rows = -(-count // columns)
     figure = _figure(rows * (1.8 + 0.19 * k), title, hits)
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.05)
