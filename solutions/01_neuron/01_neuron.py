@@ -8,7 +8,7 @@
 #     name: python3
 #   labkit:
 #     title: "1 · A neuron learns"
-#     summary: Build one neuron in NumPy, teach it by gradient descent, and see what it cannot learn.
+#     summary: Build one neuron, teach it by gradient descent, see what it cannot learn.
 #     minutes: 150
 # ---
 
@@ -60,7 +60,7 @@ plt.rcParams.update(plots.STYLE)
 # one **weight** for each input, and one **bias**. It does two things: it adds
 # up, and it decides.
 #
-# ![A neuron: each input times its weight; the sum with the bias goes through the activation function](neuron.svg)
+# ![A neuron: weighted sum of the inputs, then the activation](neuron.svg)
 #
 # $$z = w_1 x_1 + w_2 x_2 + \dots + w_D x_D + b = \mathbf{w} \cdot \mathbf{x} + b
 # \qquad\qquad a = f(z)$$
@@ -116,6 +116,7 @@ plt.show()
 # `np.exp(-np.abs(z))`. Both formulas can be written with it.
 # </details>
 
+
 # %% solution="sigmoid"
 def sigmoid(z):
     """The logistic function 1 / (1 + exp(-z)), for each element.
@@ -145,7 +146,9 @@ check("no warning at -1000 and 1000", warnings_of(sigmoid, np.array([-1000.0, 10
 ### BEGIN HIDDEN TESTS
 check("the ends at -1000 and 1000", sigmoid(np.array([-1000.0, 0.5, 1000.0])))
 check("three rows of four", sigmoid(np.linspace(-5, 5, 12).reshape(3, 4)))
-check("no warning in rows", warnings_of(sigmoid, np.array([[800.0, -3.0], [2.0, -800.0]])))
+check(
+    "no warning in rows", warnings_of(sigmoid, np.array([[800.0, -3.0], [2.0, -800.0]]))
+)
 ### END HIDDEN TESTS
 
 
@@ -156,12 +159,16 @@ def forgets_the_minus(z):
 
 
 def overflows(z):
-    """The formula is right, but exp overflows for one sign of z. Which of the two forms above is safe for which sign?"""
+    """The formula is right, but exp overflows for one sign of z. Which of the two forms
+    above is safe for which sign?
+    """
     return 1 / (1 + np.exp(-z))
 
 
 def where_computes_both(z):
-    """You chose the right form for each sign, but np.where computes both forms for all elements before it picks."""
+    """You chose the right form for each sign, but np.where computes both forms for all
+    elements before it picks.
+    """
     return np.where(z >= 0, 1 / (1 + np.exp(-z)), np.exp(z) / (1 + np.exp(z)))
 
 
@@ -178,6 +185,7 @@ def forgets_the_one(z):
 # Then `x @ w` makes all $N$ weighted sums at once. Sending inputs through to
 # the output is called the **forward pass**.
 
+
 # %% solution="forward"
 def forward(x, w, b):
     """What a sigmoid neuron answers for N samples.
@@ -193,7 +201,9 @@ def forward(x, w, b):
 # %% check="forward" points=2
 check(
     "three samples of two inputs",
-    forward(np.array([[1.0, 2.0], [0.0, -1.0], [3.0, 0.5]]), np.array([0.5, -1.0]), 0.25),
+    forward(
+        np.array([[1.0, 2.0], [0.0, -1.0], [3.0, 0.5]]), np.array([0.5, -1.0]), 0.25
+    ),
 )
 check("inputs of zero", forward(np.zeros((2, 3)), np.array([1.0, 2.0, 3.0]), -1.0))
 ### BEGIN HIDDEN TESTS
@@ -210,7 +220,9 @@ check(
 
 # %% mistakes="forward"
 def forgets_the_bias(x, w, b):
-    """Where all inputs are zero, your neuron says 0.5 whatever its bias is. Look at z again."""
+    """Where all inputs are zero, your neuron says 0.5 whatever its bias is. Look at z
+    again.
+    """
     return sigmoid(x @ w)
 
 
@@ -220,12 +232,16 @@ def forgets_the_activation(x, w, b):
 
 
 def adds_the_bias_last(x, w, b):
-    """The bias belongs to the sum z. You added it after the activation, so the output can leave 0 to 1."""
+    """The bias belongs to the sum z. You added it after the activation, so the output
+    can leave 0 to 1.
+    """
     return sigmoid(x @ w) + b
 
 
 def does_not_add_up(x, w, b):
-    """You have one number for each input; there should be one for each sample. What does the Σ in the picture do?"""
+    """You have one number for each input; there should be one for each sample. What
+    does the Σ in the picture do?
+    """
     return sigmoid(x * w + b)
 
 
@@ -281,6 +297,7 @@ explore_neuron(activation="sigmoid", w=(2.0, 1.0), b=-1.0)
 # %% [markdown]
 # ### Exercise: `squared_error`
 
+
 # %% solution="squared_error"
 def squared_error(target, output):
     """Half the sum of the squared differences.
@@ -298,7 +315,10 @@ boat = np.array([0, 0, 1, 0])
 check("the boat before training", squared_error(boat, np.array([0.2, 0.4, 0.1, 0.3])))
 check("the boat after a round", squared_error(boat, np.array([0.1, 0.1, 0.7, 0.1])))
 ### BEGIN HIDDEN TESTS
-check("differences of both signs", squared_error(np.array([1.0, 0.0]), np.array([0.0, 1.0])))
+check(
+    "differences of both signs",
+    squared_error(np.array([1.0, 0.0]), np.array([0.0, 1.0])),
+)
 check("a table of outputs", squared_error(np.eye(3), np.full((3, 3), 0.25)))
 ### END HIDDEN TESTS
 
@@ -315,7 +335,9 @@ def takes_the_mean(target, output):
 
 
 def squares_the_sum(target, output):
-    """Differences of opposite sign cancel in your error. Which comes first, the square or the sum?"""
+    """Differences of opposite sign cancel in your error. Which comes first, the square
+    or the sum?
+    """
     return np.sum(target - output) ** 2 / 2
 
 
@@ -349,14 +371,18 @@ def draw_error(slope=None):
     """The error over the first weight; with `slope`, the straight line along it."""
     first = np.linspace(-6, 6, 121)
     fig, ax = plt.subplots(figsize=(6.5, 2.8), layout="constrained")
-    ax.plot(first, [error_of(np.array([v, w[1]])) for v in first], color=plots.BLUE, lw=2)
+    ax.plot(
+        first, [error_of(np.array([v, w[1]])) for v in first], color=plots.BLUE, lw=2
+    )
     if slope is not None:
         near = w[0] + np.array([-2.5, 2.5])
         line = error_of(w) + slope * (near - w[0])
         ax.plot(near, line, color=plots.VERMILION, lw=2, label=f"slope {slope:.3f}")
         ax.legend()
     ax.plot(w[0], error_of(w), "o", color=plots.INK, ms=8)
-    ax.set(xlabel="first weight", title="the error of the neuron (it stands at the dot)")
+    ax.set(
+        xlabel="first weight", title="the error of the neuron (it stands at the dot)"
+    )
     ax.grid(True)
     plt.show()
 
@@ -378,6 +404,7 @@ draw_error()
 # difference*. Looking one way only, $(f(w + h) - f(w))/h$, would be off by an
 # amount that shrinks with $h$; with the central difference it shrinks with
 # $h^2$.
+
 
 # %% solution="numeric_gradient"
 def numeric_gradient(f, w, step=1e-5):
@@ -437,12 +464,16 @@ def divides_by_one_step(f, w, step=1e-5):
 
 
 def moves_all_at_once(f, w, step=1e-5):
-    """You moved all the weights together. Each slope belongs to one weight, with the others at rest."""
+    """You moved all the weights together. Each slope belongs to one weight, with the
+    others at rest.
+    """
     return np.full(len(w), (f(w + step) - f(w - step)) / (2 * step))
 
 
 def leaves_w_changed(f, w, step=1e-5):
-    """Your w is not the same afterwards: put each weight back, or work on a copy. (An assignment of an array makes no copy.)"""
+    """Your w is not the same afterwards: put each weight back, or work on a copy. (An
+    assignment of an array makes no copy.)
+    """
     gradient = np.zeros(len(w))
     for i in range(len(w)):
         w[i] += step
@@ -499,6 +530,7 @@ draw_error(slope=numeric_gradient(error_of, w)[0])
 # It is largest, 0.25, where the neuron is undecided ($a = 0.5$), and nearly
 # zero where it is sure ($a$ near 0 or 1).
 
+
 # %% solution="sigmoid_slope"
 def sigmoid_slope(a):
     """The slope of the sigmoid, from its output.
@@ -526,12 +558,16 @@ def takes_a_for_z(a):
 
 
 def multiplies_matrices(a):
-    """There should be one slope for each element. `@` adds products up; `*` works on each element."""
+    """There should be one slope for each element. `@` adds products up; `*` works on
+    each element.
+    """
     return a @ (1 - a).T
 
 
 def adds_where_it_subtracts(a):
-    """A sure neuron (a near 1) should have a slope near 0. Yours is at its steepest there."""
+    """A sure neuron (a near 1) should have a slope near 0. Yours is at its steepest
+    there.
+    """
     return a * (1 + a)
 
 
@@ -555,6 +591,7 @@ def adds_where_it_subtracts(a):
 # the neuron stands, so it is taken at the neuron's output. (The same slide
 # writes the error as target minus output and then *adds* the step. That is
 # right: both signs are turned. Its learning rate is 1.)
+
 
 # %% solution="update"
 def update(x, target, w, b, lr):
@@ -619,7 +656,9 @@ check(
 
 # %% mistakes="update"
 def climbs(x, target, w, b, lr):
-    """Your step goes uphill: the error grows. Look at the sign of the step, and at which way round you subtract."""
+    """Your step goes uphill: the error grows. Look at the sign of the step, and at
+    which way round you subtract.
+    """
     output = forward(x, w, b)
     delta = (target - output) * sigmoid_slope(output)
     return w - lr * delta @ x, b - lr * delta.sum()
@@ -639,7 +678,9 @@ def forgets_to_move_the_bias(x, target, w, b, lr):
 
 
 def changes_w_in_place(x, target, w, b, lr):
-    """The array that was passed as w has changed. `w -= ...` changes the array itself; `w = w - ...` makes a new one."""
+    """The array that was passed as w has changed. `w -= ...` changes the array itself;
+    `w = w - ...` makes a new one.
+    """
     output = forward(x, w, b)
     delta = (output - target) * sigmoid_slope(output)
     w -= lr * delta @ x
@@ -647,7 +688,9 @@ def changes_w_in_place(x, target, w, b, lr):
 
 
 def takes_the_slope_of_the_error(x, target, w, b, lr):
-    """You took the slope of the error. It belongs to the place on the curve where the neuron stands: read 'Mind the slope' again."""
+    """You took the slope of the error. It belongs to the place on the curve where the
+    neuron stands: read 'Mind the slope' again.
+    """
     error = forward(x, w, b) - target
     delta = error * sigmoid_slope(error)
     return w - lr * delta @ x, b - lr * delta.sum()
@@ -660,14 +703,18 @@ def takes_the_slope_at_z(x, target, w, b, lr):
 
 
 def takes_the_mean_over_samples(x, target, w, b, lr):
-    """With one sample you are right, with several your step is too small. The error is a sum over the samples."""
+    """With one sample you are right, with several your step is too small. The error is
+    a sum over the samples.
+    """
     output = forward(x, w, b)
     delta = (output - target) * sigmoid_slope(output)
     return w - lr * delta @ x / len(x), b - lr * delta.mean()
 
 
 def moves_the_weights_first(x, target, w, b, lr):
-    """The weights are right, but you computed the bias's step after the weights had moved. Take both from the same forward pass."""
+    """The weights are right, but you computed the bias's step after the weights had
+    moved. Take both from the same forward pass.
+    """
     output = forward(x, w, b)
     w = w - lr * ((output - target) * sigmoid_slope(output)) @ x
     output = forward(x, w, b)
@@ -747,6 +794,7 @@ print("by wiggling:", numeric_gradient(error_of, w))
 #
 # ### Exercise: `train`
 
+
 # %% solution="train"
 def train(x, target, epochs, lr, seed):
     """Teach a sigmoid neuron by gradient descent.
@@ -771,7 +819,7 @@ def train(x, target, epochs, lr, seed):
 
 
 # %% check="train" points=3
-def trained_answers(target, epochs=1000):
+def trained_answers(target, epochs=300):
     """What a neuron that was trained on the four corners says: true above 0.5."""
     x = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     w, b, _ = train(x, np.array(target), epochs=epochs, lr=1.0, seed=1)
@@ -780,28 +828,48 @@ def trained_answers(target, epochs=1000):
 
 four = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 check("OR is learnt", trained_answers([0.0, 1.0, 1.0, 1.0]))
-check("the error of the first weights", train(four, np.ones(4), epochs=3, lr=0.5, seed=2)[2][0])
-check("three epochs", train(four, np.array([0.0, 1.0, 1.0, 1.0]), epochs=3, lr=0.5, seed=0))
+check(
+    "the error of the first weights",
+    train(four, np.ones(4), epochs=3, lr=0.5, seed=2)[2][0],
+)
+check(
+    "three epochs",
+    train(four, np.array([0.0, 1.0, 1.0, 1.0]), epochs=3, lr=0.5, seed=0),
+)
 ### BEGIN HIDDEN TESTS
 check("AND is learnt", trained_answers([0.0, 0.0, 0.0, 1.0]))
 check(
     "three inputs, another seed",
-    train(np.array([[1.0, -1.0, 0.5], [0.0, 2.0, 1.0]]), np.array([1.0, 0.0]), 10, 0.2, 5),
+    train(
+        np.array([[1.0, -1.0, 0.5], [0.0, 2.0, 1.0]]), np.array([1.0, 0.0]), 10, 0.2, 5
+    ),
 )
 check(
     "one epoch",
-    train(np.array([[2.0], [-1.0], [0.5]]), np.array([1.0, 0.0, 1.0]), epochs=1, lr=1.0, seed=3),
+    train(
+        np.array([[2.0], [-1.0], [0.5]]),
+        np.array([1.0, 0.0, 1.0]),
+        epochs=1,
+        lr=1.0,
+        seed=3,
+    ),
 )
 check(
     "XOR: all four right?",
-    bool(np.array_equal(trained_answers([0.0, 1.0, 1.0, 0.0]), [False, True, True, False])),
+    bool(
+        np.array_equal(
+            trained_answers([0.0, 1.0, 1.0, 0.0]), [False, True, True, False]
+        )
+    ),
 )
 ### END HIDDEN TESTS
 
 
 # %% mistakes="train"
 def never_updates(x, target, epochs, lr, seed):
-    """The errors do not fall: the new weights get lost. What do you do with what `update` returns?"""
+    """The errors do not fall: the new weights get lost. What do you do with what
+    `update` returns?
+    """
     w, b = np.random.default_rng(seed).normal(size=x.shape[1]), 0.0
     losses = []
     for _ in range(epochs):
@@ -811,7 +879,9 @@ def never_updates(x, target, epochs, lr, seed):
 
 
 def takes_the_error_after_the_step(x, target, epochs, lr, seed):
-    """Your errors are one step late: losses[0] should be the error of the first weights."""
+    """Your errors are one step late: losses[0] should be the error of the first
+    weights.
+    """
     w, b = np.random.default_rng(seed).normal(size=x.shape[1]), 0.0
     losses = []
     for _ in range(epochs):
@@ -862,7 +932,12 @@ def returns_only_the_last_error(x, target, epochs, lr, seed):
 
 def ignores_the_seed(x, target, epochs, lr, seed):
     """Another seed should give other first weights; yours are always the same."""
-    return train(x, target, epochs, lr, 0)
+    w, b = np.random.default_rng(0).normal(size=x.shape[1]), 0.0
+    losses = []
+    for _ in range(epochs):
+        losses.append(squared_error(target, forward(x, w, b)))
+        w, b = update(x, target, w, b, lr)
+    return w, b, np.array(losses)
 
 
 # %% [markdown]
@@ -885,18 +960,36 @@ def draw_plane(ax, w, b, target):
     edge = np.linspace(-0.4, 1.4, 91)
     plane = np.stack(np.meshgrid(edge, edge), axis=-1).reshape(-1, 2)
     output = forward(plane, w, b).reshape(len(edge), len(edge))
-    ax.imshow(output, extent=(-0.4, 1.4, -0.4, 1.4), origin="lower", cmap="RdBu", vmin=0, vmax=1)
+    ax.imshow(
+        output,
+        extent=(-0.4, 1.4, -0.4, 1.4),
+        origin="lower",
+        cmap="RdBu",
+        vmin=0,
+        vmax=1,
+    )
     label = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.85}
     for corner, right, answer in zip(corners, target, forward(corners, w, b)):
         colour = "white" if right else plots.INK
         ax.plot(*corner, "o", ms=10, color=colour, mec=plots.INK)
-        ax.text(corner[0], corner[1] + 0.13, f"{answer:.2f}", ha="center", size=8, bbox=label)
+        ax.text(
+            corner[0],
+            corner[1] + 0.13,
+            f"{answer:.2f}",
+            ha="center",
+            size=8,
+            bbox=label,
+        )
     ax.set(xticks=[0, 1], yticks=[0, 1], xlabel="$x_1$", ylabel="$x_2$")
 
 
-fig, axes = plt.subplots(2, 4, figsize=(9, 4.6), height_ratios=[1, 1.25], layout="constrained")
+fig, axes = plt.subplots(
+    2, 4, figsize=(9, 4.6), height_ratios=[1, 1.25], layout="constrained"
+)
 for (name, target, seed), above, below in zip(problems, *axes):
-    w_end, b_end, losses = train(corners, np.array(target), epochs=2000, lr=1.0, seed=seed)
+    w_end, b_end, losses = train(
+        corners, np.array(target), epochs=2000, lr=1.0, seed=seed
+    )
     above.plot(losses, color=plots.BLUE, lw=2)
     above.set(title=f"{name}: error {losses[-1]:.3f}", ylim=(0, 0.8), xlabel="epoch")
     above.grid(True)
@@ -946,3 +1039,927 @@ plt.show()
 # corner (1, 1) is lifted out of the plane, so a plane in space can separate
 # what no line in the plane could. A hidden layer learns such inputs by
 # itself.
+
+# %% [markdown]
+# ## 5. How large a step?
+#
+# The gradient says where down is. It does not say how far to go. That is the
+# learning rate, and it is the setting that decides most often whether a
+# network learns at all. Here is a loss over two weights, seen from above:
+# dark is low. The orange path is gradient descent.
+#
+# 1. Start with the *long valley*. Find a rate that is too small, one that is
+#    right and one that diverges. How far apart are the last two?
+# 2. In the valley the path leaps across, long before it diverges. Which of
+#    the two weights leaps, and why that one?
+# 3. Choose *two hollows*. Where does the path end with a rate of 0.1? With
+#    0.6?
+
+# %%
+explore_learning_rate(surface="long valley", lr=0.01)
+
+# %% [markdown]
+# <details><summary>What you should have seen</summary>
+#
+# In the valley, 0.18 is fine and anything above 0.2 diverges: the best rates
+# live close to the cliff. The steep direction, `w2`, sets the limit; the flat
+# one, `w1`, then has to wait. This is why it pays to bring all inputs to the
+# same scale.
+#
+# With two hollows, a small rate ends in the nearer, shallower one. The slides
+# speak of finding the *global* minimum. Gradient descent promises no such
+# thing: it goes downhill from where it starts. A larger rate at the beginning
+# may jump over a ridge, by luck.
+# </details>
+#
+# ### A question on flat curves
+#
+# Three neurons learn OR from the same start, with the rates 0.0002, 3 and
+# 100. The next cell draws their errors, in an order that it does not tell.
+
+# %%
+rates = np.random.default_rng(4).permutation([0.0002, 3.0, 100.0])
+trained = {
+    name: train(corners, target_or, 200, lr, seed=0) for name, lr in zip("ABC", rates)
+}
+
+fig, axes = plt.subplots(1, 3, figsize=(9, 2.5), sharey=True, layout="constrained")
+for ax, (name, (_, _, losses)) in zip(axes, trained.items()):
+    ax.plot(losses, color=plots.BLUE, lw=2)
+    ax.set(title=f"neuron {name}", xlabel="epoch", ylim=(0, 0.6))
+    ax.grid(True)
+axes[0].set_ylabel("error")
+plt.show()
+
+# %% [markdown]
+# Two curves are flat. One of these neurons goes too slowly, the other went
+# too fast in its very first step.
+#
+# 1. Which is which? Look into them: `trained["A"]` is what `train` returned.
+#    Name the numbers that told you.
+# 2. A sigmoid neuron with a rate that is far too large does not give an
+#    ever growing error, as the valley did. Why not?
+# 3. Someone shows you a flat curve. What do you look at first, before you
+#    change the rate?
+
+# %% [markdown] manual="flat_curves" points=3
+# **1 point**: B is right (rate 3), A is too slow (0.0002), C too fast (100),
+# told from the weights, the outputs or the slopes: C's weights and bias are
+# about 25, from a start near 0, its outputs are all 1.00 and their slopes
+# below 1e-10; A's weights (0.14 and -0.12) are almost those of the start, its
+# outputs lie between 0.47 and 0.54, where the slope is nearly 0.25.
+#
+# **1 point**: the outputs of a sigmoid lie between 0 and 1, so the error of
+# four samples can never exceed 2. After one huge step the neuron is
+# saturated, its slopes are almost zero, and it stays where it is.
+#
+# **1 point** for a test that tells the two cases apart: the outputs or slopes
+# (saturated or not), the size of the weights, the size of the gradient, how
+# far the weights moved since the start. "Try a smaller rate and see" alone
+# earns half a point.
+#
+# **Model answer.** C's outputs are all 1.00 and its weights are about 25: its
+# first step threw it far out, where the sigmoid is flat, so it cannot come
+# back. A's weights have hardly moved and its outputs are near 0.5. The error
+# cannot grow without end because each output stays between 0 and 1: one wrong
+# of four gives at most 0.5. Before I change the rate, I look at the outputs
+# and their slopes: if they are saturated, the rate (or the start) was too
+# large; if they are near 0.5 and the weights hardly move, it is too small.
+
+# %% [markdown]
+# ### Exercise: `decayed`
+#
+# Large steps are good at the start, small ones at the end. So the learning
+# rate is made smaller while the training goes on: **learning-rate decay**.
+# After every `every` steps it is multiplied by `rate`, a number below 1:
+#
+# $$\eta(s) = \eta_0 \cdot r^{\lfloor s / k \rfloor} \;\text{(staircase)}
+# \qquad\qquad \eta(s) = \eta_0 \cdot r^{\,s / k} \;\text{(exponential)}$$
+#
+# with the first rate $\eta_0$, the step $s$, and $k$ for `every`. The brackets
+# $\lfloor\ \rfloor$ mean: leave out what stands behind the decimal point. The
+# staircase holds the rate for `every` steps, then drops; the exponential form
+# falls a little in each step. They meet at every edge of a stair. GoogLeNet
+# was trained with a staircase: 4 % less every 8 epochs.
+
+
+# %% solution="decayed"
+def decayed(lr, rate, step, every, staircase=True):
+    """The learning rate at a step.
+
+    lr: the first learning rate. rate: what it is multiplied by every `every` steps.
+    step: the number of the step, from 0, a whole number. every: a whole number.
+    staircase: True to drop at every `every`-th step only; False to fall smoothly.
+    Returns a number.
+    """
+    ### BEGIN SOLUTION
+    times = step // every if staircase else step / every
+    return lr * rate**times
+    ### END SOLUTION
+
+
+# %% check="decayed" points=2
+check("4 % less after 8 epochs", decayed(0.01, 0.96, 8, 8))
+check("in the middle of a stair", decayed(1.0, 0.5, 15, 10))
+check("in the middle, smoothly", decayed(1.0, 0.5, 15, 10, staircase=False))
+### BEGIN HIDDEN TESTS
+check("the first step", decayed(0.1, 0.9, 0, 5))
+check("the last step of the third stair", decayed(0.1, 0.9, 14, 5, staircase=True))
+check("smoothly, less than one stair", decayed(0.2, 0.1, 30, 100, staircase=False))
+check("the fourth stair", decayed(2.0, 0.5, 300, 100))
+### END HIDDEN TESTS
+
+
+# %% mistakes="decayed"
+def always_smooth(lr, rate, step, every, staircase=True):
+    """Between two stairs the staircase must hold the rate still."""
+    return lr * rate ** (step / every)
+
+
+def always_stairs(lr, rate, step, every, staircase=True):
+    """With staircase=False the rate falls in each step."""
+    return lr * rate ** (step // every)
+
+
+def multiplies_instead_of_powers(lr, rate, step, every, staircase=True):
+    """Three times half is not half of half of half. How often is lr multiplied by rate?"""
+    times = step // every if staircase else step / every
+    return lr * rate * times
+
+
+def takes_rate_as_the_loss(lr, rate, step, every, staircase=True):
+    """`rate` is what is left each time, not what is taken off."""
+    times = step // every if staircase else step / every
+    return lr * (1 - rate) ** times
+
+
+def rounds_to_the_nearest(lr, rate, step, every, staircase=True):
+    """Your stairs drop in the middle. Leave out what stands behind the decimal point;
+    do not round.
+    """
+    times = np.floor(step / every + 0.5) if staircase else step / every
+    return lr * rate**times
+
+
+def starts_one_stair_down(lr, rate, step, every, staircase=True):
+    """At step 0 the rate should be lr itself."""
+    times = step // every + 1 if staircase else step / every
+    return lr * rate**times
+
+
+# %%
+steps = range(0, 48)
+fig, ax = plt.subplots(figsize=(6.5, 2.6), layout="constrained")
+ax.step(
+    steps,
+    [decayed(0.01, 0.96, s, 8) for s in steps],
+    where="post",
+    color=plots.BLUE,
+    lw=2,
+    label="staircase",
+)
+ax.plot(
+    steps,
+    [decayed(0.01, 0.96, s, 8, staircase=False) for s in steps],
+    color=plots.VERMILION,
+    lw=2,
+    label="exponential",
+)
+ax.set(xlabel="epoch", title="learning rate: 4 % less every 8 epochs")
+ax.legend()
+ax.grid(True)
+plt.show()
+
+# %% [markdown]
+# ## 6. Other activations
+#
+# The sigmoid goes flat on both sides: it **saturates**, and a saturated
+# neuron hardly learns. In a network it gets worse. Backpropagation multiplies
+# slopes layer after layer, and the sigmoid's slope is 0.25 at its very best.
+# Through ten layers, what is left of the gradient is at most
+
+# %%
+print(f"{0.25**10:.1e}")
+
+# %% [markdown]
+# This is the **vanishing gradient**. It kept networks shallow for years.
+# The remedy was to change the activation function.
+#
+# ### Exercise: `tanh`
+#
+# The hyperbolic tangent is the sigmoid, stretched to run from -1 to 1:
+#
+# $$\tanh(z) = 2\,\sigma(2z) - 1$$
+#
+# Its outputs lie around zero, which helps the next layer, and its slope is up
+# to 1. But it saturates, too. Write it with your `sigmoid`. (NumPy has
+# `np.tanh`, with which you can compare.)
+
+
+# %% solution="tanh"
+def tanh(z):
+    """The hyperbolic tangent, for each element.
+
+    z: array of decimal numbers, of any shape.
+    Returns an array of the same shape, between -1 and 1.
+    """
+    ### BEGIN SOLUTION
+    return 2 * sigmoid(2 * z) - 1
+    ### END SOLUTION
+
+
+# %% check="tanh" points=1
+check("tanh around zero", tanh(np.array([-1.0, 0.0, 0.5, 2.0])))
+### BEGIN HIDDEN TESTS
+check("tanh of a table with far ends", tanh(np.array([[-500.0, 0.1], [-0.3, 500.0]])))
+### END HIDDEN TESTS
+
+
+# %% mistakes="tanh"
+def does_not_double_z(z):
+    """It runs from -1 to 1, but not steeply enough. Look at what goes into the sigmoid."""
+    return 2 * sigmoid(z) - 1
+
+
+def does_not_stretch(z):
+    """At zero it should be zero. The sigmoid's values must be stretched and moved."""
+    return sigmoid(2 * z)
+
+
+# %% [markdown]
+# ### Exercise: `relu`
+#
+# The **rectified linear unit** lets positive values pass and makes negative
+# ones zero:
+#
+# $$\mathrm{ReLU}(z) = \max(0, z)$$
+#
+# Its slope is 1 for all positive $z$, however large: there it never
+# saturates, and it costs next to nothing. A four-layer network with ReLU
+# reached 25 % training error on CIFAR-10 six times faster than the same
+# network with tanh (Krizhevsky and others, 2012). Most networks for images
+# use it, or one of its relatives.
+
+
+# %% solution="relu"
+def relu(z):
+    """The larger of 0 and z, for each element.
+
+    z: array of decimal numbers, of any shape; it is left as it was.
+    Returns an array of the same shape.
+    """
+    ### BEGIN SOLUTION
+    return np.maximum(z, 0)
+    ### END SOLUTION
+
+
+# %% check="relu" points=1
+def z_after_relu(z):
+    """The array z after relu was called with it."""
+    relu(z)
+    return z
+
+
+check("both signs", relu(np.array([-2.0, -0.1, 0.0, 0.1, 3.0])))
+check("z stays as it was", z_after_relu(np.array([-1.0, 2.0])))
+### BEGIN HIDDEN TESTS
+check("both signs in a table", relu(np.array([[1.5, -1.5], [-0.5, 0.5]])))
+check("negative values alone", relu(np.array([-3.0, -4.0])))
+### END HIDDEN TESTS
+
+
+# %% mistakes="relu"
+def takes_the_largest_of_all(z):
+    """np.max gives the largest element of one array. You need the larger of two
+    numbers, for each element.
+    """
+    return np.max(z, 0)
+
+
+def turns_the_sign(z):
+    """Negative values should become zero; yours become positive."""
+    return np.abs(z)
+
+
+def changes_z_itself(z):
+    """The array that was passed has changed. Make a new one."""
+    z[z < 0] = 0
+    return z
+
+
+def drops_the_negative_ones(z):
+    """The shape has changed. Negative values become zero; they do not vanish."""
+    return z[z >= 0]
+
+
+# %% [markdown]
+# ### Exercise: `leaky_relu`
+#
+# ReLU saturates on the left: for negative $z$ its slope is exactly 0. The
+# **leaky ReLU** keeps a small slope there, so that something always comes
+# through:
+#
+# $$\mathrm{leaky}(z) = \begin{cases} z & z > 0 \\ s \cdot z & z \le 0
+# \end{cases}$$
+#
+# One of the slides has $s = 0.01$, as in the paper that proposed it (Maas and
+# others, 2013), another $s = 0.1$. It is a setting; anything between 0 and 1
+# can be meant.
+
+
+# %% solution="leaky_relu"
+def leaky_relu(z, slope=0.01):
+    """z where it is positive, slope * z where it is not, for each element.
+
+    z: array of decimal numbers, of any shape; it is left as it was.
+    slope: a number between 0 and 1.
+    Returns an array of the same shape.
+    """
+    ### BEGIN SOLUTION
+    return np.where(z > 0, z, slope * z)
+    ### END SOLUTION
+
+
+# %% check="leaky_relu" points=1
+check("a leak of 0.01", leaky_relu(np.array([-2.0, -0.1, 0.0, 0.1, 3.0])))
+check("a leak of 0.1", leaky_relu(np.array([-2.0, -0.1, 0.0, 0.1, 3.0]), slope=0.1))
+### BEGIN HIDDEN TESTS
+check(
+    "a leak of 0.3 in a table", leaky_relu(np.array([[1.5, -1.5], [-0.5, 20.0]]), 0.3)
+)
+check("no leak at all", leaky_relu(np.array([-4.0, 4.0]), slope=0.0))
+### END HIDDEN TESTS
+
+
+# %% mistakes="leaky_relu"
+def ignores_the_slope(z, slope=0.01):
+    """The argument slope changes nothing in your function."""
+    return np.where(z > 0, z, 0.01 * z)
+
+
+def leaks_on_the_wrong_side(z, slope=0.01):
+    """Positive values should pass unchanged; yours are made small."""
+    return np.where(z > 0, slope * z, z)
+
+
+def leaks_a_constant(z, slope=0.01):
+    """Your negative side is flat, so its slope is zero again. It should fall with z."""
+    return np.where(z > 0, z, -slope)
+
+
+def takes_the_smaller(z, slope=0.01):
+    """That is the smaller of z and slope * z. The leaky ReLU is the other one."""
+    return np.minimum(z, slope * z)
+
+
+# %% [markdown]
+# ### Exercise: `maxout`
+#
+# A **maxout** unit has two weighted sums and answers with the larger one:
+#
+# $$\mathrm{maxout} = \max(\mathbf{w}_1 \cdot \mathbf{x} + b_1,\;
+# \mathbf{w}_2 \cdot \mathbf{x} + b_2)$$
+#
+# It bends where the two meet, and what it looks like is learnt. ReLU is the
+# case where one of them is always zero. It never saturates; its price is
+# twice as many weights. And it can do what no sigmoid neuron can: the larger
+# of $x_1 - x_2$ and $x_2 - x_1$ is XOR.
+
+
+# %% solution="maxout"
+def maxout(a, b):
+    """The larger of two weighted sums, for each element.
+
+    a, b: arrays of the same shape, any shape: the two sums.
+    Returns an array of that shape.
+    """
+    ### BEGIN SOLUTION
+    return np.maximum(a, b)
+    ### END SOLUTION
+
+
+# %% check="maxout" points=1
+check(
+    "two sums for three samples",
+    maxout(np.array([1.0, -2.0, 3.0]), np.array([0.5, -1.0, 3.0])),
+)
+check("XOR", maxout(np.array([0.0, -1.0, 1.0, 0.0]), np.array([0.0, 1.0, -1.0, 0.0])))
+### BEGIN HIDDEN TESTS
+check(
+    "two tables",
+    maxout(
+        np.array([[1.0, -5.0], [-3.0, -4.0]]), np.array([[2.0, -6.0], [-1.0, -7.0]])
+    ),
+)
+### END HIDDEN TESTS
+
+
+# %% mistakes="maxout"
+def takes_the_largest_number(a, b):
+    """There should be one answer for each element; you have the largest number of all."""
+    return np.max([a, b])
+
+
+def takes_the_larger_size(a, b):
+    """You compared without the sign: -5 is smaller than 2."""
+    return np.where(np.abs(a) > np.abs(b), a, b)
+
+
+def picks_one_array(a, b):
+    """You picked one of the two arrays as a whole. Pick for each element."""
+    return a if a.sum() > b.sum() else b
+
+
+def adds_them(a, b):
+    """You added the two. The unit answers with the larger one alone."""
+    return a + b
+
+
+# %% [markdown]
+# ### All of them, with their slopes
+#
+# Where the ground is grey, the slope is below 0.02: there the unit saturates.
+# The maxout unit drawn here has the two sums $-z/2$ and $z - 1$; leaky ReLU
+# has $s = 0.1$, so that you can see it.
+
+# %%
+shown = {
+    "sigmoid": sigmoid,
+    "tanh": tanh,
+    "ReLU": relu,
+    "leaky ReLU": lambda z: leaky_relu(z, 0.1),
+    "maxout": lambda z: maxout(-z / 2, z - 1),
+}
+z = np.linspace(-6, 6, 601)
+fig, axes = plt.subplots(1, 5, figsize=(9, 2.5), sharex=True, layout="constrained")
+for ax, (name, function) in zip(axes, shown.items()):
+    slopes = (function(z + 1e-4) - function(z - 1e-4)) / 2e-4
+    ax.fill_between(
+        z,
+        0,
+        1,
+        where=slopes**2 < 0.02**2,
+        color="#e5e8eb",
+        transform=ax.get_xaxis_transform(),
+    )
+    ax.plot(z, function(z), color=plots.BLUE, lw=2, label="f(z)")
+    ax.plot(z, slopes, color=plots.VERMILION, lw=1.5, label="slope")
+    ax.set(title=name, ylim=(-1.3, 3.2), xlabel="z")
+    ax.title.set_size(8)
+    ax.grid(True)
+axes[0].legend(loc="upper left")
+plt.show()
+
+# %% [markdown]
+# ### Exercise: `dead_units`
+#
+# A ReLU that gets a negative $z$ answers 0, and its slope is 0: from that
+# sample it learns nothing. No harm, as long as other samples get through. But
+# if **every** sample gives 0, its weights never change again. The unit is
+# **dead**. One step with too large a rate can kill many units at once.
+#
+# `z` holds the weighted sums of a layer: one row for each of the $N$ samples,
+# one column for each of the $H$ units. Find the dead columns.
+
+
+# %% solution="dead_units"
+def dead_units(z):
+    """Which ReLU units of a layer are dead: their output is 0 for every sample.
+
+    z: the weighted sums (N, H), one row a sample, one column a unit.
+    Returns H truth values, an array (H,): True for a dead unit.
+    """
+    ### BEGIN SOLUTION
+    return np.all(relu(z) == 0, axis=0)
+    ### END SOLUTION
+
+
+# %% check="dead_units" points=2
+check(
+    "four units, three samples",
+    dead_units(
+        np.array(
+            [[1.0, -1.0, -2.0, 0.0], [2.0, -3.0, 0.5, -1.0], [0.1, -0.2, -9.0, -2.0]]
+        )
+    ),
+)
+### BEGIN HIDDEN TESTS
+check("a lively layer", dead_units(np.array([[1.0, -1.0], [-1.0, 1.0]])))
+check(
+    "one lively sample among negative ones",
+    dead_units(
+        np.array(
+            [
+                [-9.0, -9.0, -9.0],
+                [-8.0, 0.1, -8.0],
+                [-7.0, -7.0, 0.0],
+                [-1.0, -1.0, -1.0],
+            ]
+        )
+    ),
+)
+check("one sample alone", dead_units(np.array([[-1.0, 2.0, -3.0, 4.0]])))
+### END HIDDEN TESTS
+
+
+# %% mistakes="dead_units"
+def one_zero_is_enough(z):
+    """A unit that is silent for one sample is not dead. It must be silent for all."""
+    return np.any(relu(z) == 0, axis=0)
+
+
+def looks_along_the_rows(z):
+    """You have one answer for each sample. Units are columns; think about the axis."""
+    return np.all(relu(z) == 0, axis=1)
+
+
+def looks_at_the_mean(z):
+    """A unit with a negative mean can be lively: one positive sample is enough."""
+    return z.mean(axis=0) < 0
+
+
+def does_not_count_zero(z):
+    """What does ReLU give for a z of exactly 0? That sample teaches nothing, too."""
+    return np.all(z < 0, axis=0)
+
+
+def finds_the_living(z):
+    """You found the units that are alive. True should mean dead."""
+    return np.any(z > 0, axis=0)
+
+
+# %% [markdown]
+# Here is the explorer once more, with a ReLU. Kill it with the bias alone.
+# Then choose the leaky ReLU: what is different on the flat side?
+
+# %%
+explore_neuron(activation="ReLU", w=(2.0, -1.0), b=0.5)
+
+# %% [markdown]
+# ## 7. Weights that stay small
+#
+# Large weights make a neuron steep: the output jumps where the input changes
+# a little. Such a neuron fits every accident of its training samples. So one
+# adds a price for large weights to the error, the **weight penalty**:
+#
+# $$C = E + \frac{\lambda}{2} \sum_i w_i^2$$
+#
+# The learner now minimises $C$. The number $\lambda$ (`lam`) says how dear
+# weights are. The slope of the new part is $\lambda w_i$, so each step also
+# pulls each weight towards zero; hence the other name, **weight decay**.
+#
+# At the minimum of $C$ its slope is zero, $\partial E / \partial w_i + \lambda
+# w_i = 0$, so
+#
+# $$w_i = -\frac{1}{\lambda}\,\frac{\partial E}{\partial w_i}$$
+#
+# Read it aloud: a weight may be large only where the error depends on it
+# strongly. A weight that does nothing goes to zero. The bias is usually not
+# penalised: it moves the curve but does not make it steep.
+
+# %% [markdown]
+# ### Exercise: `penalised`
+
+
+# %% solution="penalised"
+def penalised(error, w, lam):
+    """The error with a penalty on large weights: C = E + lam/2 * sum of w squared.
+
+    error: a number, E. w: weights, an array of any shape. lam: a number, 0 or more.
+    Returns one number, C.
+    """
+    ### BEGIN SOLUTION
+    return error + lam / 2 * np.sum(w**2)
+    ### END SOLUTION
+
+
+# %% check="penalised" points=2
+check("the price of 3 and -4", penalised(0.5, np.array([3.0, -4.0]), lam=0.1))
+check("no price", penalised(0.7, np.array([10.0, 20.0]), lam=0.0))
+### BEGIN HIDDEN TESTS
+check(
+    "weights of a layer", penalised(1.0, np.array([[1.0, -2.0], [0.5, 0.0]]), lam=3.0)
+)
+check("all on one weight", penalised(0.0, np.array([2.0, 0.0]), lam=1.0))
+check("half on each", penalised(0.0, np.array([1.0, 1.0]), lam=1.0))
+### END HIDDEN TESTS
+
+
+# %% mistakes="penalised"
+def penalises_twice_as_much(error, w, lam):
+    """Your price is twice too high. Look at what stands before the sum."""
+    return error + lam * np.sum(w**2)
+
+
+def adds_the_weights_up(error, w, lam):
+    """Weights of opposite sign cancel in your price. Which comes first, the square or
+    the sum?
+    """
+    return error + lam / 2 * np.sum(w) ** 2
+
+
+def takes_absolute_weights(error, w, lam):
+    """You added the weights' sizes. (That is a penalty, too, called L1.) The formula
+    squares them.
+    """
+    return error + lam / 2 * np.sum(np.abs(w))
+
+
+def takes_the_length(error, w, lam):
+    """You took the length of w. The formula has no square root."""
+    return error + lam / 2 * np.sqrt(np.sum(w**2))
+
+
+def takes_the_mean_square(error, w, lam):
+    """You took the mean of the squares. The formula has a sum."""
+    return error + lam / 2 * np.mean(w**2)
+
+
+# %% [markdown]
+# ### What the penalty prefers
+#
+# Suppose two inputs are always the same, as neighbouring pixels often nearly
+# are. Then only the sum of their weights matters for the error: (2, 0) and
+# (1, 1) give the same output. The penalty chooses: it puts half the weight on
+# each, and not everything on one.
+
+# %%
+w1, w2 = np.meshgrid(np.linspace(-0.5, 2.5, 61), np.linspace(-0.5, 2.5, 61))
+fig, axes = plt.subplots(1, 2, figsize=(8, 3.6), sharey=True, layout="constrained")
+for ax, lam in zip(axes, [0.0, 1.0]):
+    cost = [
+        penalised(0.5 * (a + b - 2) ** 2, np.array([a, b]), lam)
+        for a, b in zip(w1.ravel(), w2.ravel())
+    ]
+    ax.contourf(w1, w2, np.array(cost).reshape(w1.shape), levels=20, cmap="Blues_r")
+    ax.set(
+        title=f"error with the penalty, lam = {lam:.0f} (dark is low)",
+        xlabel="$w_1$",
+        aspect="equal",
+    )
+    ax.plot([2, 1], [0, 1], "o", color="white", mec=plots.INK, ms=8)
+    for w_1, w_2 in [(2, 0), (1, 1)]:
+        price = penalised(0.0, np.array([w_1, w_2], dtype=float), lam)
+        ax.text(
+            w_1 - 0.08,
+            w_2 - 0.28,
+            f"({w_1}, {w_2}): {price:.0f}",
+            color="white",
+            ha="right",
+        )
+axes[0].set_ylabel("$w_2$")
+axes[1].plot(2 / 3, 2 / 3, "*", color=plots.ORANGE, mec=plots.INK, ms=16)
+plt.show()
+
+# %% [markdown]
+# Without the penalty, every point of the valley is as good as any other. With
+# it there is one best point, the star. It lies on the diagonal, and it is a
+# little too small: (2/3, 2/3) in place of (1, 1). That is the price of the
+# price.
+#
+# <details><summary>Can you derive the star?</summary>
+#
+# With $E = \frac12 (w_1 + w_2 - 2)^2$, both slopes of $E$ are
+# $w_1 + w_2 - 2$. The rule above says $w_i = -(w_1 + w_2 - 2)/\lambda$. So
+# both weights are equal, and with $\lambda = 1$: $w = -(2w - 2)$, hence
+# $w = 2/3$.
+# </details>
+
+# %% [markdown]
+# ## 8. Counting weights
+#
+# In a **fully connected** (dense) layer, each unit has one weight for each
+# input, and a bias. A picture is many inputs: for a colour picture of 32x32,
+# one single unit has $32 \cdot 32 \cdot 3 = 3{,}072$ weights. For 200x200
+# pixels it has 120,000, and a layer has hundreds of units.
+#
+# The next lab's idea: let a unit look at a small patch only, and let all
+# units share **the same** weights. One such set of weights is a **filter**.
+# Below, nine inputs (a 3x3 picture) and four outputs. On the left each output
+# is connected to each input. On the right a 2x2 filter visits the four places
+# where it fits; lines of one colour are one and the same weight.
+
+# %%
+colours = [plots.BLUE, plots.VERMILION, plots.GREEN, plots.ORANGE]
+fig, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
+for out in range(4):
+    row, column = divmod(out, 2)
+    for pixel in range(9):
+        axes[0].plot([0, 1], [-pixel, -2 * out - 1], color=plots.MUTED, lw=0.8)
+    for place in range(4):
+        pixel = 3 * (row + place // 2) + column + place % 2
+        axes[1].plot([0, 1], [-pixel, -2 * out - 1], color=colours[place], lw=1.8)
+for ax, title in zip(
+    axes, ["fully connected: 36 weights", "one 2x2 filter: 4 weights, used 16 times"]
+):
+    for x, ys in [(0, -np.arange(9)), (1, -2 * np.arange(4) - 1)]:
+        ax.plot(np.full(len(ys), x), ys, "o", color="white", mec=plots.INK, ms=11)
+    ax.set(
+        title=title,
+        xticks=[0, 1],
+        xticklabels=["9 inputs", "4 outputs"],
+        yticks=[],
+        xlim=(-0.15, 1.15),
+    )
+    ax.spines[:].set_visible(False)
+plt.show()
+
+# %% [markdown]
+# ### Exercise: `dense_parameters`
+#
+# Weights and biases together are called **parameters**: all that is learnt.
+
+
+# %% solution="dense_parameters"
+def dense_parameters(inputs, units, bias=True):
+    """The number of parameters of a fully connected layer.
+
+    inputs, units: whole numbers. bias: whether each unit has a bias.
+    Returns a whole number.
+    """
+    ### BEGIN SOLUTION
+    return (inputs + bool(bias)) * units
+    ### END SOLUTION
+
+
+# %% check="dense_parameters" points=1
+check("9 inputs, 4 units, weights alone", dense_parameters(9, 4, bias=False))
+check(
+    "one unit for a 32x32 colour picture", dense_parameters(32 * 32 * 3, 1, bias=False)
+)
+check("784 inputs, 10 units", dense_parameters(784, 10))
+### BEGIN HIDDEN TESTS
+check(
+    "one unit for a 200x200 colour picture",
+    dense_parameters(200 * 200 * 3, 1, bias=False),
+)
+check("4,096 inputs, 1,000 units", dense_parameters(4096, 1000))
+check("5 inputs, 7 units, with the biases", dense_parameters(5, 7, bias=True))
+### END HIDDEN TESTS
+
+
+# %% mistakes="dense_parameters"
+def forgets_the_biases(inputs, units, bias=True):
+    """You counted the weights alone. With bias=True there is more to learn."""
+    return inputs * units
+
+
+def counts_one_bias_for_all(inputs, units, bias=True):
+    """You counted one bias for the whole layer. Each unit has its own."""
+    return inputs * units + bool(bias)
+
+
+def gives_inputs_a_bias(inputs, units, bias=True):
+    """You counted a bias for each input. Biases belong to units."""
+    return inputs * units + inputs * bool(bias)
+
+
+def always_counts_biases(inputs, units, bias=True):
+    """With bias=False there are weights alone."""
+    return (inputs + 1) * units
+
+
+# %% [markdown]
+# ### Exercise: `conv_parameters`
+#
+# In a colour picture, a filter of size $k$ covers a $k \times k$ patch in
+# **all** channels at once, so it has $k \cdot k \cdot \text{channels}$
+# weights, and one bias. A convolutional layer has several filters. The size
+# of the picture does not matter at all.
+
+
+# %% solution="conv_parameters"
+def conv_parameters(kernel_size, channels, filters, bias=True):
+    """The number of parameters of a convolutional layer.
+
+    kernel_size: k, for filters of k x k. channels: how many the input has.
+    filters: how many the layer has. bias: whether each filter has a bias.
+    All are whole numbers. Returns a whole number.
+    """
+    ### BEGIN SOLUTION
+    return (kernel_size**2 * channels + bool(bias)) * filters
+    ### END SOLUTION
+
+
+# %% check="conv_parameters" points=2
+check(
+    "one 2x2 filter, one channel, weights alone", conv_parameters(2, 1, 1, bias=False)
+)
+check("the first layer of AlexNet", conv_parameters(11, 3, 96))
+### BEGIN HIDDEN TESTS
+check("64 filters on 64 channels", conv_parameters(5, 64, 64))
+check("1x1 filters", conv_parameters(1, 8, 3, bias=True))
+check("3x3, weights alone", conv_parameters(3, 3, 10, bias=False))
+### END HIDDEN TESTS
+
+
+# %% mistakes="conv_parameters"
+def forgets_the_channels(kernel_size, channels, filters, bias=True):
+    """A filter reaches through all channels of its input."""
+    return (kernel_size**2 + bool(bias)) * filters
+
+
+def forgets_the_filters(kernel_size, channels, filters, bias=True):
+    """You counted one filter. The layer has several."""
+    return kernel_size**2 * channels + bool(bias)
+
+
+def does_not_square_the_size(kernel_size, channels, filters, bias=True):
+    """A filter of size k has k rows and k columns."""
+    return (kernel_size * channels + bool(bias)) * filters
+
+
+def gives_channels_a_bias(kernel_size, channels, filters, bias=True):
+    """You counted a bias for each channel of each filter. A filter adds its channels up
+    and has one bias.
+    """
+    return (kernel_size**2 + bool(bias)) * channels * filters
+
+
+def leaves_the_biases_out(kernel_size, channels, filters, bias=True):
+    """You counted the weights alone. With bias=True each filter has one more."""
+    return kernel_size**2 * channels * filters
+
+
+def counts_biases_always(kernel_size, channels, filters, bias=True):
+    """With bias=False there are weights alone."""
+    return (kernel_size**2 * channels + 1) * filters
+
+
+# %% [markdown]
+# ### What sharing saves
+
+# %%
+print(f"{'picture':>10} {'96 dense units':>16} {'96 filters of 11x11':>20}")
+for side in [32, 200, 227]:
+    dense = dense_parameters(side * side * 3, 96)
+    print(f"{side:>4} x {side:<3} {dense:>16,} {conv_parameters(11, 3, 96):>20,}")
+
+# %% [markdown]
+# **Think.** Filters save weights. What do they take for granted about
+# pictures, so that this does no harm? When would it do harm?
+#
+# <details><summary>One answer</summary>
+#
+# That what is worth finding is small, and that it looks the same wherever in
+# the picture it is: an edge is an edge, top left or bottom right. It would do
+# harm where the place itself matters, for instance in pictures of centred
+# faces, where eyes are always in the same spot. The next lab starts here.
+# </details>
+
+# %% [markdown]
+# ## Summary
+#
+# - A neuron computes $a = f(\mathbf{w} \cdot \mathbf{x} + b)$: a weighted
+#   sum, then an activation function.
+# - The error is one number. Its gradient says how it changes with each
+#   weight; learning is a small step against it, over and over.
+# - The gradient is a product along the chain: how wrong, how easily moved,
+#   how much it was used. If one factor is zero, nothing is learnt.
+# - A formula for a gradient is tested against central differences.
+# - One neuron draws one straight line. XOR needs more than one neuron, or
+#   another kind of unit.
+# - Too small a learning rate crawls, too large a one diverges or saturates;
+#   both can give a flat curve. Decay starts large and ends small.
+# - Sigmoid and tanh saturate on both sides, ReLU on one; leaky ReLU and
+#   maxout do not.
+# - The weight penalty keeps weights small unless the error needs them.
+# - Shared weights make a layer small: that is convolution, and the next lab.
+#
+# ## Going further
+#
+# - Derive `update` for tanh, whose slope is $1 - a^2$. Test it with
+#   `numeric_gradient`.
+# - Add the penalty's slope to `update`, train OR with it, and watch the
+#   weights. Without it they grow for ever. Why?
+# - Build XOR from three sigmoid neurons with weights that you choose by
+#   hand: OR, NOT AND, and AND of the two.
+# - Replace the squared error by the cross-entropy
+#   $-t \log a - (1 - t) \log(1 - a)$ and derive $\delta$. What happens to the
+#   slope? Lab 4 uses it.
+#
+# ## Sources
+#
+# - W. McCulloch and W. Pitts, "A logical calculus of the ideas immanent in
+#   nervous activity", 1943: the neuron with a step.
+# - F. Rosenblatt, "The perceptron", 1958; M. Minsky and S. Papert,
+#   *Perceptrons*, 1969: what one neuron can learn, and XOR.
+# - D. Rumelhart, G. Hinton and R. Williams, "Learning representations by
+#   back-propagating errors", *Nature* 323, 1986.
+# - A. Krogh and J. Hertz, "A simple weight decay can improve generalization",
+#   NIPS 1991.
+# - Y. LeCun and others, "Efficient BackProp", 1998: scaled inputs, tanh,
+#   learning rates.
+# - V. Nair and G. Hinton, "Rectified linear units improve restricted
+#   Boltzmann machines", ICML 2010; A. Maas, A. Hannun and A. Ng, "Rectifier
+#   nonlinearities improve neural network acoustic models", ICML 2013; I.
+#   Goodfellow and others, "Maxout networks", ICML 2013.
+# - A. Krizhevsky, I. Sutskever and G. Hinton, "ImageNet classification with
+#   deep convolutional neural networks", NIPS 2012: six times faster; the
+#   numbers of AlexNet.
+# - C. Szegedy and others, "Going deeper with convolutions", CVPR 2015: 4 %
+#   less every 8 epochs.
+# - The course's lecture slides (the boat, the order of ideas, the counts of
+#   weights), and the notes of Stanford's CS231n,
+#   [neural networks](https://cs231n.github.io/neural-networks-1/) and
+#   [convolutional networks](https://cs231n.github.io/convolutional-networks/).

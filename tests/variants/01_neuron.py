@@ -1,0 +1,390 @@
+"""Right answers to lab 01, written differently: all of them must get full marks."""
+
+VARIANTS = {
+    "sigmoid": [
+        """
+def sigmoid(z):
+    return 0.5 * (1 + np.tanh(np.asarray(z) / 2))
+""",
+        """
+def sigmoid(z):
+    result = np.zeros(z.shape)
+    positive = z >= 0
+    result[positive] = 1 / (1 + np.exp(-z[positive]))
+    result[~positive] = np.exp(z[~positive]) / (1 + np.exp(z[~positive]))
+    return result
+""",
+        """
+def sigmoid(z):
+    z = np.clip(np.asarray(z, dtype=np.float32), -60, 60)
+    return 1 / (1 + np.exp(-z))
+""",
+        """
+def sigmoid(z):
+    from scipy.special import expit
+
+    return expit(z)
+""",
+        """
+def sigmoid(z):
+    def one(value):
+        import math
+        if value < 0:
+            return 1 - one(-value)
+        return 1 / (1 + math.exp(-value))
+
+    return np.array([one(value) for value in np.ravel(z)]).reshape(np.shape(z))
+""",
+    ],
+    "forward": [
+        """
+def forward(x, w, b):
+    return sigmoid(np.dot(x, w) + b)
+""",
+        """
+def forward(x, w, b):
+    return np.array([sigmoid(np.array([sum(w * row) + b]))[0] for row in x])
+""",
+        """
+def forward(x, w, b):
+    z = np.einsum("nd,d->n", x.astype(np.float32), w.astype(np.float32))
+    return sigmoid(z + np.float32(b))
+""",
+        """
+def forward(x, w, b):
+    return sigmoid((x * w).sum(axis=1) + b)
+""",
+    ],
+    "squared_error": [
+        """
+def squared_error(target, output):
+    difference = np.ravel(target) - np.ravel(output)
+    return 0.5 * difference @ difference
+""",
+        """
+def squared_error(target, output):
+    total = 0.0
+    for t, o in zip(np.ravel(target), np.ravel(output)):
+        total += (t - o) ** 2
+    return total / 2
+""",
+        """
+def squared_error(target, output):
+    target = np.asarray(target, dtype=np.float32)
+    return np.sum(np.square(np.asarray(output, dtype=np.float32) - target)) / 2
+""",
+        """
+def squared_error(target, output):
+    return float(np.linalg.norm(target - output) ** 2 / 2)
+""",
+    ],
+    "numeric_gradient": [
+        """
+def numeric_gradient(f, w, step=1e-5):
+    steps = step * np.eye(len(w))
+    return np.array([(f(w + s) - f(w - s)) / (2 * step) for s in steps])
+""",
+        """
+def numeric_gradient(f, w, step=1e-5):
+    slopes = []
+    for i in range(w.size):
+        old = w[i]
+        w[i] = old + step
+        above = f(w)
+        w[i] = old - step
+        below = f(w)
+        w[i] = old
+        slopes.append((above - below) / (2 * step))
+    return slopes
+""",
+        """
+def numeric_gradient(f, w, step=1e-5):
+    def slope(rest):
+        if rest == 0:
+            return []
+        moved = w.copy()
+        moved[rest - 1] += step
+        high = f(moved)
+        moved[rest - 1] -= 2 * step
+        return slope(rest - 1) + [(high - f(moved)) / step / 2]
+
+    return np.array(slope(len(w)))
+""",
+    ],
+    "sigmoid_slope": [
+        """
+def sigmoid_slope(a):
+    return a - a**2
+""",
+        """
+def sigmoid_slope(a):
+    return np.array([v * (1.0 - v) for v in np.ravel(a)]).reshape(np.shape(a))
+""",
+        """
+def sigmoid_slope(a):
+    return (0.25 - (np.asarray(a, dtype=np.float32) - 0.5) ** 2).astype(np.float32)
+""",
+    ],
+    "update": [
+        """
+def update(x, target, w, b, lr):
+    a = forward(x, w, b)
+    error = target - a
+    slope = a * (1 - a)
+    return w + lr * x.T @ (error * slope), b + lr * np.sum(error * slope)
+""",
+        """
+def update(x, target, w, b, lr):
+    gw, gb = [0.0] * len(w), 0.0
+    for row, t in zip(x, target):
+        a = forward(np.array([row]), w, b)[0]
+        delta = (a - t) * sigmoid_slope(np.array([a]))[0]
+        for i in range(len(row)):
+            gw[i] += delta * row[i]
+        gb += delta
+    new_w = [w[i] - lr * gw[i] for i in range(len(w))]
+    return np.array(new_w), b - lr * gb
+""",
+        """
+def update(x, target, w, b, lr):
+    # The bias as one more weight, of an input that is always 1.
+    ones = np.ones((len(x), 1))
+    wide, v = np.hstack([x, ones]), np.append(w, b)
+    a = forward(wide, v, 0.0)
+    v -= lr * np.einsum("n,nd->d", (a - target) * a * (1 - a), wide)
+    return v[:-1], v[-1]
+""",
+        """
+def update(x, target, w, b, lr):
+    x32, w32 = x.astype(np.float32), w.astype(np.float32)
+    a = forward(x32, w32, np.float32(b))
+    delta = ((a - target) * sigmoid_slope(a)).astype(np.float32)
+    return w32 - np.float32(lr) * x32.T.dot(delta), float(b - lr * delta.sum())
+""",
+    ],
+    "train": [
+        """
+def train(x, target, epochs, lr, seed):
+    rng = np.random.default_rng(seed)
+    w, b = rng.normal(size=len(x[0])), 0.0
+    losses = np.zeros(epochs)
+    for epoch in range(epochs):
+        losses[epoch] = squared_error(target, forward(x, w, b))
+        w, b = update(x, target, w, b, lr)
+    return w, b, losses
+""",
+        """
+def train(x, target, epochs, lr, seed):
+    def go(w, b, losses):
+        if len(losses) == epochs:
+            return w, b, losses
+        loss = squared_error(target, forward(x, w, b))
+        return go(*update(x, target, w, b, lr), losses + [loss])
+
+    import sys
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
+    return go(np.random.default_rng(seed).normal(size=x.shape[1]), 0.0, [])
+""",
+        """
+def train(x, target, epochs, lr, seed):
+    w = np.random.default_rng(seed).standard_normal(x.shape[1])
+    b, losses, epoch = 0.0, [], 0
+    while epoch < epochs:
+        a = forward(x, w, b)
+        losses += [np.sum((a - target) ** 2) / 2]
+        delta = (a - target) * a * (1 - a)
+        w = w - lr * x.T @ delta
+        b = b - lr * np.sum(delta)
+        epoch += 1
+    return [w, b, losses]
+""",
+        """
+def train(x, target, epochs, lr, seed):
+    w = np.random.default_rng(seed).normal(size=x.shape[1]).astype(np.float32)
+    b, losses = np.float32(0), []
+    for _ in range(epochs):
+        losses.append(float(squared_error(target, forward(x, w, b))))
+        w, b = update(x.astype(np.float32), target, w, b, lr)
+    return w, b, losses
+""",
+    ],
+    "tanh": [
+        """
+def tanh(z):
+    return np.tanh(z)
+""",
+        """
+def tanh(z):
+    return sigmoid(2 * z) - sigmoid(-2 * z)
+""",
+        """
+def tanh(z):
+    small = np.exp(-2 * np.abs(z))
+    return np.sign(z) * (1 - small) / (1 + small)
+""",
+        """
+def tanh(z):
+    import keras
+
+    return keras.ops.convert_to_numpy(keras.ops.tanh(np.asarray(z, "float32")))
+""",
+    ],
+    "relu": [
+        """
+def relu(z):
+    return np.where(z > 0, z, 0)
+""",
+        """
+def relu(z):
+    return z * (z > 0)
+""",
+        """
+def relu(z):
+    return (z + np.abs(z)) / 2
+""",
+        """
+def relu(z):
+    result = z.copy()
+    result[result < 0] = 0
+    return result.astype(np.float32)
+""",
+        """
+def relu(z):
+    import keras
+
+    return keras.ops.convert_to_numpy(keras.ops.relu(np.asarray(z, "float32")))
+""",
+    ],
+    "leaky_relu": [
+        """
+def leaky_relu(z, slope=0.01):
+    return np.maximum(z, slope * z)
+""",
+        """
+def leaky_relu(z, slope=0.01):
+    return relu(z) - slope * relu(-z)
+""",
+        """
+def leaky_relu(z, slope=0.01):
+    result = np.array(z, dtype=np.float32)
+    result[result < 0] *= slope
+    return result
+""",
+        """
+def leaky_relu(z, slope=0.01):
+    flat = [value if value > 0 else slope * value for value in np.ravel(z)]
+    return np.reshape(flat, np.shape(z))
+""",
+    ],
+    "maxout": [
+        """
+def maxout(a, b):
+    return np.where(a > b, a, b)
+""",
+        """
+def maxout(a, b):
+    return np.max(np.stack([a, b]), axis=0)
+""",
+        """
+def maxout(a, b):
+    return b + relu(a - b)
+""",
+        """
+def maxout(a, b):
+    if np.ndim(a) == 0:
+        return max(a, b)
+    return np.array([maxout(one, other) for one, other in zip(a, b)])
+""",
+    ],
+    "dead_units": [
+        """
+def dead_units(z):
+    return z.max(axis=0) <= 0
+""",
+        """
+def dead_units(z):
+    return [all(value <= 0 for value in column) for column in z.T]
+""",
+        """
+def dead_units(z):
+    return ~(z > 0).any(axis=0)
+""",
+        """
+def dead_units(z):
+    return relu(z).sum(axis=0) == 0
+""",
+    ],
+    "penalised": [
+        """
+def penalised(error, w, lam):
+    return error + 0.5 * lam * np.linalg.norm(w) ** 2
+""",
+        """
+def penalised(error, w, lam):
+    price = 0.0
+    for weight in np.ravel(w):
+        price += weight * weight
+    return error + lam * price / 2
+""",
+        """
+def penalised(error, w, lam):
+    flat = np.asarray(w, dtype=np.float32).reshape(-1)
+    return np.float32(error) + np.float32(lam / 2) * flat.dot(flat)
+""",
+    ],
+    "decayed": [
+        """
+def decayed(lr, rate, step, every, staircase=True):
+    exponent = step / every
+    if staircase:
+        exponent = np.floor(exponent)
+    return lr * np.power(rate, exponent)
+""",
+        """
+def decayed(lr, rate, step, every, staircase=True):
+    if not staircase:
+        return lr * np.exp(np.log(rate) * step / every)
+    while step >= every:
+        lr, step = lr * rate, step - every
+    return lr
+""",
+        """
+def decayed(lr, rate, step, every, staircase=True):
+    if step >= every:
+        return rate * decayed(lr, rate, step - every, every, staircase)
+    return lr if staircase else lr * rate ** (step / every)
+""",
+    ],
+    "dense_parameters": [
+        """
+def dense_parameters(inputs, units, bias=True):
+    if bias:
+        return inputs * units + units
+    return inputs * units
+""",
+        """
+def dense_parameters(inputs, units, bias=True):
+    return np.zeros((inputs, units)).size + (np.zeros(units).size if bias else 0)
+""",
+        """
+def dense_parameters(inputs, units, bias=True):
+    return int(np.prod([inputs + 1, units])) - (not bias) * units
+""",
+    ],
+    "conv_parameters": [
+        """
+def conv_parameters(kernel_size, channels, filters, bias=True):
+    weights = kernel_size * kernel_size * channels * filters
+    return weights + filters if bias else weights
+""",
+        """
+def conv_parameters(kernel_size, channels, filters, bias=True):
+    return dense_parameters(kernel_size**2 * channels, filters, bias)
+""",
+        """
+def conv_parameters(kernel_size, channels, filters, bias=True):
+    one = np.prod([kernel_size, kernel_size, channels])
+    return sum(one + (1 if bias else 0) for _ in range(filters))
+""",
+    ],
+}
