@@ -437,8 +437,7 @@ class Curves(Silent):
             return Status(status)
         from labkit import plots  # imports matplotlib, which a text screen does without
 
-        title = f"{self.title}: {status}" if self.title else status.capitalize()
-        return plots.curves(history.curves(), title=title)
+        return plots.curves(history.curves(), title=self.title, subtitle=status)
 
 
 @dataclass(frozen=True)
