@@ -1,0 +1,179 @@
+"""The explorers of convolution build, react to their controls, and show what they should."""
+
+import io
+import re
+import time
+import warnings
+
+import matplotlib.pyplot
+import numpy as np
+import pytest
+from PIL import Image
+
+from labkit.widgets.convolution import (
+    STRENGTH,
+    WIDEST,
+    explore_kernel,
+    explore_sliding_window,
+)
+
+LAPLACIAN = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
+IDENTITY = np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]])
+IMAGE = np.arange(42).reshape(6, 7) ** 2 % 11
+KERNELS = {"identity": IDENTITY, "laplacian": LAPLACIAN, "blur": np.ones((3, 3)) / 9}
+
+
+def sum_shown(explorer) -> float:
+    return float(re.search(r"= (-?[\d.]+)</b>", explorer.sentence.value)[1])
+
+
+def pixels(explorer) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(explorer.picture.value)).convert("RGB"))
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (2, 0), (3, 1), (2, 2)])
+def test_every_step_shows_the_sum_of_its_window(stride, padding):
+    explorer = explore_sliding_window(IMAGE, LAPLACIAN, stride, padding)
+    padded = np.pad(IMAGE, padding)
+    rows = range(0, padded.shape[0] - 2, stride)
+    columns = range(0, padded.shape[1] - 2, stride)
+    expected = [
+        (padded[r : r + 3, c : c + 3] * LAPLACIAN).sum() for r in rows for c in columns
+    ]
+    step = explorer.controls["step"]
+    assert step.max == len(expected) - 1
+    shown = []
+    for number in range(len(expected)):
+        step.value = number
+        shown.append(sum_shown(explorer))
+    assert shown == expected
+
+
+def test_the_sentence_writes_the_addition_out():
+    explorer = explore_sliding_window(
+        np.array([[1, 2], [0, 4]]), np.array([[3, -5], [7, 1]])
+    )
+    assert explorer.sentence.value == "<b>Row 0, column 0: 1·3 + 2·(-5) + 4·1 = -3</b>"
+
+
+def test_a_window_of_zeros_is_said_in_words():
+    explorer = explore_sliding_window(np.zeros((4, 4)), LAPLACIAN)
+    assert "every product is 0" in explorer.sentence.value
+
+
+def test_a_larger_stride_brings_the_step_back_into_range():
+    explorer = explore_sliding_window(IMAGE, LAPLACIAN)
+    step = explorer.controls["step"]
+    step.value = step.max
+    explorer.controls["stride"].value = 3
+    assert step.value == step.max == 3
+    assert explorer.sentence.value.startswith("<b>Row 1, column 1:")
+
+
+def test_each_control_of_the_window_changes_the_picture():
+    explorer = explore_sliding_window(IMAGE, LAPLACIAN)
+    for name, value in (("step", 7), ("stride", 2), ("padding", 1)):
+        before = pixels(explorer)
+        explorer.controls[name].value = value
+        assert (pixels(explorer) != before).any(), name
+
+
+@pytest.mark.parametrize(
+    ("image", "kernel", "told"),
+    [
+        (np.zeros((11, 5)), LAPLACIAN, r"\(11, 5\)"),
+        (np.zeros((5, 5, 3)), LAPLACIAN, r"\(5, 5, 3\)"),
+        (np.zeros((5, 5)), np.zeros((2, 3)), r"\(2, 3\)"),
+        (np.zeros((2, 9)), LAPLACIAN, r"\(3, 3\)"),
+    ],
+)
+def test_shapes_that_cannot_be_shown_are_refused(image, kernel, told):
+    with pytest.raises(ValueError, match=told):
+        explore_sliding_window(image, kernel)
+
+
+@pytest.fixture
+def photograph() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+
+
+def test_the_menu_fills_the_nine_boxes(photograph):
+    explorer = explore_kernel(photograph, KERNELS, "laplacian")
+    editor = explorer.controls["kernel"]
+    assert [box.value for box in editor.boxes] == LAPLACIAN.ravel().tolist()
+    editor.menu.value = "blur"
+    assert editor.value == pytest.approx([1 / 9] * 9)
+    assert "sum to 1: flat areas keep their brightness" in explorer.sentence.value
+
+
+def test_the_menu_draws_once_and_not_for_each_box(photograph):
+    explorer = explore_kernel(photograph, KERNELS, "laplacian")
+    drawn = []
+    explorer.picture.observe(drawn.append, "value")
+    explorer.controls["kernel"].menu.value = "blur"
+    assert len(drawn) == 1
+
+
+def test_a_changed_box_changes_picture_and_sentence(photograph):
+    explorer = explore_kernel(photograph, KERNELS, "identity")
+    before = pixels(explorer)
+    assert "sum to 1" in explorer.sentence.value
+    explorer.controls["kernel"].boxes[4].value = 0
+    assert "sum to 0: flat areas become 0" in explorer.sentence.value
+    after = pixels(explorer)
+    half = after.shape[1] // 2
+    assert (after[:, :half] == before[:, :half]).all()
+    assert (after[40:-10, half + 60 : -60] == 0).all()
+
+
+def test_values_are_those_of_a_convolution_by_hand(photograph):
+    explorer = explore_kernel(photograph, KERNELS, "laplacian")
+    grey = photograph.mean(axis=2)
+    expected = (
+        grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
+    ) - 4 * grey[1:-1, 1:-1]
+    low, high = map(
+        int, re.search(r"from (-?\d+) to (-?\d+)", explorer.sentence.value).groups()
+    )
+    assert (low, high) == (round(expected.min()), round(expected.max()))
+
+
+def test_strength_shows_negative_answers_too(photograph):
+    explorer = explore_kernel(photograph, {"negative": -IDENTITY}, "negative")
+    half = pixels(explorer).shape[1] // 2
+    assert (pixels(explorer)[40:-10, half + 60 : -60] == 0).all()
+    explorer.controls["view"].value = STRENGTH
+    assert pixels(explorer)[40:-10, half + 60 : -60].max() > 200
+
+
+def test_a_wide_photograph_is_shrunk_by_the_mean_of_squares(photograph):
+    wide = np.tile(photograph, (1, 10, 1))
+    assert wide.shape[1] == 800 > WIDEST
+    explorer = explore_kernel(wide, KERNELS, "identity")
+    shown = explorer._figure.axes[0].images[0].get_array()
+    assert shown.shape == (30, 400)
+    assert shown[3, 5] == pytest.approx(wide[6:8, 10:12].mean())
+
+
+def test_a_saved_notebook_keeps_a_still_picture(photograph):
+    for explorer in (
+        explore_sliding_window(IMAGE, LAPLACIAN),
+        explore_kernel(photograph, KERNELS, "blur"),
+    ):
+        assert explorer._repr_mimebundle_()["image/png"]
+
+
+def test_they_are_quick_silent_and_leave_no_figure_open(photograph):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sliding = explore_sliding_window(IMAGE, LAPLACIAN, padding=2)
+        kernels = explore_kernel(photograph, KERNELS, "identity")
+        spent = []
+        for number in range(1, 6):
+            start = time.process_time()
+            sliding.controls["step"].value = 8 * number
+            middle = time.process_time()
+            kernels.controls["kernel"].boxes[0].value = number
+            spent.append((middle - start, time.process_time() - middle))
+    assert max(map(min, zip(*spent, strict=True))) < 0.1
+    assert not matplotlib.pyplot.get_fignums()
