@@ -243,7 +243,12 @@ def test_top_k_draws_the_likeliest_first_and_the_true_class_orange():
     assert red > blue
     red, _, blue, _ = colors.to_rgba(bars[0].get_facecolor())
     assert blue > red
-    assert any("first 2 for 100.0% of 1" in text for text in words(figure))
+    assert "Orange: the true class." in words(figure)
+
+
+def test_top_k_says_how_often_the_true_class_is_among_the_first_k():
+    figure = plots.top_k(PICTURES, PROBABILITIES, NAMES, LABELS, k=2, count=4)
+    assert any("first 2 for 66.7% of 6" in text for text in words(figure))
 
 
 def test_confused_pairs_show_the_right_pictures():
