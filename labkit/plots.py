@@ -502,6 +502,8 @@ def top_k(
     """
     _same_length("top_k", images=images, probabilities=probabilities, labels=labels)
     probabilities = np.asarray(probabilities)
+    if not len(images):
+        return _figure(0.05, title, "No pictures.")
     count, k = min(count, len(images)), min(k, probabilities.shape[1])
     columns, hits = min(4, count), ""
     if labels is not None:

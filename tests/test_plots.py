@@ -246,6 +246,11 @@ def test_top_k_draws_the_likeliest_first_and_the_true_class_orange():
     assert "Orange: the true class." in words(figure)
 
 
+def test_top_k_of_no_pictures_says_so():
+    figure = plots.top_k(PICTURES[:0], PROBABILITIES[:0], NAMES, LABELS[:0], title="T")
+    assert "No pictures." in [text.get_text() for text in figure.texts]
+
+
 def test_top_k_says_how_often_the_true_class_is_among_the_first_k():
     figure = plots.top_k(PICTURES, PROBABILITIES, NAMES, LABELS, k=2, count=4)
     assert any("first 2 for 66.7% of 6" in text for text in words(figure))
