@@ -218,8 +218,8 @@ Work through them in this order. Each builds on the one before.
 3. Run the check cell below it. ✓ means right. ✗ tells you what was found,
    what was expected and, for the usual mistakes, what to think about.
 4. When a whole lab is done: **Kernel → Restart Kernel and Run All Cells**.
-   Then, in a terminal, `labkit check` and the notebook's name runs it as
-   the grader will.
+   Then open a terminal (**File → New → Terminal**). There, `labkit check
+   01_neuron/01_neuron.ipynb` runs the whole notebook as the grader will.
 
 You can run a check as often as you like. Nothing is sent anywhere.
 """

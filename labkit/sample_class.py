@@ -34,6 +34,18 @@ class MistakenStudent:
 # One student a kind of mistake.
 MISTAKEN = (
     MistakenStudent("overflow", "01_neuron", "sigmoid", "overflows"),
+    MistakenStudent("forgotten_factor", "01_neuron", "squared_error", "forgets_the_half"),
+    MistakenStudent("wrong_sign", "01_neuron", "update", "climbs"),
+    MistakenStudent("changed_input", "01_neuron", "update", "changes_w_in_place"),
+    MistakenStudent("off_by_one", "02_convolution", "output_size", "forgets_the_first_place"),
+    MistakenStudent("rotated_kernel", "02_convolution", "convolve", "rotates_the_kernel"),
+    MistakenStudent("forgotten_biases", "02_convolution", "shared_parameters", "without_the_biases"),
+    MistakenStudent("ignored_stride", "03_pooling", "pool", "ignores_the_stride"),
+    MistakenStudent("zero_padding", "03_pooling", "pool", "pads_with_zeros"),
+    MistakenStudent("wrong_axis", "04_mnist_softmax", "softmax", "sums_down_the_columns"),
+    MistakenStudent("wrong_layout", "05_cifar10_cnn", "to_images", "plain_reshape"),
+    MistakenStudent("own_statistics", "05_cifar10_cnn", "standardise", "each_set_by_its_own"),
+    MistakenStudent("swapped_axes", "06_simpsons_kaggle", "confusion", "swaps_rows_and_columns"),
 )
 
 

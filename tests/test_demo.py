@@ -1,0 +1,106 @@
+"""The course from end to end on the stand-ins: what `make demo` leaves behind."""
+
+import csv
+import json
+import re
+import subprocess
+
+import nbformat
+import pytest
+
+from labkit.authoring import find_labs
+from labkit.course import Course
+from labkit.release import release
+from tests.conftest import BIN, ROOT
+
+LABS = [path.stem for path in find_labs(ROOT / "solutions")]
+pytestmark = pytest.mark.timeout(1800)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The folder of one demo, and what the command printed."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = subprocess.run(
+        [BIN / "labkit", "demo", "--out", folder], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return folder, done.stdout
+
+
+def rows(path):
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_it_names_files_that_are_there(demo):
+    folder, printed = demo
+    named = printed.split("Open:")[1].split()
+    assert len(named) == 6
+    for name in named:
+        assert (ROOT / name).exists(), name
+
+
+def test_the_sample_class_gets_the_scores_it_earned(demo):
+    found = {(row["student"], row["lab"]): (row["score"], row["max_score"]) for row in rows(demo[0] / "grades.csv")}
+    expected = {
+        (row["student"], row["lab"]): (row["score"], row["max_score"]) for row in rows(ROOT / "tests" / "sample_class.csv")
+    }
+    assert found == expected
+
+
+def test_every_submission_has_its_feedback(demo):
+    folder, _ = demo
+    for row in rows(folder / "grades.csv"):
+        page = (folder / "feedback" / row["student"] / f"{row['lab']}.html").read_text()
+        assert f"of {row['max_score']} points" in page
+        assert "BEGIN HIDDEN" not in page
+
+
+def test_a_mistaken_student_reads_the_hint(demo):
+    from labkit.authoring import mistake_functions, read_lab
+    from labkit.sample_class import MISTAKEN
+
+    assert len(MISTAKEN) >= 8
+    for one in MISTAKEN:
+        lab = read_lab(ROOT / "solutions" / one.lab / f"{one.lab}.py")
+        hints = [dict(mistake_functions(cell)).get(one.mistake) for cell in lab.cells("mistakes")]
+        page = (demo[0] / "feedback" / one.student / f"{one.lab}.html").read_text()
+        text = re.sub(r"&#3[49];", "'", page).replace("&lt;", "<").replace("&gt;", ">")
+        assert any(hint and hint.replace('"', "'") in text for hint in hints), one
+
+
+def test_the_solutions_run_without_a_warning_and_every_check_passes(demo):
+    for lab in LABS:
+        notebook = nbformat.read(demo[0] / "runs" / lab / f"{lab}.ipynb", as_version=4)
+        outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+        assert [o for o in outputs if o.output_type == "error"] == []
+        assert [o.text for o in outputs if o.output_type == "stream" and o.name == "stderr"] == []
+        lines = [o.data.get("text/plain", "") for o in outputs if o.output_type == "display_data"]
+        assert any(line.startswith("✓") for line in lines)
+        assert [line for line in lines if line.startswith("✗")] == []
+
+
+def test_the_submission_is_one_that_kaggle_accepts(demo):
+    from labkit import data, kaggle
+
+    faces = data.load("faces")
+    report = kaggle.check(demo[0] / "submission.csv", faces.sample_submission)
+    assert report.ok, str(report)
+
+
+def test_the_page_shows_everything_and_says_which_data(demo):
+    folder, _ = demo
+    page = (folder / "index.html").read_text()
+    assert "Stand-in data." in page
+    for link in re.findall(r'(?:href|src)="([^"]+)"', page):
+        assert (folder / link).is_file(), link
+    for lab in LABS[3:]:
+        facts = json.loads((folder / "runs" / lab / "scores.json").read_text())
+        assert facts["stand_in"] is True
+        assert facts["data"] in page.replace("&#39;", "'").replace("&amp;", "&")
+
+
+def test_the_released_notebooks_are_what_the_solutions_give(demo):
+    changed = [name for done in release(Course.at(ROOT), check=True) for name in done.changed]
+    assert changed == []

@@ -1,0 +1,66 @@
+"""The course's own labs: blank ones, and right answers that are written differently."""
+
+import importlib.util
+
+import nbformat
+import pytest
+
+from labkit.authoring import cell_id, find_labs, read_lab, source_notebook
+from labkit.grading import reference
+from labkit.grading.execute import execute, grading_environment
+from labkit.grading.nbgrader_parts import judge
+from labkit.references import cells
+from tests.conftest import ROOT
+
+LABS = find_labs(ROOT / "solutions")
+pytestmark = pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
+
+
+def variants(path):
+    """The right answers of tests/variants/<lab>.py: {exercise: [source, ...]}."""
+    file = ROOT / "tests" / "variants" / path.name
+    spec = importlib.util.spec_from_file_location("variants", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.VARIANTS
+
+
+def test_the_blank_lab_runs_to_its_first_exercise(path, tmp_path):
+    notebook = nbformat.read(ROOT / "notebooks" / path.stem / f"{path.stem}.ipynb", as_version=4)
+    ran = execute(notebook, tmp_path, grading_environment())
+    errors = [o.ename for cell in ran.cells for o in cell.get("outputs", []) if o.output_type == "error"]
+    assert errors[0] == "NotImplementedError"
+
+
+def test_every_exercise_has_three_other_right_answers(path):
+    exercises = {cell.metadata["solution"] for cell in read_lab(path).cells("solution")}
+    found = variants(path)
+    assert {name for name in exercises if len(found.get(name, [])) < 3} == set()
+
+
+@pytest.mark.timeout(900)
+def test_right_answers_written_differently_get_full_marks(path, tmp_path):
+    notebook, trials = _with_trials(source_notebook(read_lab(path)), variants(path))
+    ran = execute(notebook, tmp_path, grading_environment())
+    expected = cells(reference.references(path, ROOT / "build"))
+    wrong = []
+    for index, exercise, number in trials:
+        results = judge(expected[cell_id("check", exercise)], ran.cells[index])
+        wrong += [f"{exercise} {number}: {result.text()}" for result in results if not result.passed]
+    assert wrong == []
+
+
+def _with_trials(notebook, answers):
+    """The solution with each other answer tried right after the check of its exercise."""
+    built, trials = [], []
+    for cell in notebook.cells:
+        built.append(cell)
+        exercise = cell.id.removeprefix("check-")
+        if cell.id == exercise or exercise not in answers:
+            continue
+        for number, source in enumerate(answers[exercise]):
+            code = nbformat.v4.new_code_cell
+            trials.append((len(built) + 2, exercise, number))
+            built += [code("_names = dict(globals())"), code(source), code(cell.source), code(reference.RESTORE.replace("_labkit_names", "_names"))]
+    notebook.cells = built
+    return notebook, trials
