@@ -110,7 +110,7 @@ def _numbers(axes: Axes, grid: np.ndarray, title: str, reached=None) -> None:
     _show(axes, grid, title, cmap="Blues", vmax=1.6 * grid.max())
     for place, value in np.ndenumerate(grid):
         lost = reached is not None and not reached[place]
-        text, colour = ("×", MUTED) if lost else (f"{value:.3g}", INK)
+        text, colour = ("x", MUTED) if lost else (f"{value:.3g}", INK)
         axes.text(*place[::-1], text, ha="center", va="center", size=8, color=colour)
     # Both grids at one scale: pooling makes the picture smaller.
     axes.set(xlim=(-0.5, len(SMALL) - 0.5), ylim=(len(SMALL) - 0.5, -0.5))
