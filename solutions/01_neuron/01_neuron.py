@@ -133,11 +133,11 @@ def sigmoid(z):
 
 # %% check="sigmoid" points=2
 def warnings_of(function, *arguments):
-    """The texts of the warnings that a call gives."""
+    """The texts of the warnings that a call gives, and what it returns."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        function(*arguments)
-    return [str(warning.message) for warning in caught]
+        result = function(*arguments)
+    return [str(warning.message) for warning in caught], result
 
 
 check("zero gives one half", sigmoid(np.array([0.0])))
@@ -436,9 +436,8 @@ def mixed(w):
 
 
 def afterwards(w):
-    """The array w after the gradient was taken at it."""
-    numeric_gradient(cubes, w, step=0.5)
-    return w
+    """The gradient at w, and the array w after it was taken."""
+    return numeric_gradient(cubes, w, step=0.5), w
 
 
 check("the slopes of cubes", numeric_gradient(cubes, np.array([1.0, -2.0, 0.5])))
@@ -611,9 +610,8 @@ def update(x, target, w, b, lr):
 
 # %% check="update" points=4
 def weights_after_update(w):
-    """The array w after a step was computed from it."""
-    update(np.array([[1.0, -1.0]]), np.array([0.0]), w, 0.5, lr=2.0)
-    return w
+    """The step from w, and the array w after it was computed."""
+    return update(np.array([[1.0, -1.0]]), np.array([0.0]), w, 0.5, lr=2.0), w
 
 
 check(
@@ -1315,9 +1313,8 @@ def relu(z):
 
 # %% check="relu" points=1
 def z_after_relu(z):
-    """The array z after relu was called with it."""
-    relu(z)
-    return z
+    """What relu gives for z, and the array z afterwards."""
+    return relu(z), z
 
 
 check("both signs", relu(np.array([-2.0, -0.1, 0.0, 0.1, 3.0])))
@@ -1701,11 +1698,7 @@ for ax, lam in zip(axes, [0.0, 1.0]):
     for w_1, w_2 in [(2, 0), (1, 1)]:
         price = penalised(0.0, np.array([w_1, w_2], dtype=float), lam)
         ax.text(
-            w_1 - 0.08,
-            w_2 - 0.28,
-            f"({w_1}, {w_2}): {price:.0f}",
-            color="white",
-            ha="right",
+            w_1, w_2 + 0.14, f"({w_1}, {w_2}): {price:.0f}", color="white", ha="center"
         )
 axes[0].set_ylabel("$w_2$")
 axes[1].plot(2 / 3, 2 / 3, "*", color=plots.ORANGE, mec=plots.INK, ms=16)
