@@ -47,17 +47,14 @@ import time
 import warnings
 from pathlib import Path
 
-import keras
 import matplotlib.pyplot as plt
 import numpy as np
-from keras import layers
 
-from labkit import check, data, plots, profile, training
+from labkit import check, data, plots, profile
 from labkit.widgets.optimisers import explore_optimisers
 from labkit.widgets.softmax import explore_shift, explore_softmax, moved
 
 plt.rcParams.update(plots.STYLE)
-keras.utils.set_random_seed(4)
 
 # %% [markdown]
 # ## 1. The digits
@@ -986,7 +983,7 @@ def read_by(seed):
     )
 
 
-goal = 0.90 if digits.stand_in else 0.92
+goal = 0.95 if digits.stand_in else 0.92
 check.predictions(
     "the test digits", read_by(0), digits.test_labels, at_least=goal, weight=2
 )
@@ -1260,8 +1257,19 @@ plots.top_k(
 # ## 7. The same model in Keras
 #
 # You have written a classifier by hand, so you know what a library does for
-# you. Keras builds a model from **layers**. Ours needs four steps, and only
-# the last one has anything to learn:
+# you. (Keras takes some seconds to start; that is why it comes only now.)
+
+# %%
+import keras
+from keras import layers
+
+from labkit import training
+
+keras.utils.set_random_seed(4)
+
+# %% [markdown]
+# Keras builds a model from **layers**. Ours needs four steps, and only the
+# last one has anything to learn:
 #
 # | layer | what it does | shape after it | parameters |
 # |---|---|---|---|
@@ -1985,7 +1993,7 @@ history = training.fit(
     train_images,
     train_labels,
     validation=(valid_images, valid_labels),
-    epochs=25 if digits.stand_in else profile.pick(quick=8, full=20),
+    epochs=profile.pick(quick=25 if digits.stand_in else 8, full=20, grading=15),
     learning_rate=0.005,
     augment=training.random_shift,
     title=digits.title("The small CNN"),
@@ -2001,7 +2009,7 @@ history = training.fit(
 
 # %% check="cnn" points=4
 cnn_y = training.predict(cnn, digits.test_images)
-fair, good = (0.85, 0.93) if digits.stand_in else (0.97, 0.99)
+fair, good = (0.90, 0.93) if digits.stand_in else (0.97, 0.99)
 check.predictions(
     "better than any softmax regression", cnn_y, digits.test_labels, at_least=fair
 )
