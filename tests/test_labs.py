@@ -25,11 +25,15 @@ def variants(path):
     return module.VARIANTS
 
 
-def test_the_blank_lab_runs_to_its_first_exercise(path, tmp_path):
+def test_the_blank_lab_runs_to_its_first_exercise_and_scores_0(path, tmp_path):
     notebook = nbformat.read(ROOT / "notebooks" / path.stem / f"{path.stem}.ipynb", as_version=4)
     ran = execute(notebook, tmp_path, grading_environment())
     errors = [o.ename for cell in ran.cells for o in cell.get("outputs", []) if o.output_type == "error"]
     assert errors[0] == "NotImplementedError"
+    by_id = {cell.id: cell for cell in ran.cells}
+    expected = cells(reference.references(path, ROOT / "build"))
+    passed = [result.name for name, checks in expected.items() for result in judge(checks, by_id[name]) if result.passed]
+    assert passed == []
 
 
 def test_every_exercise_has_three_other_right_answers(path):

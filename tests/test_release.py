@@ -86,6 +86,12 @@ def test_a_mistake_that_no_check_catches_stops_the_release(course):
     assert not course.notebooks.exists()
 
 
+def test_a_mistake_whose_hint_can_never_show_stops_the_release(course):
+    replace(course, "return np.asarray(x) + 2", "return double(x)")
+    with pytest.raises(LabError, match="the hint of adds_two can never show"):
+        release(course)
+
+
 def test_a_solution_that_fails_stops_the_release(course):
     replace(course, "return 2 * np.asarray(x)", "return 2 * np.asarray(y)")
     with pytest.raises(LabError, match="raises NameError"):

@@ -185,7 +185,7 @@ def _recorded(lab: Lab, ran: NotebookNode, trial_cells: set[int]) -> tuple[dict,
 
 
 def _with_mistakes(checks: dict, trials: list[Trial], ran: NotebookNode) -> tuple[dict, list[str]]:
-    """Add to each check what the mistakes give for it; also the mistakes that no check catches."""
+    """Add to each check what the mistakes give for it; also the mistakes that are of no use."""
     missed = []
     wrong: list[tuple[Trial, dict[str, dict]]] = []
     for trial in trials:
@@ -193,6 +193,8 @@ def _with_mistakes(checks: dict, trials: list[Trial], ran: NotebookNode) -> tupl
         failed = [c for c in checks[trial.cell] if c.name not in sent or not c.judge(sent[c.name]["value"]).passed]
         if not failed:
             missed.append(f"{trial.cell} does not catch the mistake {trial.mistake}: all its checks pass")
+        elif not any(check.name in sent for check in failed):
+            missed.append(f"the hint of {trial.mistake} can never show: it gives no value to any check of {trial.cell}")
         wrong.append((trial, {c.name: sent[c.name]["value"] for c in failed if c.name in sent}))
     # Two mistakes can give the same value for a check. The one that spoils fewer
     # checks explains it better.
