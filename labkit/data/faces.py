@@ -7,7 +7,7 @@ import io
 import shutil
 import tempfile
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -228,16 +228,20 @@ def _film(
 def _scene(rng: np.random.Generator, label: int, frames: int) -> list[Image.Image]:
     backdrop = _backdrop(rng)
     where, radius = (
-        rng.uniform(0.36, 0.64, 2) * CANVAS,
-        rng.uniform(0.22, 0.36) * CANVAS,
+        rng.uniform(0.25, 0.75, 2) * CANVAS,
+        rng.uniform(0.14, 0.34) * CANVAS,
     )
-    turn, flip = rng.uniform(-18, 18), rng.choice([-1, 1])
+    turn, flip = rng.uniform(-25, 25), rng.choice([-1, 1])
     width, height = (
         rng.integers(20, 61, 2) if rng.random() < 0.3 else [rng.integers(24, 61)] * 2
     )
-    light = rng.uniform(0.55, 1.1) * rng.uniform(0.82, 1.12, 3)
-    other = rng.integers(len(CHARACTERS)) if rng.random() < 0.25 else None
+    light = rng.uniform(0.4, 1.1) * rng.uniform(0.82, 1.12, 3)
+    other = rng.integers(len(CHARACTERS)) if rng.random() < 0.4 else None
     side = rng.choice([-0.05, 1.05]) * CANVAS
+    who = CHARACTERS[label]
+    if rng.random() < 0.5:
+        # Clothes change from scene to scene: their colour alone must not give the answer.
+        who = replace(who, shirt=tuple(int(v) for v in rng.integers(30, 235, 3)))
     pictures = []
     for _ in range(frames):
         picture = backdrop.copy()
@@ -250,7 +254,7 @@ def _scene(rng: np.random.Generator, label: int, frames: int) -> list[Image.Imag
         centre = where + rng.normal(0, 0.8, 2)
         _draw(
             Pen(picture, centre, radius, turn + rng.normal(0, 1.5), flip),
-            CHARACTERS[label],
+            who,
             rng,
         )
         picture = picture.resize((int(width), int(height)), Image.Resampling.BILINEAR)

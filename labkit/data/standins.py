@@ -95,7 +95,7 @@ def _faces(size: int) -> Dataset:
     from labkit.data import faces
 
     folder = faces.folder(
-        *profile.pick(quick=(2000, 500), full=(2000, 500), grading=(300, 60))
+        *profile.pick(quick=(2000, 500), full=(2000, 500), grading=(500, 60))
     )
     fields = sources.competition("faces", folder, size)
     names = fields["class_names"]
