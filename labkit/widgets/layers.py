@@ -5,7 +5,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from labkit.plots import BLUE, INK, MUTED, VERMILION, STYLE, Figure
+from labkit.plots import BLUE, INK, MUTED, STYLE, VERMILION, Figure
 from labkit.widgets.explorer import Explorer, choice
 
 FILTERS, DENSE = 64, 384

@@ -1,0 +1,2271 @@
+# ---
+# jupyter:
+#   jupytext:
+#     notebook_metadata_filter: labkit
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+#   labkit:
+#     title: "5 · Colour pictures"
+#     summary: Build and train a CNN of your own for CIFAR-10, and look inside it.
+#     minutes: 180
+# ---
+
+# %% [markdown]
+# # 5 · Colour pictures: CIFAR-10
+#
+# The digits of lab 04 were easy: grey, centred, on black. Now come cats and
+# trucks, in colour, from any side, on any ground. At the end of this lab a
+# network that **you** designed recognises about four of five, after two
+# minutes of training on a laptop.
+#
+# **You will be able to**
+#
+# - read, standardise, shuffle and augment colour pictures;
+# - work out a network's shapes and parameters before you build it;
+# - train with a changing learning rate, early stopping, weight decay and
+#   gradient clipping, and say what each is for;
+# - look inside a trained network: its filters, its feature maps, its errors.
+#
+# **Time**: about three hours. The longest training takes about two minutes.
+#
+# **Builds on** lab 02 (convolution), lab 03 (pooling, shapes), lab 04
+# (softmax, cross-entropy, Keras).
+
+# %%
+import json
+import time
+import warnings
+from pathlib import Path
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+from keras import layers
+
+from labkit import check, data, plots, profile, training
+from labkit.widgets.layers import explore_layer_sizes
+
+keras.utils.set_random_seed(5)
+plt.rcParams.update(plots.STYLE)
+
+# %% [markdown]
+# ## 1. The pictures
+#
+# CIFAR-10 has 60,000 colour pictures of 32x32 pixels in ten classes, 6,000 of
+# each: 50,000 to train with, 10,000 to test with. Alex Krizhevsky collected
+# them in 2009. Networks are compared on them to this day.
+
+# %%
+d = data.load("cifar10")
+d
+
+# %%
+of_class = [np.flatnonzero(d.train_labels == label)[:3] for label in range(10)]
+three_of_each = np.transpose(of_class).ravel()
+plots.image_grid(
+    d.train_images[three_of_each],
+    d.train_labels[three_of_each],
+    d.class_names,
+    columns=10,
+    title=d.title("Three pictures of each class"),
+)
+
+# %% [markdown]
+# ### From a row of numbers to a picture
+#
+# The official files hold each picture as **one row of 3,072 numbers**: first
+# the 32·32 = 1,024 red values, then the 1,024 green, then the 1,024 blue.
+# Each of these three *planes* is stored row by row, from the top:
+#
+# ```
+# index       0 ... 31     32 ... 63   ...   992 ... 1023   1024 ...   2048 ...
+#             row 0        row 1             row 31
+#            |________________ red ____________________|    green      blue
+# ```
+#
+# Keras wants *channels last*: the shape $(N, 32, 32, 3)$, where the three
+# colours of one pixel stand side by side. (One of the course's decks calls
+# the order "channel, width, height". The rows come first, so it is channel,
+# **height**, width. A picture read the deck's way lies on its side.)
+#
+# The next cell makes such rows, and shows what goes wrong if you only call
+# `rows.reshape(-1, 32, 32, 3)`.
+
+# %%
+pictures = d.train_images[three_of_each[:5]]
+planes = [pictures[..., colour].reshape(len(pictures), 1024) for colour in range(3)]
+rows = np.concatenate(planes, axis=1)
+print("shape of the rows:", rows.shape)
+plots.image_grid(
+    rows.reshape(-1, 32, 32, 3), title=d.title("The rows after a plain reshape")
+)
+
+# %% [markdown]
+# Each "picture" shows nine little ones: three neighbours of one plane became
+# one pixel, so a plane of 32 columns shrank to a third of the width.
+#
+# ### Exercise: `to_images`
+#
+# Write `to_images`. Two NumPy methods are enough: `reshape`
+# splits an axis into several, `transpose` puts the axes in another order.
+
+
+# %% solution="to_images"
+def to_images(rows):
+    """Turn rows as CIFAR-10's files hold them into pictures.
+
+    rows: array (N, 3072) of any dtype. A row holds the 1,024 red values of
+    a picture, then the green, then the blue ones, each row by row.
+    Returns an array (N, 32, 32, 3) of the same values and dtype.
+    """
+    ### BEGIN SOLUTION
+    planes = rows.reshape(len(rows), 3, 32, 32)
+    return planes.transpose(0, 2, 3, 1)
+    ### END SOLUTION
+
+
+# %% check="to_images" points=2
+counted = np.arange(2 * 3072).reshape(2, 3072)
+check("two rows become two pictures", np.shape(to_images(counted)))
+check("the top left pixel of each", to_images(counted)[:, 0, 0])
+check("the pixels beside and below it", to_images(counted)[0, [0, 1], [1, 0]])
+### BEGIN HIDDEN TESTS
+check("one row, row 20, columns 3 to 5", to_images(counted[1:])[0, 20, 3:6])
+check("the last pixel of each", to_images(counted)[:, -1, -1])
+small_numbers = np.random.default_rng(7).integers(0, 256, (3, 3072)).astype("uint8")
+check("uint8 stays uint8", np.asarray(to_images(small_numbers)).dtype.name)
+check("part of three pictures", to_images(small_numbers)[:, 10:13, 29:])
+### END HIDDEN TESTS
+
+
+# %% mistakes="to_images"
+def plain_reshape(rows):
+    """You reshape to (N, 32, 32, 3) at once. That takes three neighbours of one
+    plane for the three colours of a pixel. First split off the planes."""
+    return rows.reshape(-1, 32, 32, 3)
+
+
+def stops_at_the_planes(rows):
+    """Your result has the channels in front: (N, 3, 32, 32). Move them to the end."""
+    return rows.reshape(-1, 3, 32, 32)
+
+
+def lies_on_its_side(rows):
+    """Your pictures are mirrored along the diagonal: rows and columns changed
+    places. Look at the order of the axes in your transpose."""
+    return rows.reshape(-1, 3, 32, 32).transpose(0, 3, 2, 1)
+
+
+def blue_comes_first(rows):
+    """Red and blue have changed places. The first plane is red."""
+    return rows.reshape(-1, 3, 32, 32)[:, ::-1].transpose(0, 2, 3, 1)
+
+
+# %%
+plots.image_grid(to_images(rows), title=d.title("The same rows through to_images"))
+
+# %% [markdown]
+# ## 2. Preparing the numbers
+#
+# ### Standardise
+#
+# A network learns best where its inputs have mean 0 and deviation 1: then no
+# channel shouts louder than another, and the usual learning rates fit. For
+# each channel $c$, with the mean $\mu_c$ and the standard deviation
+# $\sigma_c$ over all pictures and all pixels,
+#
+# $$x'_c = \frac{x_c - \mu_c}{\sigma_c}$$
+#
+# One rule is easily broken: **$\mu$ and $\sigma$ come from the training
+# pictures alone.** The validation and the test pictures are shifted and
+# scaled by these same numbers. They play the pictures that nobody has seen
+# yet, and of those you know no mean.
+
+# %%
+fig, axes = plt.subplots(1, 3, figsize=(9, 2.2), sharey=True, layout="constrained")
+for axis, channel, colour in zip(axes, range(3), ("red", "green", "blue"), strict=True):
+    values = d.train_images[:2000, ..., channel]
+    axis.hist(values.ravel(), bins=64, color=colour, alpha=0.6)
+    axis.set_title(f"{colour}: mean {values.mean():.0f}, deviation {values.std():.0f}")
+    axis.set_yticks([])
+fig.suptitle(d.title("Pixel values of 2,000 training pictures"))
+plt.show()
+
+# %% [markdown]
+# ### Exercise: `standardise`
+#
+# Write `standardise`. It takes the training pictures and any
+# number of other sets (`*others` collects them in a tuple), and returns all
+# of them standardised, in one tuple. Mind a channel that never changes: its
+# deviation is 0. Such a channel only loses its mean.
+
+
+# %% solution="standardise"
+def standardise(train, *others):
+    """Shift and scale each channel by the training set's mean and deviation.
+
+    train: array (N, H, W, C), uint8 or float. others: any number of arrays
+    (M, H, W, C); they are scaled by the numbers of `train`.
+    Returns a tuple of float32 arrays, one for each argument, in order. Where
+    a channel of `train` is constant, its mean is taken off and no more.
+    """
+    ### BEGIN SOLUTION
+    mean = train.mean(axis=(0, 1, 2))
+    deviation = train.std(axis=(0, 1, 2))
+    deviation = np.where(deviation == 0, 1, deviation)
+    return tuple(
+        ((images - mean) / deviation).astype("float32") for images in (train, *others)
+    )
+    ### END SOLUTION
+
+
+# %% check="standardise" points=3
+rng = np.random.default_rng(7)
+train = rng.integers(0, 256, (4, 3, 3, 3)).astype("uint8")
+test = rng.integers(100, 200, (2, 3, 3, 3)).astype("uint8")
+check("the training pictures", standardise(train)[0])
+check("training and test pictures", standardise(train, test))
+check("mean of each channel", np.mean(standardise(train)[0], axis=(0, 1, 2)), atol=1e-5)
+### BEGIN HIDDEN TESTS
+check(
+    "the number of arrays",
+    [len(standardise(train)), len(standardise(test, train, test))],
+)
+check("three sets, the last one", standardise(test, train, train[:2])[2])
+kinds = [np.asarray(array).dtype.name for array in standardise(train, test / 255)]
+check("the results are float32", kinds)
+flat = train.copy()
+flat[..., 1] = 80
+check("a channel that never changes", standardise(flat, test), rtol=1e-3)
+check("one picture with one channel", standardise(test[:1, ..., :1] / 7.0)[0])
+check("the argument keeps its values", (standardise(train, test)[1], train))
+### END HIDDEN TESTS
+
+
+# %% mistakes="standardise"
+def _scaled(images, mean, deviation):
+    return ((images - mean) / np.where(deviation == 0, 1, deviation)).astype("float32")
+
+
+def each_set_by_its_own(train, *others):
+    """You scale each set by its own mean and deviation. All of them must use the
+    numbers of the training set."""
+    axes = (0, 1, 2)
+    return tuple(_scaled(s, s.mean(axes), s.std(axes)) for s in (train, *others))
+
+
+def all_sets_together(train, *others):
+    """Your mean and deviation come from all sets together. The other sets must not
+    have a say: use the training set alone."""
+    pool, axes = np.concatenate([train, *others]), (0, 1, 2)
+    return tuple(_scaled(s, pool.mean(axes), pool.std(axes)) for s in (train, *others))
+
+
+def one_mean_for_all_channels(train, *others):
+    """You use one mean and one deviation for all channels. Each channel has its own:
+    average over the axes 0, 1 and 2, not over the last one."""
+    return tuple(_scaled(s, train.mean(), train.std()) for s in (train, *others))
+
+
+def each_pixel_on_its_own(train, *others):
+    """You average over the pictures only, so each place in the picture gets a mean of
+    its own. Average over the rows and columns too."""
+    return tuple(_scaled(s, train.mean(0), train.std(0)) for s in (train, *others))
+
+
+def divides_by_the_variance(train, *others):
+    """You divide by the variance. Divide by its square root, the standard deviation."""
+    axes = (0, 1, 2)
+    return tuple(
+        _scaled(s, train.mean(axes), train.var(axes)) for s in (train, *others)
+    )
+
+
+def only_the_mean(train, *others):
+    """You take off the mean but do not divide by the standard deviation."""
+    mean = train.mean(axis=(0, 1, 2))
+    return tuple((s - mean).astype("float32") for s in (train, *others))
+
+
+def divides_by_zero(train, *others):
+    """Where a channel never changes you divide by 0, which gives nan. Divide by 1 there."""
+    mean, deviation = train.mean(axis=(0, 1, 2)), train.std(axis=(0, 1, 2))
+    with np.errstate(all="ignore"):
+        return tuple(
+            ((s - mean) / deviation).astype("float32") for s in (train, *others)
+        )
+
+
+# %% [markdown]
+# ### A question on honest numbers
+#
+# A friend standardises training and test pictures *together*,
+# "so that both fit". Another tries 30 networks, reads the **test** accuracy
+# of each, and reports the best of them. What have both mistakes in common?
+# Which of the two distorts the reported accuracy more on CIFAR-10, and why?
+# What should the second friend do instead?
+
+# %% [markdown] manual="leakage" points=3
+# **Rubric**
+#
+# - 1 point: both let the test pictures influence the system that is then
+#   measured on them (*leakage*), so that the measured accuracy no longer says
+#   how well unseen pictures are recognised.
+# - 1 point: the second distorts more. With 50,000 and 10,000 pictures from
+#   one source the means hardly differ, so the first costs next to nothing
+#   here (it is still wrong, and matters for small or unlike sets). The best
+#   of 30 noisy measurements is too high by selection: one test accuracy of
+#   80 % has a standard error of 0.4 percentage points, and the best of 30
+#   equally good networks lies about two of them above the truth.
+# - 1 point: choose by a validation set, split off the training pictures;
+#   measure on the test pictures once, at the end.
+#
+# **Model answer.** Both use the test pictures to build or to choose what is
+# then measured with them. The shared mean hardly moves anything; choosing the
+# best of 30 picks out lucky numbers too. Keep some training pictures aside,
+# choose the network on those, and look at the test pictures a single time.
+
+# %% [markdown]
+# ### Batches
+#
+# Gradient descent takes one step for each *batch* of some dozens of pictures:
+# a gradient over all 50,000 would be more exact, but you would get one step
+# for the price of 400. One pass over all pictures is an *epoch*. Each epoch
+# takes the pictures in a new random order.
+#
+# ### Exercise: `batches`
+#
+# Write the generator `batches` for one epoch. A generator is
+# a function that hands out its results one by one, with `yield`:
+
+
+# %%
+def countdown(start):
+    """Yield start, start - 1, ... 1."""
+    while start > 0:
+        yield start
+        start -= 1
+
+
+list(countdown(3))
+
+
+# %% solution="batches"
+def batches(x, y, size, seed):
+    """Yield one epoch's batches (x_batch, y_batch) in a random order.
+
+    x: array (N, ...), y: array (N,). size: samples a batch. seed: an int;
+    the same seed gives the same order, another seed another one.
+    Every sample comes exactly once, with its own label. Where `size` does not
+    divide N, the last batch is shorter. x and y are not changed.
+    """
+    ### BEGIN SOLUTION
+    order = np.random.default_rng(seed).permutation(len(x))
+    for start in range(0, len(x), size):
+        chosen = order[start : start + size]
+        yield x[chosen], y[chosen]
+    ### END SOLUTION
+
+
+# %% check="batches" points=3
+y = np.arange(10)
+x = np.stack([y, 10 * y], axis=1)
+check("lengths for 10 samples, size 4", [len(part) for _, part in batches(x, y, 4, 1)])
+seen = [part for _, part in batches(x, y, 4, 1)]
+check("every sample once", np.sort(np.concatenate(seen)))
+together = [bool(np.all(a[:, 1] == 10 * b)) for a, b in batches(x, y, 4, 1)]
+check("each sample has its own label", together)
+### BEGIN HIDDEN TESTS
+check("lengths for 10 samples, size 5", [len(part) for part, _ in batches(x, y, 5, 2)])
+check("a size above the number", [len(part) for part, _ in batches(x, y, 64, 2)])
+many = np.arange(200)
+orders = [
+    np.concatenate([b for _, b in batches(many, many, 32, seed)]) for seed in (1, 1, 2)
+]
+check("the order is shuffled", bool((orders[0] != many).any()), weight=3)
+check("the same seed gives the same order", bool((orders[0] == orders[1]).all()))
+check(
+    "another seed gives another order", bool((orders[0] != orders[2]).any()), weight=2
+)
+check("200 samples, every one once", np.sort(orders[2]))
+check("it yields one by one", hasattr(batches(x, y, 4, 1), "__next__"))
+cube = np.arange(6 * 2 * 2 * 3).reshape(6, 2, 2, 3)
+check("pictures keep their shape", [a.shape for a, _ in batches(cube, y[:6], 4, 3)])
+check("x and y keep their order", (len(list(batches(x, y, 3, 5))), x, y))
+### END HIDDEN TESTS
+
+
+# %% mistakes="batches"
+def drops_the_last(x, y, size, seed):
+    """The last, shorter batch is missing: in each epoch some samples never come."""
+    order = np.random.default_rng(seed).permutation(len(x))
+    for start in range(0, len(x) - size + 1, size):
+        chosen = order[start : start + size]
+        yield x[chosen], y[chosen]
+
+
+def shuffles_them_apart(x, y, size, seed):
+    """x and y are shuffled in two different orders, so the labels are wrong. Draw one
+    order and use it for both."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.permutation(x), rng.permutation(y)
+    for start in range(0, len(x), size):
+        yield x[start : start + size], y[start : start + size]
+
+
+def never_shuffles(x, y, size, seed):
+    """The samples come in the order in which they are stored. Shuffle them first."""
+    for start in range(0, len(x), size):
+        yield x[start : start + size], y[start : start + size]
+
+
+def draws_with_replacement(x, y, size, seed):
+    """You draw each batch afresh, so some samples come twice and others never. Shuffle
+    all of them once, then cut the order into pieces."""
+    rng = np.random.default_rng(seed)
+    for start in range(0, len(x), size):
+        chosen = rng.integers(0, len(x), min(size, len(x) - start))
+        yield x[chosen], y[chosen]
+
+
+def forgets_the_seed(x, y, size, seed):
+    """The order does not depend on `seed`. Make a generator from it with
+    np.random.default_rng(seed)."""
+    order = np.random.default_rng().permutation(len(x))
+    for start in range(0, len(x), size):
+        chosen = order[start : start + size]
+        yield x[chosen], y[chosen]
+
+
+def shuffles_in_place(x, y, size, seed):
+    """You shuffle x and y themselves: after your function they have another order
+    everywhere. Shuffle the indices instead."""
+    np.random.default_rng(seed).shuffle(x)
+    np.random.default_rng(seed).shuffle(y)
+    for start in range(0, len(x), size):
+        yield x[start : start + size], y[start : start + size]
+
+
+def gives_a_list(x, y, size, seed):
+    """You return a list, which holds all batches at once. Hand them out one by one
+    with `yield`."""
+    order = np.random.default_rng(seed).permutation(len(x))
+    parts = [order[i : i + size] for i in range(0, len(x), size)]
+    return [(x[part], y[part]) for part in parts]
+
+
+# %% [markdown]
+# ## 3. More pictures from the same pictures
+#
+# A cat that moves three pixels to the left stays a cat. So does its mirror
+# image, and a cat in the shade. *Augmentation* shows the network such
+# variants, new ones in every epoch. It then cannot learn the pictures by
+# heart, and must learn what they have in common. You will build it from two
+# parts whose result is exactly known, and then add chance.
+#
+# ### Part one: a window for each picture
+#
+# To move a picture by up to 4 pixels, add a border of 4 on each side (filled
+# with the picture's own mirror image, so that no black edge gives the move
+# away), and cut a 32x32 window out of the 40x40 pixels.
+#
+# ### Exercise: `crop`
+#
+# Write `crop`: each picture has its own window. Python's
+# slices count like this: rows `top` to `top + size`, the end excluded.
+
+
+# %% solution="crop"
+def crop(images, tops, lefts, size):
+    """Cut a square window out of each picture.
+
+    images: array (N, H, W, C). tops, lefts: int arrays (N,), the row and the
+    column of each window's top left pixel. size: side of the window; it fits.
+    Returns an array (N, size, size, C) of the same dtype.
+    """
+    ### BEGIN SOLUTION
+    picture = np.arange(len(images))[:, None, None]
+    rows = (np.asarray(tops)[:, None] + np.arange(size))[:, :, None]
+    columns = (np.asarray(lefts)[:, None] + np.arange(size))[:, None, :]
+    return images[picture, rows, columns]
+    ### END SOLUTION
+
+
+# %% check="crop" points=2
+grid = np.arange(2 * 5 * 6).reshape(2, 5, 6, 1)
+check("a 2x2 window in each", crop(grid, np.array([0, 3]), np.array([1, 4]), 2)[..., 0])
+check("the shape", np.shape(crop(grid, np.array([1, 1]), np.array([0, 2]), 3)))
+### BEGIN HIDDEN TESTS
+check("the whole height", crop(grid, np.array([0, 0]), np.array([0, 1]), 5)[..., 0])
+check("a 1x1 window", crop(grid, np.array([4, 2]), np.array([5, 0]), 1))
+coloured = np.random.default_rng(7).integers(0, 256, (3, 8, 8, 3)).astype("uint8")
+windows = crop(coloured, np.array([4, 0, 2]), np.array([1, 3, 4]), 4)
+check("three pictures in colour", windows)
+check("the dtype stays", np.asarray(windows).dtype.name)
+### END HIDDEN TESTS
+
+
+# %% mistakes="crop"
+def _windows(images, tops, lefts, size):
+    return np.stack(
+        [
+            image[top : top + size, left : left + size]
+            for image, top, left in zip(images, tops, lefts, strict=True)
+        ]
+    )
+
+
+def one_window_for_all(images, tops, lefts, size):
+    """All your windows lie where the first one does. Each picture has its own."""
+    return images[:, tops[0] : tops[0] + size, lefts[0] : lefts[0] + size]
+
+
+def swaps_top_and_left(images, tops, lefts, size):
+    """Your windows lie at column `top` and row `left`. Rows come first: axis 1 of
+    `images` is the height."""
+    wide = np.pad(images, ((0, 0), (0, 9), (0, 9), (0, 0)))
+    return _windows(wide, lefts, tops, size)
+
+
+def one_pixel_too_many(images, tops, lefts, size):
+    """Your windows are one pixel too large. The end of a slice does not count."""
+    wide = np.pad(images, ((0, 0), (0, 1), (0, 1), (0, 0)))
+    return _windows(wide, tops, lefts, size + 1)
+
+
+def window_around_the_point(images, tops, lefts, size):
+    """Your windows lie around the point (top, left). It is their top left pixel."""
+    wide = np.pad(images, ((0, 0), (size, size), (size, size), (0, 0)))
+    shift = size - size // 2
+    return _windows(wide, tops + shift, lefts + shift, size)
+
+
+# %% [markdown]
+# ### Part two: light
+#
+# The *brightness* $b$ multiplies all pixels: $b = 1.2$ is a fifth more light.
+# The *contrast* $c$ stretches them about the picture's own mean $m$ (one
+# number: over its rows, columns and channels). A pixel $p$ becomes
+#
+# $$p' = b \cdot \bigl(m + c \, (p - m)\bigr)$$
+#
+# and must still be a pixel: rounded, and kept within 0 and 255. Beware of
+# `uint8`: it holds 0 to 255 and no minus sign, and where a result does not
+# fit, it silently starts again from 0.
+
+# %%
+with np.errstate(over="ignore"):
+    print("200 + 100 in uint8 is", np.uint8([200]) + np.uint8([100]))
+
+# %% [markdown]
+# ### Exercise: `adjust`
+#
+# Write `adjust`. Compute with `float32`, then clip, and only
+# then go back to the pictures' dtype.
+
+
+# %% solution="adjust"
+def adjust(images, brightness, contrast):
+    """Change brightness and contrast, each picture by its own two numbers.
+
+    images: array (N, H, W, C), pixels from 0 to 255. brightness, contrast:
+    float arrays (N,); where both are 1, the picture stays as it is.
+    Returns an array of the same shape and dtype: b * (m + c * (p - m)) with
+    the picture's mean m, rounded where the dtype is an integer one, clipped
+    to 0..255.
+    """
+    ### BEGIN SOLUTION
+    pixels = images.astype("float32")
+    mean = pixels.mean(axis=(1, 2, 3), keepdims=True)
+    brightness = np.reshape(brightness, (-1, 1, 1, 1))
+    contrast = np.reshape(contrast, (-1, 1, 1, 1))
+    changed = brightness * (mean + contrast * (pixels - mean))
+    if images.dtype.kind in "iu":
+        changed = np.rint(changed)
+    return np.clip(changed, 0, 255).astype(images.dtype)
+    ### END SOLUTION
+
+
+# %% check="adjust" points=2
+two = np.array([[[10, 20], [30, 40]], [[100, 150], [200, 250]]], "uint8")[..., None]
+same, more, less = np.ones(2), np.array([1.2, 1.5]), np.array([0.5, 0.8])
+check("brightness only", adjust(two, more, same)[..., 0], atol=1)
+check("contrast only", adjust(two, same, less)[..., 0], atol=1)
+check("one and one change nothing", adjust(two, same, same)[..., 0], atol=1)
+### BEGIN HIDDEN TESTS
+check("both, the values are kept within 0 to 255", adjust(two, more, 3 * more), atol=1)
+patch = np.random.default_rng(7).integers(0, 256, (3, 4, 4, 3)).astype("uint8")
+factors = np.array([0.8, 1.0, 1.3]), np.array([1.4, 0.0, 0.7])
+check("three pictures in colour, adjusted", adjust(patch, *factors), atol=1)
+check("uint8 comes back as uint8", np.asarray(adjust(patch, *factors)).dtype.name)
+decimal = adjust(patch.astype("float32"), *factors)
+check("float32 comes back as float32", np.asarray(decimal).dtype.name)
+check("the pictures are left as they were", (adjust(patch, *factors), patch), atol=1)
+### END HIDDEN TESTS
+
+
+# %% mistakes="adjust"
+def _light(images, brightness, contrast, mean):
+    b, c = (np.reshape(v, (-1, 1, 1, 1)) for v in (brightness, contrast))
+    return b * (mean + c * (images.astype("float32") - mean))
+
+
+def _mean(images):
+    return images.mean(axis=(1, 2, 3), keepdims=True)
+
+
+def wraps_around(images, brightness, contrast):
+    """Values above 255 start again from 0: bright spots turn black. Clip to 0..255
+    before you go back to uint8."""
+    changed = _light(images, brightness, contrast, _mean(images))
+    return np.rint(changed).astype("int64").astype(images.dtype)
+
+
+def one_mean_for_the_batch(images, brightness, contrast):
+    """You use the mean of all pictures together. Each picture has its own mean: leave
+    axis 0 out of it."""
+    changed = _light(images, brightness, contrast, images.mean())
+    return np.clip(np.rint(changed), 0, 255).astype(images.dtype)
+
+
+def contrast_about_zero(images, brightness, contrast):
+    """Your contrast multiplies the pixels themselves, which is brightness again. It
+    stretches their distance from the picture's mean."""
+    changed = _light(images, brightness, contrast, 0.0)
+    return np.clip(np.rint(changed), 0, 255).astype(images.dtype)
+
+
+def one_mean_a_channel(images, brightness, contrast):
+    """You take a mean for each channel. The text's m is one number a picture: the mean
+    over the channels too. Otherwise the colours fade."""
+    changed = _light(
+        images, brightness, contrast, images.mean(axis=(1, 2), keepdims=True)
+    )
+    return np.clip(np.rint(changed), 0, 255).astype(images.dtype)
+
+
+def contrast_last(images, brightness, contrast):
+    """You stretch about the old mean after you have changed the brightness. First
+    the contrast about m, then multiply by b."""
+    mean = _mean(images)
+    b, c = (np.reshape(v, (-1, 1, 1, 1)) for v in (brightness, contrast))
+    changed = mean + c * (b * images.astype("float32") - mean)
+    return np.clip(np.rint(changed), 0, 255).astype(images.dtype)
+
+
+def gives_floats(images, brightness, contrast):
+    """Your pictures come back as decimal numbers. Return the dtype that came in."""
+    return np.clip(_light(images, brightness, contrast, _mean(images)), 0, 255)
+
+
+# %% [markdown]
+# ### Both, by chance
+#
+# ### Exercise: `augment`
+#
+# Write `augment`. Every picture draws its own numbers from
+# the generator `rng`:
+#
+# 1. add the mirrored border: `np.pad(images, ((0, 0), (4, 4), (4, 4), (0,
+#    0)), mode="reflect")`, and `crop` the old size at random: 0 to 8 pixels
+#    from the top, 0 to 8 from the left;
+# 2. mirror it left to right with probability ½;
+# 3. `adjust` it with a brightness and a contrast between 0.8 and 1.2.
+#
+# `rng.integers(0, 9, N)`, `rng.random(N) < 0.5` and `rng.uniform(0.8, 1.2,
+# N)` draw one number for each of N pictures.
+
+
+# %% solution="augment"
+def augment(images, rng):
+    """Return a random variant of each picture: moved, mirrored, other light.
+
+    images: array (N, S, S, C), pixels from 0 to 255; it is not changed.
+    rng: a NumPy generator, the only source of chance: an equal one gives
+    equal variants. Returns an array of the same shape and dtype.
+    """
+    ### BEGIN SOLUTION
+    count, size = images.shape[:2]
+    padded = np.pad(images, ((0, 0), (4, 4), (4, 4), (0, 0)), mode="reflect")
+    moved = crop(padded, rng.integers(0, 9, count), rng.integers(0, 9, count), size)
+    mirrored = rng.random(count) < 0.5
+    moved[mirrored] = moved[mirrored, :, ::-1]
+    return adjust(moved, rng.uniform(0.8, 1.2, count), rng.uniform(0.8, 1.2, count))
+    ### END SOLUTION
+
+
+# %% check="augment" points=3
+pictures = np.random.default_rng(7).integers(0, 256, (5, 32, 32, 3)).astype("uint8")
+given = pictures.copy()
+made = np.asarray(augment(given, np.random.default_rng(1)))
+changed = not np.array_equal(made, pictures)
+facts = {"shape": str(made.shape), "dtype": made.dtype.name, "changed": changed}
+check("shape and dtype of the variants, and whether they changed", facts)
+again = augment(pictures.copy(), np.random.default_rng(1))
+check("an equal rng gives equal variants", changed and np.array_equal(made, again))
+check("the pictures themselves stay", changed and np.array_equal(given, pictures))
+### BEGIN HIDDEN TESTS
+other = augment(pictures.copy(), np.random.default_rng(3))
+check("another rng gives other variants", not np.array_equal(made, other))
+# Dark left and top, bright right and bottom: whatever happens to it can be read off.
+steps = np.full((64, 32, 32, 3), 60, "uint8")
+steps[:, :, 16:] += 60
+steps[:, 16:] += 60
+variants = np.asarray(augment(steps, np.random.default_rng(4))).astype(float)
+centre = variants[:, 6:26, 6:26]
+left, right = centre[:, :, :4].mean((1, 2, 3)), centre[:, :, -4:].mean((1, 2, 3))
+check("about half are mirrored", bool(16 <= (left > right).sum() <= 48))
+top, bottom = centre[:, :4].mean((1, 2, 3)), centre[:, -4:].mean((1, 2, 3))
+check("none stands on its head", changed and bool((top < bottom).all()))
+rows_of_step = np.abs(np.diff(variants.mean((2, 3)), axis=1))[:, 8:24].argmax(1)
+check("they move up and down", bool(len(set(rows_of_step)) >= 5))
+columns_of_step = np.abs(np.diff(variants.mean((1, 3)), axis=1))[:, 8:24].argmax(1)
+check("they move left and right", bool(len(set(columns_of_step)) >= 5))
+edge = variants[:, 0, :, :].mean((1, 2)) <= variants[:, 8].mean((1, 2)) + 1
+check("what leaves below does not come back above", changed and bool(edge.all()))
+levels = augment(np.full((64, 32, 32, 3), 250, "uint8"), np.random.default_rng(5))
+levels = np.asarray(levels)[:, 8:24, 8:24].astype(float)
+check("the brightness differs", bool(len(set(levels.mean((1, 2, 3)))) > 10))
+check("bright pixels do not turn dark", changed and bool(levels.min() >= 150))
+chess = (80 + 80 * (np.indices((32, 32)).sum(0) % 2)).astype("uint8")
+chess = augment(
+    np.tile(chess[None, :, :, None], (64, 1, 1, 3)), np.random.default_rng(8)
+)
+inner = np.asarray(chess)[:, 8:24, 8:24].astype(float)
+ratio = inner.std((1, 2, 3)) / inner.mean((1, 2, 3))
+check("the contrast differs", bool(ratio.std() > 0.01))
+grey = augment(pictures[:, :16, :16, :1], np.random.default_rng(6))
+check("the shape of small grey variants", (np.shape(grey), changed))
+### END HIDDEN TESTS
+
+
+# %% mistakes="augment"
+def _variants(images, tops, lefts, mirrored, brightness, contrast, axis=2):
+    size = images.shape[1]
+    wide = np.pad(images, ((0, 0), (4, 4), (4, 4), (0, 0)), mode="reflect")
+    moved = np.stack(
+        [
+            image[row : row + size, column : column + size]
+            for image, row, column in zip(wide, tops, lefts, strict=True)
+        ]
+    )
+    moved[mirrored] = np.flip(moved, axis)[mirrored]
+    pixels = moved.astype("float32")
+    mean = pixels.mean(axis=(1, 2, 3), keepdims=True)
+    b, c = (np.reshape(v, (-1, 1, 1, 1)) for v in (brightness, contrast))
+    changed = np.rint(b * (mean + c * (pixels - mean)))
+    return np.clip(changed, 0, 255).astype(images.dtype)
+
+
+def _draws(rng, count):
+    places = rng.integers(0, 9, (2, count))
+    return (*places, rng.random(count) < 0.5, *rng.uniform(0.8, 1.2, (2, count)))
+
+
+def one_draw_for_all(images, rng):
+    """All pictures of the batch move, turn and brighten alike. Draw N numbers of each
+    kind, one for each picture."""
+    draws = [np.repeat(value, len(images)) for value in _draws(rng, 1)]
+    return _variants(images, *draws)
+
+
+def turns_upside_down(images, rng):
+    """You mirror top to bottom: your horses stand on their heads. Left and right are
+    axis 2 of the batch."""
+    return _variants(images, *_draws(rng, len(images)), axis=1)
+
+
+def mirrors_all(images, rng):
+    """You mirror every picture. Half of them, chosen by chance, are to stay as they are."""
+    tops, lefts, mirrored, b, c = _draws(rng, len(images))
+    return _variants(images, tops, lefts, mirrored | True, b, c)
+
+
+def never_mirrors(images, rng):
+    """None of your pictures is mirrored. Mirror each with probability one half."""
+    tops, lefts, mirrored, b, c = _draws(rng, len(images))
+    return _variants(images, tops, lefts, mirrored & False, b, c)
+
+
+def never_moves(images, rng):
+    """Your pictures never move: the window always lies in the middle of the border."""
+    tops, lefts, mirrored, b, c = _draws(rng, len(images))
+    return _variants(images, 4 + 0 * tops, 4 + 0 * lefts, mirrored, b, c)
+
+
+def rolls_around(images, rng):
+    """np.roll brings back on one side what leaves on the other. Add the mirrored border
+    and crop."""
+    tops, lefts, mirrored, b, c = _draws(rng, len(images))
+    rolled = [
+        np.roll(image, (row - 4, column - 4), (0, 1))
+        for image, row, column in zip(images, tops, lefts, strict=True)
+    ]
+    return _variants(np.stack(rolled), 4 + 0 * tops, 4 + 0 * lefts, mirrored, b, c)
+
+
+def leaves_the_light(images, rng):
+    """Brightness and contrast stay the same. Draw both between 0.8 and 1.2 and use `adjust`."""
+    tops, lefts, mirrored, b, c = _draws(rng, len(images))
+    return _variants(images, tops, lefts, mirrored, 1 + 0 * b, 1 + 0 * c)
+
+
+def uses_another_generator(images, rng):
+    """Your numbers do not come from `rng`, so nobody can repeat your training. Draw all
+    of them from the generator that is handed in."""
+    return _variants(images, *_draws(np.random.default_rng(), len(images)))
+
+
+def changes_its_argument(images, rng):
+    """You write into `images`: the originals are gone after one epoch. Work on a copy."""
+    images[:] = _variants(images, *_draws(rng, len(images)))
+    return images
+
+
+# %%
+rng = np.random.default_rng(1)
+tiles = []
+for index in three_of_each[[3, 7, 9]]:
+    picture = d.train_images[index]
+    tiles += [picture, *augment(np.stack([picture] * 9), rng)]
+plots.image_grid(
+    tiles,
+    columns=10,
+    title=d.title("Left the picture, beside it nine variants"),
+)
+
+# %% [markdown]
+# **Look and judge:** could *you* still name each of them? That is the test
+# for any augmentation: it must not change the answer. Mirroring is right for
+# cats and wrong for the digits of lab 04, where a mirrored 2 is no digit.
+# Only training pictures are augmented; what you measure with stays as it is.
+
+# %% [markdown]
+# ## 4. A classic, and the riddle of the 1,600
+#
+# TensorFlow's first CIFAR-10 tutorial made a network known that many courses
+# copied, ours too. Here are its variables as the course's deck prints them:
+#
+# | layer | weights | biases |
+# |---|---|---|
+# | `conv1` | (5, 5, 3, 64) | (64,) |
+# | `conv2` | (5, 5, 64, 64) | (64,) |
+# | `fc3` | (1600, 384) | (384,) |
+# | `fc4` | (384, 192) | (192,) |
+# | `fc5` | (192, 10) | (10,) |
+#
+# Read them as in lab 02: `conv1` has 64 filters of 5x5 over 3 channels;
+# `fc3` ("fully connected") takes 1,600 numbers and gives 384. After each
+# convolution comes 2x2 max-pooling, which has no variables. But **where do
+# the 1,600 come from?** They are what is left of the picture when `fc3` gets
+# it: height · width · 64 channels. So $1600 = 5 \cdot 5 \cdot 64$: the last
+# map must be 5x5. Recall from lab 03 how sizes change:
+#
+# $$\text{convolution, valid:}\; n - k + 1 \qquad
+# \text{convolution, same:}\; n \qquad
+# \text{2x2 pooling:}\; \lfloor n / 2 \rfloor$$
+#
+# The tutorial itself cuts its pictures down to 24x24 and pads its
+# convolutions (*same*). The explorer starts there. Does that give 1,600?
+# **Find the settings with 2x2 pooling that do.**
+
+# %%
+explore_layer_sizes(size=24, padding="same")
+
+# %% [markdown]
+# <details><summary><b>The answer</b></summary>
+#
+# 24x24 with padding goes 24 → 24 → 12 → 12 → 6, and 6 · 6 · 64 = 2,304:
+# that is the number in the tutorial's own code. The deck's 1,600 fit the
+# **whole picture without padding**: 32 → 28 → 14 → 10 → 5. (A 20x20 crop with
+# padding ends at 5x5 too, and so does 24x24 with padding and 3x3 pooling of
+# stride 2. Shapes of variables alone cannot tell these apart: a convolution
+# has the same weights at any picture size. Only the first dense layer feels
+# it.)
+# </details>
+#
+# ### Exercise: `flat_size`
+#
+# Write `flat_size`, which works out this number.
+
+
+# %% solution="flat_size"
+def flat_size(size, padding, kernel_size=5, pool=2, stages=2, filters=64):
+    """Numbers that reach the first dense layer after some stages.
+
+    A stage is one convolution with `filters` filters of side `kernel_size`
+    (stride 1) and one max-pooling with windows of side `pool` and stride
+    `pool`; what does not fill a whole window is dropped.
+    size: side of the square picture. padding: "valid" or "same", of the
+    convolutions. Returns an int, height * width * filters.
+    """
+    ### BEGIN SOLUTION
+    for _ in range(stages):
+        if padding == "valid":
+            size = size - kernel_size + 1
+        size = size // pool
+    return size * size * filters
+    ### END SOLUTION
+
+
+# %% check="flat_size" points=1
+check("the deck's network on 32x32", flat_size(32, "valid"))
+check("the tutorial's 24x24 with padding", flat_size(24, "same"))
+### BEGIN HIDDEN TESTS
+check("24x24 without padding", flat_size(24, "valid"))
+check("3x3 filters, three stages", flat_size(28, "valid", kernel_size=3, stages=3))
+check(
+    "windows of 3 on an odd size, 16 filters",
+    flat_size(31, "same", 3, pool=3, filters=16),
+)
+### END HIDDEN TESTS
+
+
+# %% mistakes="flat_size"
+def forgets_a_stage(size, padding, kernel_size=5, pool=2, stages=2, filters=64):
+    """You count one stage only. The picture goes through `stages` of them."""
+    size = (size - kernel_size + 1 if padding == "valid" else size) // pool
+    return size * size * filters
+
+
+def loses_one_pixel_too_many(
+    size, padding, kernel_size=5, pool=2, stages=2, filters=64
+):
+    """You take the whole filter off the size. A filter of side k fits in n - k + 1 places."""
+    for _ in range(stages):
+        size = (size - kernel_size if padding == "valid" else size) // pool
+    return size * size * filters
+
+
+def ignores_the_padding(size, padding, kernel_size=5, pool=2, stages=2, filters=64):
+    """You shrink the picture with padding "same" too. There a convolution keeps the size."""
+    for _ in range(stages):
+        size = (size - kernel_size + 1) // pool
+    return size * size * filters
+
+
+def forgets_the_filters(size, padding, kernel_size=5, pool=2, stages=2, filters=64):
+    """You count the places of one map. There is a map for each filter."""
+    for _ in range(stages):
+        size = (size - kernel_size + 1 if padding == "valid" else size) // pool
+    return size * size
+
+
+# %% [markdown]
+# ### Exercise: `build_tutorial_cnn`
+#
+# Build the network with `keras.Sequential`. The deck's
+# convolutions and its first two dense layers are followed by ReLU, the last
+# layer by softmax. Give the layers the deck's names (`name="conv1"`). If your
+# shapes are right, the count below is 797,962.
+
+
+# %% solution="build_tutorial_cnn"
+def build_tutorial_cnn():
+    """Build the network of the table, uncompiled.
+
+    Input: standardised pictures (N, 32, 32, 3), float32; nothing is scaled
+    inside. Twice: a 5x5 convolution with 64 filters, without padding, with
+    ReLU, then 2x2 max-pooling. Then dense layers of 384 and 192 neurons
+    with ReLU, and one of 10 with softmax. All have biases.
+    Returns a keras.Model; its output is (N, 10), each row adds up to 1.
+    """
+    ### BEGIN SOLUTION
+    return keras.Sequential(
+        [
+            layers.Input((32, 32, 3)),
+            layers.Conv2D(64, 5, activation="relu", name="conv1"),
+            layers.MaxPooling2D(2, name="pool1"),
+            layers.Conv2D(64, 5, activation="relu", name="conv2"),
+            layers.MaxPooling2D(2, name="pool2"),
+            layers.Flatten(),
+            layers.Dense(384, activation="relu", name="fc3"),
+            layers.Dense(192, activation="relu", name="fc4"),
+            layers.Dense(10, activation="softmax", name="fc5"),
+        ],
+        name="tutorial_cnn",
+    )
+    ### END SOLUTION
+
+
+# %% check="build_tutorial_cnn" points=3
+network = build_tutorial_cnn()
+shapes = [tuple(weight.shape) for weight in network.trainable_weights]
+check("shapes of the variables", shapes)
+check("number of parameters", network.count_params())
+check("shape of the output", tuple(network.output_shape))
+### BEGIN HIDDEN TESTS
+draw = np.random.default_rng(7)
+for weight in network.trainable_weights:
+    scale = np.sqrt(2 / np.prod(weight.shape[:-1])) if len(weight.shape) > 1 else 0.1
+    weight.assign(scale * draw.standard_normal(tuple(weight.shape)))
+answer = network(draw.standard_normal((3, 32, 32, 3)).astype("float32"), training=False)
+answer = keras.ops.convert_to_numpy(answer)
+check("each row adds up to one", answer.sum(axis=1), rtol=1e-3)
+check("its answer with given weights", answer, rtol=1e-2, atol=1e-4)
+### END HIDDEN TESTS
+
+
+# %% mistakes="build_tutorial_cnn"
+def _tutorial(
+    size=32, padding="valid", activation="relu", last="softmax", pool=None, **dense
+):
+    pool = pool or layers.MaxPooling2D
+    return keras.Sequential(
+        [
+            layers.Input((size, size, 3)),
+            layers.Conv2D(64, 5, padding=padding, activation=activation),
+            pool(2),
+            layers.Conv2D(64, 5, padding=padding, activation=activation),
+            pool(2),
+            layers.Flatten(),
+            layers.Dense(384, activation=activation),
+            layers.Dense(192, activation=activation, **dense),
+            layers.Dense(10, activation=last),
+        ]
+    )
+
+
+def pads_its_convolutions():
+    """Your convolutions keep the size, so 8x8x64 = 4,096 numbers reach the dense layer.
+    Keras's padding="valid" (its default) adds no border."""
+    return _tutorial(padding="same")
+
+
+def takes_small_crops():
+    """Your network takes 24x24 pictures, as the tutorial's own does. The table's takes
+    the whole 32x32."""
+    return _tutorial(size=24, padding="same")
+
+
+def forgets_softmax():
+    """Your last layer gives raw scores: the rows do not add up to 1. Give it
+    activation="softmax"."""
+    return _tutorial(last=None)
+
+
+def forgets_relu():
+    """There is no ReLU between your layers, so the whole network is one linear map. Give
+    each layer but the last activation="relu"."""
+    return _tutorial(activation=None)
+
+
+def uses_tanh():
+    """Your layers use another activation than ReLU."""
+    return _tutorial(activation="tanh")
+
+
+def pools_by_the_average():
+    """You pool by the average. The table's network takes the maximum."""
+    return _tutorial(pool=layers.AveragePooling2D)
+
+
+def forgets_a_bias():
+    """A dense layer has no bias: see the shapes of the variables."""
+    return _tutorial(use_bias=False)
+
+
+# %%
+tutorial = build_tutorial_cnn()
+tutorial.summary()
+
+# %% [markdown]
+# ## 5. Deeper: the SimpleCNN
+#
+# The course asks for a second network. Two 3x3 filters one after the other
+# see 5x5 pixels, like one 5x5 filter, with fewer weights (per pair of
+# channels 18 for 25) and one ReLU more. So modern networks stack 3x3 filters:
+#
+# | block | layers | map after it |
+# |---|---|---|
+# | 1 | Conv3x3-64, Conv3x3-64, max-pool | 16x16x64 |
+# | 2 | Conv3x3-128, Conv3x3-128, Conv3x3-128, max-pool | 8x8x128 |
+# | 3 | FC-1024, FC-1024, FC-10 | 10 |
+#
+# The deck says "9 weight layers". Count them: 2 + 3 + 3 = **8**. (Pooling has
+# no weights, and no ninth layer is listed.) We build the eight.
+#
+# ### Exercise: `build_simple_cnn`
+#
+# Build it, with *same* padding.
+
+
+# %% solution="build_simple_cnn"
+def build_simple_cnn():
+    """Build the SimpleCNN of the table, uncompiled.
+
+    Input: standardised pictures (N, 32, 32, 3), float32; nothing is scaled
+    inside. All convolutions are 3x3 with padding "same", all poolings 2x2
+    maxima. ReLU after each layer with weights, softmax after the last.
+    All have biases. Returns a keras.Model; its output is (N, 10).
+    """
+    ### BEGIN SOLUTION
+    return keras.Sequential(
+        [
+            layers.Input((32, 32, 3)),
+            layers.Conv2D(64, 3, padding="same", activation="relu"),
+            layers.Conv2D(64, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(128, 3, padding="same", activation="relu"),
+            layers.Conv2D(128, 3, padding="same", activation="relu"),
+            layers.Conv2D(128, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dense(1024, activation="relu"),
+            layers.Dense(1024, activation="relu"),
+            layers.Dense(10, activation="softmax"),
+        ],
+        name="simple_cnn",
+    )
+    ### END SOLUTION
+
+
+# %% check="build_simple_cnn" points=2
+network = build_simple_cnn()
+weights = [tuple(w.shape) for w in network.trainable_weights if len(w.shape) > 1]
+check("layers that have weights", len(weights))
+check("shapes of their weights", weights)
+### BEGIN HIDDEN TESTS
+check("its number of parameters", network.count_params())
+draw = np.random.default_rng(8)
+for weight in network.trainable_weights:
+    scale = np.sqrt(2 / np.prod(weight.shape[:-1])) if len(weight.shape) > 1 else 0.1
+    weight.assign(scale * draw.standard_normal(tuple(weight.shape), dtype="float32"))
+answer = network(draw.standard_normal((2, 32, 32, 3)).astype("float32"), training=False)
+answer = keras.ops.convert_to_numpy(answer)
+check("SimpleCNN's answer with given weights", answer, rtol=1e-2, atol=1e-4)
+### END HIDDEN TESTS
+
+
+# %% mistakes="build_simple_cnn"
+def _simple(
+    convolutions=(2, 3), padding="same", activation="relu", last="softmax", dense=2
+):
+    stack = [layers.Input((32, 32, 3))]
+    for filters, count in zip((64, 128), convolutions, strict=True):
+        for _ in range(count):
+            stack.append(
+                layers.Conv2D(filters, 3, padding=padding, activation=activation)
+            )
+        stack.append(layers.MaxPooling2D(2))
+    stack.append(layers.Flatten())
+    stack += [layers.Dense(1024, activation=activation) for _ in range(dense)]
+    return keras.Sequential([*stack, layers.Dense(10, activation=last)])
+
+
+def makes_it_nine():
+    """You added a ninth layer to match the deck's title. Build the eight of its list."""
+    return _simple(dense=3)
+
+
+def two_and_two():
+    """The second block has three convolutions."""
+    return _simple(convolutions=(2, 2))
+
+
+def without_padding():
+    """Your maps shrink at every convolution. Use padding="same"."""
+    return _simple(padding="valid")
+
+
+def without_softmax():
+    """Your last layer gives raw scores. Give it activation="softmax"."""
+    return _simple(last=None)
+
+
+def without_relu():
+    """Layers without an activation melt into one linear map. Give each but the last
+    activation="relu"."""
+    return _simple(activation=None)
+
+
+# %% [markdown]
+# ### What does a network cost?
+#
+# Two different things: **parameters** take memory, and training data to set
+# them; **multiplications** take time. A dense layer uses each weight once a
+# picture, a convolution uses it at every place of its map.
+
+
+# %%
+def multiplications(model):
+    """Multiplications for one picture, layer by layer: {name: (parameters, count)}."""
+    found = {}
+    for layer in model.layers:
+        if isinstance(layer, (layers.Conv2D, layers.Dense)):
+            places = np.prod(layer.output.shape[1:-1], dtype=int)
+            count = places * np.prod(layer.kernel.shape, dtype=int)
+            found[layer.name] = (layer.count_params(), int(count))
+    return found
+
+
+def draw_costs(models):
+    """Draw where each model's parameters and multiplications are."""
+    fig, axes = plt.subplots(1, 2, figsize=(9, 2.4), layout="constrained")
+    for row, model in enumerate(models):
+        costs = np.array(list(multiplications(model).values()))
+        for axis, values in zip(axes, costs.T, strict=True):
+            left = 0
+            for number, value in enumerate(values):
+                kind = plots.BLUE if number < len(values) - 3 else plots.ORANGE
+                axis.barh(row, value, left=left, color=kind, edgecolor="white")
+                left += value
+            axis.text(left, row, f" {left / 1e6:.1f} million", va="center")
+    for axis, title in zip(
+        axes, ("parameters", "multiplications a picture"), strict=True
+    ):
+        axis.set(title=title, xticks=[], yticks=range(len(models)))
+        axis.set_yticklabels([model.name for model in models])
+        axis.spines[:].set_visible(False)
+        axis.margins(x=0.25)
+    fig.suptitle("Blue: convolutions. Orange: dense layers. One box a layer.")
+    plt.show()
+
+
+simple = build_simple_cnn()
+draw_costs([tutorial, simple])
+
+# %% [markdown]
+# Nearly all parameters sit in one dense layer, the first: 8,192 · 1,024 in
+# the SimpleCNN. Nearly all of the time goes into convolutions. Keep both in
+# mind for your own network.
+#
+# And what does that mean in minutes? Let us time one training step of each.
+
+
+# %%
+def seconds_a_picture(model):
+    """Time one training step, after one that also compiles the network."""
+    size = profile.pick(quick=64, full=256, grading=4)
+    x = np.zeros((size, 32, 32, 3), "float32")
+    y = np.zeros(size, "int64")
+    model.compile(optimizer="sgd", loss="sparse_categorical_crossentropy")
+    model.train_on_batch(x, y)
+    start = time.perf_counter()
+    model.train_on_batch(x, y)
+    return (time.perf_counter() - start) / size
+
+
+for model in (tutorial, simple):
+    minutes = 50_000 * seconds_a_picture(model) / 60
+    print(
+        f"{model.name:14} one epoch of 50,000 pictures: about {minutes:.1f} minutes here"
+    )
+
+# %% [markdown]
+# The deck's example, the TensorFlow tutorial, reached **79.3 %** of the test
+# pictures (7,932 of 10,000). On a laptop's CPU that took 15 hours. You will
+# not wait that long.
+#
+# ## 6. Learning by heart, and when to stop
+#
+# Before the big training, an experiment: the tutorial's network, with its
+# 797,962 parameters, on a few hundred pictures. Watch the two curves: the
+# training pictures it learns, and the *validation* pictures, which it never
+# trains on.
+#
+# `training.fit` calls Keras's `compile` and `fit` for you and draws the
+# curves while it trains. Its options are explained as we need them; its
+# docstring lists them all (`training.fit?`).
+
+# %%
+count, held_out = profile.pick(quick=(600, 300), full=(2000, 1000), grading=(40, 20))
+few, others = d.train_images[:count], d.train_images[count : count + held_out]
+few, others = standardise(few, others)
+few_labels = d.train_labels[:count]
+other_labels = d.train_labels[count : count + held_out]
+
+by_heart = training.fit(
+    build_tutorial_cnn(),
+    few,
+    few_labels,
+    validation=(others, other_labels),
+    epochs=profile.pick(quick=14, full=30, grading=2),
+    batch_size=32,
+    learning_rate=1e-3,
+    schedule="constant",
+    title=d.title(f"The tutorial's network on {count} pictures"),
+)
+
+# %% [markdown]
+# The training loss falls and falls, the training accuracy climbs towards
+# 100 %. The validation loss turns round after a few epochs and **rises**: from
+# there on the network learns these few pictures by heart. That is
+# *overfitting*. What helps:
+#
+# - **more pictures**, real ones or augmented ones;
+# - **fewer parameters**, above all in the dense layers;
+# - **weight decay**: take a small share off every weight at every step, so
+#   that only weights which the data keep needing stay large;
+# - **early stopping**: stop when the validation loss no longer falls, and go
+#   back to the weights it was lowest with.
+#
+# The *patience* says how many epochs in a row without a new lowest loss we
+# bear: the loss jitters, and one bad epoch proves nothing.
+#
+# ### Exercise: `early_stop`
+#
+# Write `early_stop`: where would training stop, and which
+# epoch's weights would be kept? `training.fit(..., patience=3)` does this.
+
+
+# %% solution="early_stop"
+def early_stop(losses, patience):
+    """Say when early stopping ends a training, and which epoch it keeps.
+
+    losses: the validation loss after each epoch, a list or array (E,), E > 0.
+    Training stops after `patience` epochs in a row whose loss is not lower
+    than the lowest so far; it never lasts longer than E epochs.
+    Returns (stop, best): the number of epochs that are trained, and the epoch
+    with the lowest loss among them (the first of them if several are equal).
+    Both are ints and count from 1.
+    """
+    ### BEGIN SOLUTION
+    best = 1
+    for epoch in range(1, len(losses) + 1):
+        if losses[epoch - 1] < losses[best - 1]:
+            best = epoch
+        if epoch - best == patience:
+            return epoch, best
+    return len(losses), best
+    ### END SOLUTION
+
+
+# %% check="early_stop" points=2
+check("a valley, patience 2", early_stop([3.0, 2.0, 1.0, 1.5, 1.6, 0.5], 2))
+check("it falls to the end", early_stop([3.0, 2.0, 1.0], 2))
+### BEGIN HIDDEN TESTS
+jitter = [5.0, 4.0, 4.5, 3.0, 3.5, 3.2, 3.1, 2.0]
+check("a jittering loss, patience 3", early_stop(jitter, 3))
+check("a jittering loss, patience 4", early_stop(np.array(jitter), 4))
+check("a jittering loss, patience 1", early_stop(jitter, 1))
+check(
+    "lower than the last one, but not than the lowest",
+    early_stop([2.0, 4.0, 3.5, 3.0, 1.0], 3),
+)
+check("equal is not lower", early_stop([2.0, 2.0, 2.0, 2.0], 2))
+check("one epoch", early_stop([0.7], 5))
+### END HIDDEN TESTS
+
+
+# %% mistakes="early_stop"
+def counts_from_zero(losses, patience):
+    """Your epochs count from 0. The first epoch is number 1."""
+    best = 0
+    for epoch, loss in enumerate(losses):
+        best = epoch if loss < losses[best] else best
+        if epoch - best == patience:
+            return epoch, best
+    return len(losses) - 1, best
+
+
+def one_epoch_late(losses, patience):
+    """You stop one epoch late: after `patience` epochs without a new lowest loss it is over."""
+    best = 1
+    for epoch in range(1, len(losses) + 1):
+        best = epoch if losses[epoch - 1] < losses[best - 1] else best
+        if epoch - best > patience:
+            return epoch, best
+    return len(losses), best
+
+
+def never_forgives(losses, patience):
+    """You count all bad epochs. A new lowest loss starts the count again from 0."""
+    best, bad = 1, 0
+    for epoch in range(1, len(losses) + 1):
+        if epoch > 1 and losses[epoch - 1] >= losses[best - 1]:
+            bad += 1
+        else:
+            best = epoch
+        if bad == patience:
+            return epoch, best
+    return len(losses), best
+
+
+def compares_with_the_last(losses, patience):
+    """You compare each loss with the one before it. Compare it with the lowest so far."""
+    bad = 0
+    for epoch in range(2, len(losses) + 1):
+        bad = 0 if losses[epoch - 1] < losses[epoch - 2] else bad + 1
+        if bad == patience:
+            return epoch, int(np.argmin(losses[:epoch])) + 1
+    return len(losses), int(np.argmin(losses)) + 1
+
+
+def equal_counts_as_better(losses, patience):
+    """You take an equal loss for a better one. Only a lower one counts."""
+    best = 1
+    for epoch in range(1, len(losses) + 1):
+        best = epoch if losses[epoch - 1] <= losses[best - 1] else best
+        if epoch - best == patience:
+            return epoch, best
+    return len(losses), best
+
+
+def keeps_the_last_epoch(losses, patience):
+    """You keep the weights of the last epoch. Keep those of the lowest loss."""
+    best = 1
+    for epoch in range(1, len(losses) + 1):
+        best = epoch if losses[epoch - 1] < losses[best - 1] else best
+        if epoch - best == patience:
+            return epoch, epoch
+    return len(losses), len(losses)
+
+
+# %%
+stop, best_epoch = early_stop(by_heart.column("val_loss"), 3)
+print(f"With patience 3 this training would have ended after epoch {stop},")
+print(f"and we would have kept the weights of epoch {best_epoch}.")
+
+# %% [markdown]
+# ## 7. The size of the steps
+#
+# ### A learning rate that rises and falls
+#
+# Lab 01 showed both sides: large steps get far, small steps get it exact. So
+# let the **learning rate** change while you train. It should *fall* at the
+# end (*learning-rate decay*), so that the weights settle. And in short
+# trainings it should *rise* at the beginning (*warm-up*): a fresh network's
+# gradients point in wild directions, and a large step there does lasting
+# harm. The simplest curve with both is a triangle over the $S$ steps of the
+# training. With $t = \mathit{step} / S$, the peak $\eta$ and the share $r$ of
+# the rise,
+#
+# $$\eta(t) = \begin{cases} \eta \, t / r & t \le r \\
+# \eta \, (1 - t) / (1 - r) & t > r \end{cases}$$
+#
+# ### Exercise: `learning_rate`
+#
+# Write it so that `step` may be one number or a whole array of them.
+
+
+# %% solution="learning_rate"
+def learning_rate(step, steps, peak, rise=0.2):
+    """The triangular learning rate: up from 0 to the peak, down to 0.
+
+    step: a number or an array of them, from 0 to `steps`. steps: the length
+    of the training in steps. peak: the largest rate, at step rise * steps.
+    rise: the share of the steps that go up, between 0 and 1.
+    Returns the rate, or an array of rates of the shape of `step`.
+    """
+    ### BEGIN SOLUTION
+    return np.interp(np.asarray(step) / steps, [0, rise, 1], [0, peak, 0])
+    ### END SOLUTION
+
+
+# %% check="learning_rate" points=2
+check("start, peak and end", [learning_rate(s, 100, 0.5) for s in (0.0, 20.0, 100.0)])
+check("half way up, half way down", [learning_rate(s, 100, 0.5) for s in (10.0, 60.0)])
+### BEGIN HIDDEN TESTS
+check("an array of steps", learning_rate(np.arange(0.0, 11.0), 10, 1.0))
+check(
+    "another rise", learning_rate(np.array([1.0, 30.0, 45.0, 60.0]), 60, 2e-3, rise=0.5)
+)
+check("whole steps", learning_rate(np.arange(8), 7, 0.1, rise=0.25))
+### END HIDDEN TESTS
+
+
+# %% mistakes="learning_rate"
+def only_falls(step, steps, peak, rise=0.2):
+    """Your rate starts at the peak. It first rises from 0."""
+    return peak * (1 - np.asarray(step) / steps)
+
+
+def falls_too_fast(step, steps, peak, rise=0.2):
+    """On its way down your rate uses t / (1 - r). It is (1 - t) / (1 - r), which is 1 at
+    the peak and 0 at the end."""
+    t = np.asarray(step) / steps
+    return peak * np.where(t <= rise, t / rise, 1 - t / (1 - rise))
+
+
+def jumps_at_the_peak(step, steps, peak, rise=0.2):
+    """Your rate jumps at the peak: divide what is left, 1 - t, by 1 - r."""
+    t = np.asarray(step) / steps
+    return peak * np.where(t <= rise, t / rise, 1 - t)
+
+
+def rise_is_fixed(step, steps, peak, rise=0.2):
+    """Your peak lies at a fifth whatever `rise` says. Use the argument."""
+    return np.interp(np.asarray(step) / steps, [0, 0.2, 1], [0, peak, 0])
+
+
+# %%
+steps = np.arange(0.0, 1001)
+fig, axes = plt.subplots(figsize=(9, 2.4), layout="constrained")
+axes.plot(
+    steps, learning_rate(steps, 1000, 0.01), color=plots.BLUE, lw=2.5, label="triangle"
+)
+staircase = 0.01 * 0.5 ** (steps // 250)
+axes.plot(steps, staircase, color=plots.MUTED, label="staircase (lab 01)")
+axes.set(xlabel="step", ylabel="learning rate")
+axes.legend()
+axes.grid(True)
+plt.show()
+
+# %% [markdown]
+# ### A gradient that is too long
+#
+# Now and then a batch has a very long gradient: a few odd pictures, a network
+# still far from any answer. One such step can throw away what a hundred had
+# built, or make every weight `nan`. **Gradient clipping** keeps the direction
+# and shortens the step. All gradients together are one long vector; its
+# length is the *global norm*
+#
+# $$\lVert g \rVert = \sqrt{\textstyle\sum_i g_i^2}
+# \quad\text{over all entries of all arrays.}$$
+#
+# Where it is above the limit $L$, **all** arrays are multiplied by
+# $L / \lVert g \rVert$. Shorter ones stay as they are.
+#
+# ### Exercise: `clip`
+#
+# A network has one gradient array for each of its variables, so `clip` takes
+# and returns a list of arrays.
+
+
+# %% solution="clip"
+def clip(gradients, longest):
+    """Shorten gradients whose global norm is above a limit.
+
+    gradients: a list of float arrays of any shapes; they are not changed.
+    longest: the largest norm allowed, over all arrays together, above 0.
+    Returns a list of arrays of the same shapes. Where the norm is at most
+    `longest`, also where it is 0, their values are the old ones.
+    """
+    ### BEGIN SOLUTION
+    norm = np.sqrt(sum(np.sum(np.square(gradient)) for gradient in gradients))
+    scale = longest / max(norm, longest)
+    return [gradient * scale for gradient in gradients]
+    ### END SOLUTION
+
+
+# %% check="clip" points=2
+long = [np.array([[3.0, 0.0], [0.0, 0.0]]), np.array([4.0])]
+check("norm 5 clipped to 1", tuple(clip(long, 1.0)))
+check("norm 5 with limit 10", tuple(clip(long, 10.0)))
+### BEGIN HIDDEN TESTS
+draw = np.random.default_rng(7)
+three = [draw.normal(size=(2, 3)), draw.normal(size=4), draw.normal(size=(2, 2, 2))]
+check("three arrays clipped to 0.5", tuple(clip(three, 0.5)))
+check("three arrays, a limit just above their norm", tuple(clip(three, 5.0)))
+check("zero gradients", tuple(clip([np.zeros(2), np.zeros((1, 2))], 1.0)))
+check("the gradients are left alone", (*clip(long, 0.1), *long))
+### END HIDDEN TESTS
+
+
+# %% mistakes="clip"
+def _norm(arrays):
+    return np.sqrt(sum(np.sum(array**2) for array in arrays))
+
+
+def each_on_its_own(gradients, longest):
+    """You clip each array by its own norm. That turns the direction of the whole step:
+    use one norm and one factor for all."""
+    return [g * longest / max(_norm([g]), longest) for g in gradients]
+
+
+def clips_each_value(gradients, longest):
+    """You clip each value on its own (np.clip), which turns the step. Scale all of them
+    by one factor."""
+    return [np.clip(g, -longest, longest) for g in gradients]
+
+
+def lengthens_short_ones(gradients, longest):
+    """You scale every gradient to the limit, short ones too. Near the goal gradients get
+    short, and must be allowed to."""
+    norm = _norm(gradients)
+    return [g * longest / (norm or 1) for g in gradients]
+
+
+def forgets_the_root(gradients, longest):
+    """Your norm is the sum of the squares. Take its square root."""
+    norm = _norm(gradients) ** 2
+    return [g * longest / max(norm, longest) for g in gradients]
+
+
+def sums_the_norms(gradients, longest):
+    """You add up the norms of the arrays. Add up their squares, then take the root."""
+    norm = sum(_norm([g]) for g in gradients)
+    return [g * longest / max(norm, longest) for g in gradients]
+
+
+def scales_in_place(gradients, longest):
+    """You change the arrays that you were given. Return new ones."""
+    factor = longest / max(_norm(gradients), longest)
+    for gradient in gradients:
+        gradient *= factor
+    return gradients
+
+
+# %% [markdown]
+# Keras does this where you give the optimiser `global_clipnorm=L`. Does it
+# help? Here the same network gets the same batches twice, with a learning
+# rate that is too large for it.
+
+
+# %%
+def losses_with(longest):
+    """The loss at each step of a short training with a bold learning rate."""
+    steps = profile.pick(quick=50, full=50, grading=6)
+    keras.utils.set_random_seed(2)
+    model = build_tutorial_cnn()
+    sgd = keras.optimizers.SGD(0.1, momentum=0.9, global_clipnorm=longest)
+    model.compile(optimizer=sgd, loss="sparse_categorical_crossentropy")
+    losses = []
+    for epoch in range(steps):
+        for x, y in batches(few, few_labels, 32, seed=epoch):
+            losses.append(float(model.train_on_batch(x, y)))
+            if len(losses) == steps:
+                return losses
+
+
+def running_mean(values, width=5):
+    """The mean of each value and those up to `width` - 1 before it."""
+    return [np.mean(values[max(0, i - width + 1) : i + 1]) for i in range(len(values))]
+
+
+fig, axes = plt.subplots(figsize=(9, 2.8), layout="constrained")
+for longest, colour, label in (
+    (None, plots.VERMILION, "as it comes"),
+    (0.5, plots.BLUE, "clipped to 0.5"),
+):
+    losses = losses_with(longest)
+    axes.plot(losses, color=colour, alpha=0.3)
+    axes.plot(running_mean(losses), color=colour, lw=2.5, label=label)
+axes.axhline(np.log(10), color=plots.INK, ls=":", label="guessing: ln 10 = 2.30")
+axes.set(xlabel="step", ylabel="loss (bold: mean of five)", ylim=(1.2, 3.4))
+axes.set_title(d.title("A learning rate that is too large, with and without clipping"))
+axes.legend(loc="upper right", ncols=3)
+axes.grid(True)
+plt.show()
+
+# %% [markdown]
+# As it comes, some long steps throw the network to where most of its ReLUs
+# are silent (the dead units of lab 01), and it ends up guessing. Clipped to
+# 0.5, the same steps stay short enough to learn from.
+
+# %% [markdown]
+# ### Weight decay
+#
+# Lab 01 added a penalty $\frac{\lambda}{2} \sum w^2$ to the error, whose
+# gradient is $\lambda w$: every step takes a small share off every weight.
+# Optimisers such as Adam divide each gradient by its usual size, and would
+# divide the penalty's share along with it. So today the share is taken off
+# directly, beside the gradient's step:
+#
+# $$w \leftarrow w - \eta \, \hat g - \eta \lambda w$$
+#
+# with the optimiser's step $\hat g$ and the learning rate $\eta$. That is
+# *decoupled weight decay* (`weight_decay` in Keras and in `training.fit`).
+# Biases are left out: they scale nothing.
+#
+# ## 8. Your network
+#
+# Now build your own, and train it on all pictures. Here are ingredients that
+# have proved themselves; each answers to something you have seen above.
+#
+# | ingredient | in Keras | why |
+# |---|---|---|
+# | pixels scaled inside | `Rescaling(1 / 127.5, offset=-1)` | takes raw pictures: training and use cannot disagree |
+# | 3x3 filters, padded | `Conv2D(f, 3, padding="same", use_bias=False)` | see section 5 |
+# | batch normalisation | `BatchNormalization(momentum=0.9)` | standardises *between* layers; larger steps, faster |
+# | ReLU | `ReLU()` | after the normalisation |
+# | pool early | `MaxPooling2D(2)` | a quarter of the places, a quarter of the time |
+# | more filters as maps shrink | 32, 64, 128 | the time stays even, the features get richer |
+# | mean of each map | `GlobalAveragePooling2D()` | in place of the huge first dense layer |
+# | softmax | `Dense(10, activation="softmax")` | ten probabilities |
+#
+# *Batch normalisation* does to each channel within the network what
+# `standardise` did to the pixels, with the mean and deviation of the batch,
+# and then a scale and an offset that are learned. Its offset makes the
+# convolution's bias superfluous (`use_bias=False`). It also remembers running
+# means, which it uses when you predict.
+#
+# Conv, pooling, normalisation, ReLU, in this order, make one *block*. Three
+# to six blocks are plenty.
+#
+# ### Exercise: `build_best`
+#
+# The exercise is graded by what your trained network recognises in pictures
+# that it has never seen. You may try as much as you like; choose by the
+# **validation** accuracy.
+#
+# | points for | at home, CIFAR-10's test pictures | at grading, 200 drawn shapes |
+# |---|---|---|
+# | a network of the right form | 2 | 2 |
+# | the 1st step | 50 % | 30 % |
+# | the 2nd step | 60 % | 40 % |
+# | the 3rd step | 70 % | 50 % |
+# | the 4th step | 75 % | 57 % |
+# | the 5th step: past the tutorial | 79.3 % | 70 % |
+#
+# At grading the whole notebook runs with a small set of drawn pictures, so
+# that it takes seconds. There your network must learn from 600 pictures:
+# batch normalisation and few parameters help with that too.
+
+
+# %% solution="build_best"
+def build_best():
+    """Build your own network for CIFAR-10, uncompiled.
+
+    Input: raw pictures (N, 32, 32, 3), uint8 or float from 0 to 255; the
+    network's first layer scales them. Output: (N, 10) probabilities.
+    At most 2,000,000 parameters, so that two cores can train it.
+    Returns a new, untrained keras.Model at each call.
+    """
+    ### BEGIN SOLUTION
+    stack = [layers.Input((32, 32, 3)), layers.Rescaling(1 / 127.5, offset=-1)]
+    for filters, pooled in ((32, True), (64, True), (128, True), (256, False)):
+        stack.append(layers.Conv2D(filters, 3, padding="same", use_bias=False))
+        if pooled:
+            stack.append(layers.MaxPooling2D(2))
+        stack.append(layers.BatchNormalization(momentum=0.9, scale=False))
+        stack.append(layers.ReLU())
+    stack += [layers.GlobalAveragePooling2D(), layers.Dense(10, activation="softmax")]
+    return keras.Sequential(stack, name="best_cnn")
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Training it
+#
+# The settings below are our recommendation: they were tuned so that two cores
+# and two minutes get the most out of such a network. They are yours to
+# change. *Label smoothing* asks for 90 % instead of 100 % certainty, so that
+# the network need not push its weights to extremes. `one-cycle` is your
+# triangle with rounded corners. Augmentation is a light one, moves and mirror
+# images: in a training as short as this one a network has no time to learn
+# from stronger variants. If you build a network **without** batch
+# normalisation, begin with a learning rate ten times smaller.
+
+
+# %%
+def light_augment(images, rng):
+    """Move each picture by up to 2 pixels, mirror half of them."""
+    return training.random_flip(training.random_shift(images, rng), rng)
+
+
+epochs, batch_size = profile.pick(quick=(7, 256), full=(40, 256), grading=(20, 32))
+if d.stand_in and profile.name() != "grading":
+    epochs, batch_size = 25, 64  # fewer pictures: smaller batches, more often
+
+settings = dict(
+    epochs=epochs,
+    batch_size=batch_size,
+    optimizer="adam",
+    learning_rate=0.01,
+    schedule="one-cycle",
+    weight_decay=0.02,
+    label_smoothing=0.1,
+    augment=light_augment,
+)
+
+# %%
+keras.utils.set_random_seed(5)
+order = np.random.default_rng(5).permutation(len(d.train_images))
+share = profile.pick(quick=50, full=50, grading=10)
+held_out, taught = np.split(order, [len(order) // share])  # one in 50 for validation
+
+best = build_best()
+history = training.fit(
+    best,
+    d.train_images[taught],
+    d.train_labels[taught],
+    validation=(d.train_images[held_out], d.train_labels[held_out]),
+    title=d.title("Your network"),
+    **settings,
+)
+history
+
+# %% [markdown]
+# Read the curves. Is the validation accuracy still rising at the end? Then
+# more epochs, or a larger network, would help. Is the training accuracy far
+# above it? Then it learns by heart: stronger augmentation, more weight decay,
+# fewer parameters. Note that the training accuracy is measured on augmented
+# pictures *while* the network still changes, so it may well be the lower one.
+#
+# When you are content, measure once, on the test pictures.
+
+# %%
+probabilities = training.predict(best, d.test_images)
+accuracy = np.mean(probabilities.argmax(axis=1) == d.test_labels)
+both = training.predict(best, d.test_images, flips=True)
+accuracy_both = np.mean(both.argmax(axis=1) == d.test_labels)
+print(d.title("Test accuracy"))
+print(f"  your network                            {accuracy:.2%}")
+print(f"  mean of each picture and mirror image   {accuracy_both:.2%}")
+if not d.stand_in:
+    print("  the TensorFlow tutorial (15 hours)      79.32%")
+
+# %% [markdown]
+# The second line is a free gift: the network sees each picture and its mirror
+# image, and the two answers are averaged. Their errors differ a little, and
+# partly cancel out.
+
+# %% check="build_best" points=8
+fresh = build_best()
+raw = np.random.default_rng(7).integers(0, 256, (3, 32, 32, 3)).astype("uint8")
+answer = keras.ops.convert_to_numpy(fresh(raw, training=False))
+check("ten numbers for each picture", np.shape(answer))
+check("they add up to one", np.sum(answer, axis=1), rtol=1e-3)
+check("at most 2,000,000 parameters", fresh.count_params() <= 2_000_000)
+predicted = training.predict(best, d.test_images)
+check.predictions(
+    "accuracy, 1st step",
+    predicted,
+    d.test_labels,
+    at_least=profile.pick(quick=0.50, full=0.50, grading=0.30),
+    weight=1.5,
+)
+check.predictions(
+    "accuracy, 3rd step",
+    predicted,
+    d.test_labels,
+    at_least=profile.pick(quick=0.70, full=0.70, grading=0.50),
+    weight=1.5,
+)
+### BEGIN HIDDEN TESTS
+check("a new network at each call", build_best() is not build_best())
+dim = keras.ops.convert_to_numpy(fresh(raw.astype("float32"), training=False))
+check(
+    "decimal numbers from 0 to 255 give the same",
+    bool(np.allclose(dim, answer, atol=1e-3)),
+)
+check.predictions(
+    "accuracy, 2nd step",
+    predicted,
+    d.test_labels,
+    at_least=profile.pick(quick=0.60, full=0.60, grading=0.40),
+    weight=1.5,
+)
+check.predictions(
+    "accuracy, 4th step",
+    predicted,
+    d.test_labels,
+    at_least=profile.pick(quick=0.75, full=0.75, grading=0.57),
+    weight=1.5,
+)
+check.predictions(
+    "accuracy, 5th step",
+    predicted,
+    d.test_labels,
+    at_least=profile.pick(quick=0.793, full=0.793, grading=0.70),
+    weight=1.5,
+)
+### END HIDDEN TESTS
+
+
+# %% mistakes="build_best"
+def raw_scores():
+    """Your network's outputs do not add up to 1: its last layer needs activation="softmax"."""
+    return keras.Sequential(
+        [layers.Input((32, 32, 3)), layers.GlobalAveragePooling2D(), layers.Dense(10)]
+    )
+
+
+def hundred_classes():
+    """CIFAR-10 has ten classes; your last layer has another number of outputs."""
+    return keras.Sequential(
+        [
+            layers.Input((32, 32, 3)),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(100, activation="softmax"),
+        ]
+    )
+
+
+def too_large():
+    """Your network has more than 2,000,000 parameters. Most of them sit in the first dense
+    layer: use GlobalAveragePooling2D instead of Flatten."""
+    return keras.Sequential(
+        [
+            layers.Input((32, 32, 3)),
+            layers.Flatten(),
+            layers.Dense(1024, activation="relu"),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
+# %% [markdown]
+# ### A question on your design
+#
+# Describe your network and how you came to it: the first version, **one**
+# change that you tried, what you expected of it, and what the validation
+# accuracy said, with numbers. Name the loss or accuracy curves' part that
+# made you decide.
+
+# %% [markdown] manual="design" points=3
+# **Rubric**
+#
+# - 1 point: network described so that it could be built anew (layers, sizes),
+#   and not simply `models.cifar10_cnn()` or a copy of section 4 or 5.
+# - 1 point: one change at a time, with a reason that follows from this lab
+#   (gap between the curves, cost, receptive field ...), and validation
+#   numbers before and after.
+# - 1 point: a sound conclusion: says whether the difference is larger than
+#   chance (1,000 validation pictures at 80 % have a standard error of 1.3
+#   percentage points; another seed also moves the result), and did not choose
+#   by the test pictures.
+#
+# **Model answer.** I began with three blocks of 32, 64, 128 filters, pooling
+# in each: 74 %. Training and validation accuracy were equal, so it learned
+# nothing by heart and was too small. I added a second convolution to the last
+# two blocks: 79 % and 80 % with two seeds. That is well above the chance of
+# about 1.3 points, and I kept it. Dropout of 0.3 on top gave 79 %: no
+# difference that I could tell from chance, so I left it out.
+
+# %% [markdown]
+# ## 9. What does it confuse?
+#
+# One number hides a lot. A network with 80 % may know 95 % of the ships and
+# 60 % of the cats.
+#
+# ### Exercise: `class_accuracy`
+#
+# For each class: what share of **its** pictures is recognised?
+
+
+# %% solution="class_accuracy"
+def class_accuracy(labels, predicted, classes):
+    """The share of each class's pictures that is recognised.
+
+    labels, predicted: int arrays (N,), the true and the predicted classes.
+    classes: their number C. Returns a float array (C,), from 0 to 1; nan for
+    a class that has no pictures, without a warning.
+    """
+    ### BEGIN SOLUTION
+    labels, predicted = np.asarray(labels), np.asarray(predicted)
+    total = np.bincount(labels, minlength=classes)
+    right = np.bincount(labels[labels == predicted], minlength=classes)
+    return np.where(total > 0, right / np.maximum(total, 1), np.nan)
+    ### END SOLUTION
+
+
+# %% check="class_accuracy" points=2
+true = np.array([0, 0, 0, 1, 1, 2])
+said = np.array([0, 0, 1, 1, 2, 2])
+check("three classes", class_accuracy(true, said, 3))
+check("nothing is right", class_accuracy(np.array([0, 1]), np.array([1, 0]), 2))
+### BEGIN HIDDEN TESTS
+check("a class without pictures", class_accuracy(np.array([0, 2]), np.array([0, 0]), 4))
+draw = np.random.default_rng(7)
+true, said = draw.integers(0, 10, (2, 300))
+check(
+    "ten classes",
+    class_accuracy(true, np.where(draw.random(300) < 0.7, true, said), 10),
+)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    half = class_accuracy(np.array([1, 1]), np.array([1, 0]), 3)
+texts = [str(warning.message) for warning in caught]
+check("no warning for an empty class", (half, texts))
+### END HIDDEN TESTS
+
+
+# %% mistakes="class_accuracy"
+def of_the_predicted(labels, predicted, classes):
+    """You divide by how often each class was predicted. That is its precision; divide by
+    how many pictures the class has."""
+    total = np.bincount(predicted, minlength=classes)
+    right = np.bincount(labels[labels == predicted], minlength=classes)
+    return np.where(total > 0, right / np.maximum(total, 1), np.nan)
+
+
+def of_all_pictures(labels, predicted, classes):
+    """You divide by the number of all pictures. Divide by those of the class."""
+    return np.bincount(labels[labels == predicted], minlength=classes) / len(labels)
+
+
+def right_or_wrong_anywhere(labels, predicted, classes):
+    """You count a picture of another class as right where neither label nor answer is
+    this class. Look at the class's own pictures only."""
+    return np.array(
+        [np.mean((labels == c) == (predicted == c)) for c in range(classes)]
+    )
+
+
+def empty_counts_as_zero(labels, predicted, classes):
+    """A class without pictures gets 0, as if all its pictures were wrong. Nobody knows:
+    it is nan."""
+    total = np.maximum(np.bincount(labels, minlength=classes), 1)
+    return np.bincount(labels[labels == predicted], minlength=classes) / total
+
+
+def counts_not_shares(labels, predicted, classes):
+    """You return how many are right. Divide by the number of the class's pictures."""
+    return np.bincount(labels[labels == predicted], minlength=classes).astype(float)
+
+
+def divides_by_nothing(labels, predicted, classes):
+    """For a class without pictures you compute the mean of nothing, which warns. Ask for
+    the number first."""
+    return np.array([np.mean(predicted[labels == c] == c) for c in range(classes)])
+
+
+# %%
+predicted = both.argmax(axis=1)
+shares = class_accuracy(d.test_labels, predicted, len(d.class_names))
+ranking = np.argsort(shares)
+fig, axes = plt.subplots(figsize=(9, 3), layout="constrained")
+bars = axes.barh(np.array(d.class_names)[ranking], shares[ranking], color=plots.BLUE)
+axes.bar_label(bars, labels=[f"{share:.0%}" for share in shares[ranking]], padding=3)
+axes.axvline(shares.mean(), color=plots.VERMILION, ls=":", label="mean of the classes")
+axes.set(title=d.title("Accuracy of each class"), xlim=(0, 1.08), xticks=[])
+axes.legend(loc="lower left", bbox_to_anchor=(0.7, 1))
+plt.show()
+
+# %%
+counts = np.zeros((10, 10), int)
+np.add.at(counts, (d.test_labels, predicted), 1)
+plots.confusion_matrix(
+    counts, d.class_names, normalise=True, title=d.title("What is taken for what")
+)
+
+# %%
+plots.misclassified(
+    d.test_images,
+    d.test_labels,
+    both,
+    d.class_names,
+    title=d.title("The surest mistakes"),
+)
+
+# %% [markdown]
+# ### A question on errors
+#
+# Look at the three figures. Which pair of classes is confused most, and in
+# which direction more often? Look at some of the pictures: what do the two
+# have in common **for a network that sees 32x32 pixels**? Propose one change
+# (to the data, the network or the training) that could separate this pair
+# better, and say how you would find out whether it did.
+
+# %% [markdown] manual="errors" points=2
+# **Rubric**
+#
+# - 1 point: names the pair from the matrix, with both numbers, and a reason
+#   that fits the pictures: shape and pose, ground and colour, or detail lost
+#   at this resolution; not only "they look alike".
+# - 1 point: a change with a mechanism (for example less pooling early, so
+#   that small detail survives; more training pictures of the two classes;
+#   larger pictures), and a test: same seed and settings, this pair's cells on
+#   validation pictures, several seeds.
+#
+# **Model answer.** Cat and dog: 13 % of the cats are called dogs and 13 % of
+# the dogs cats. Both are furry, four-legged, brown, grey or white, in the
+# same rooms; what tells them apart, muzzle and ears, is some five pixels
+# large. I would pool after the second convolution instead of the first, so
+# that more filters see the full resolution, train both versions with three
+# seeds, and compare the two cells on the validation pictures.
+
+# %% [markdown]
+# ## 10. A look inside
+#
+# ### The first filters
+#
+# The filters of the first layer work on colours, so they can be drawn as
+# colour pictures. (Deeper filters have 32 or more channels and cannot.) Each
+# is stretched to the full range of colours.
+
+
+# %%
+def first_convolution(model):
+    """The model's first convolution layer."""
+    return next(layer for layer in model.layers if isinstance(layer, layers.Conv2D))
+
+
+kernels = keras.ops.convert_to_numpy(first_convolution(best).kernel)  # (k, k, 3, F)
+kernels = np.moveaxis(kernels, -1, 0)
+lowest = kernels.min(axis=(1, 2, 3), keepdims=True)
+highest = kernels.max(axis=(1, 2, 3), keepdims=True)
+plots.filters(
+    (kernels - lowest) / (highest - lowest),
+    title=d.title("The filters of the first layer"),
+)
+
+# %% [markdown]
+# You may find edges in several directions, and spots of one colour against
+# its opposite. Nobody put them there: lab 02's edge filters, learned.
+#
+# ### The feature maps
+#
+# What does a layer make of a picture? To see it, build a second model with
+# the same input, the same layers and the same weights, whose **output** is
+# the layer you want:
+#
+# ```python
+# keras.Model(model.inputs, model.get_layer("pool1").output)
+# ```
+#
+# It computes nothing that the first one did not; it only stops earlier.
+#
+# ### Exercise: `activations`
+
+
+# %% solution="activations"
+def activations(model, images, layer):
+    """What a layer of a model puts out for some pictures.
+
+    model: a keras.Model. images: array (N, H, W, C), as the model takes them.
+    layer: the layer's name. Returns the layer's output as a NumPy array, as
+    in prediction (not in training): (N, ...). The model is not changed.
+    """
+    ### BEGIN SOLUTION
+    part = keras.Model(model.inputs, model.get_layer(layer).output)
+    return part.predict(images, verbose=0)
+    ### END SOLUTION
+
+
+# %% check="activations" points=2
+little = keras.Sequential(
+    [
+        layers.Input((6, 6, 1)),
+        layers.Conv2D(2, 3, activation="relu", name="first"),
+        layers.BatchNormalization(name="norm"),
+        layers.MaxPooling2D(2, name="pooled"),
+        layers.Conv2D(3, 2, name="second"),
+        layers.GlobalAveragePooling2D(name="means"),
+    ]
+)
+draw = np.random.default_rng(7)
+little.set_weights(
+    [draw.uniform(0.5, 1.5, w.shape) - (len(w.shape) > 1) for w in little.weights]
+)
+pictures = draw.normal(size=(2, 6, 6, 1)).astype("float32")
+check("the first layer", activations(little, pictures, "first"), rtol=1e-3, atol=1e-5)
+check("shape after pooling", np.shape(activations(little, pictures, "pooled")))
+### BEGIN HIDDEN TESTS
+check(
+    "a layer in the middle", activations(little, pictures, "norm"), rtol=1e-3, atol=1e-5
+)
+check("a deep layer", activations(little, pictures[:1], "second"), rtol=1e-3, atol=1e-5)
+check("the last layer", activations(little, pictures, "means"), rtol=1e-3, atol=1e-5)
+check("it is a NumPy array", type(activations(little, pictures, "first")).__name__)
+both_answers = (
+    activations(little, pictures, "means"),
+    little.predict(pictures, verbose=0),
+)
+check("the model gives the same as before", both_answers, rtol=1e-3, atol=1e-5)
+### END HIDDEN TESTS
+
+
+# %% mistakes="activations"
+def output_of_the_model(model, images, layer):
+    """You return what the whole model puts out. Stop at the layer that was asked for."""
+    return model.predict(images, verbose=0)
+
+
+def weights_of_the_layer(model, images, layer):
+    """You return the layer's weights. They are the same for every picture; wanted is what
+    the layer makes of these pictures."""
+    found = model.get_layer(layer).get_weights()
+    return found[0] if found else None
+
+
+def layer_without_those_before(model, images, layer):
+    """You give the pictures straight to the layer. They first go through all layers
+    before it."""
+    found = model.get_layer(layer)
+    return keras.ops.convert_to_numpy(found(images)) if layer == "first" else None
+
+
+def one_layer_early(model, images, layer):
+    """You return the layer's input, one layer early."""
+    part = keras.Model(model.inputs, model.get_layer(layer).input)
+    return part.predict(images, verbose=0)
+
+
+def as_in_training(model, images, layer):
+    """You run the model with training=True: batch normalisation then uses the mean of
+    these pictures, and changes its running means."""
+    part = keras.Model(model.inputs, model.get_layer(layer).output)
+    return keras.ops.convert_to_numpy(part(images, training=True))
+
+
+# %%
+index = np.argmax(both.max(axis=1) * (predicted == d.test_labels))  # a sure one
+picture = d.test_images[index]
+name = d.class_names[d.test_labels[index]]
+mapped = [layer.name for layer in best.layers if len(layer.output.shape) == 4]
+maps = activations(best, picture[None], first_convolution(best).name)[0]
+plots.feature_maps(maps, picture, title=d.title(f"{name}: after the first convolution"))
+
+# %%
+maps = activations(best, picture[None], mapped[-1])[0]
+plots.feature_maps(
+    maps[..., :32], picture, title=d.title(f"{name}: 32 of the last maps, {mapped[-1]}")
+)
+
+# %% [markdown]
+# The first maps still show the picture: its edges, its light and dark, its
+# colours. The last ones are coarse: each of their few places sees a large
+# part of the picture, and says where something was found, no longer what it
+# looked like. That is the way from pixels to meaning.
+#
+# ## Keep your results
+#
+# The next cell writes down what your network reached.
+
+# %%
+scores = {
+    "test accuracy": float(accuracy),
+    "accuracy with mirror images": float(accuracy_both),
+    "seconds": round(history.seconds, 1),
+    "parameters": best.count_params(),
+    "data": d.source,
+    "stand_in": d.stand_in,
+}
+Path("scores.json").write_text(json.dumps(scores, indent=1), encoding="utf-8")
+scores
+
+# %% [markdown]
+# ## Summary
+#
+# - Pictures come as numbers in some order. Look at a few before you train.
+# - Standardise with the training set's numbers; choose by validation
+#   pictures; measure on the test pictures once.
+# - Augmentation shows variants that do not change the answer.
+# - Shapes decide everything: 5 · 5 · 64 = 1,600. Dense layers cost
+#   parameters, convolutions cost time.
+# - Training and validation curves tell you what to do next. Early stopping,
+#   weight decay, fewer parameters and augmentation work against learning by
+#   heart.
+# - A learning rate that rises and falls, and batch normalisation, turn hours
+#   into minutes.
+# - One accuracy hides ten classes. Look at the confusions, and inside.
+#
+# ## Going further
+#
+# - Train with your own `augment` in place of `light_augment`, once for 12 and
+#   once for 30 epochs. When does the stronger one pay?
+# - Make the network wider (64, 128, 256) and train for 30 epochs: more than
+#   90 % is within reach of a GPU.
+# - Add a *shortcut* around two convolutions, `layers.add([x, y])`: that is
+#   the idea of residual networks.
+# - Compare with `labkit.models.cifar10_cnn()`.
+# - Label a hundred test pictures by hand. How good are you?
+#
+# ## Sources
+#
+# - A. Krizhevsky: *Learning multiple layers of features from tiny images*,
+#   2009 (CIFAR-10).
+# - TensorFlow: *Convolutional Neural Networks*, tutorial of release 0.11,
+#   2016: the network of section 4; the 79.3 % and the network's variables are
+#   those of the course's decks.
+# - K. Simonyan, A. Zisserman: *Very deep convolutional networks*, 2015 (stacks
+#   of 3x3 filters).
+# - M. Lin, Q. Chen, S. Yan: *Network in network*, 2014 (global average
+#   pooling).
+# - S. Ioffe, C. Szegedy: *Batch normalization*, 2015.
+# - C. Szegedy and others: *Rethinking the Inception architecture*, 2016
+#   (label smoothing).
+# - L. Prechelt: *Early stopping: but when?*, 1998.
+# - R. Pascanu, T. Mikolov, Y. Bengio: *On the difficulty of training recurrent
+#   neural networks*, 2013 (clipping the norm).
+# - A. Krogh, J. Hertz: *A simple weight decay can improve generalization*,
+#   1992; I. Loshchilov, F. Hutter: *Decoupled weight decay regularization*,
+#   2019.
+# - L. Smith: *A disciplined approach to neural network hyper-parameters*, 2018
+#   (rates that rise and fall).
