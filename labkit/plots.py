@@ -422,9 +422,11 @@ def _curve_panel(axes: Axes, name: str, history: Mapping) -> None:
         axes.annotate(
             text,
             (best + 1, values[best]),
-            (0, 6),
+            # On the side where the training curve is not.
+            (0, -7 if ratio else 7),
             textcoords="offset points",
             ha="center",
+            va="top" if ratio else "bottom",
             color=VERMILION,
             weight="bold",
         )
@@ -613,7 +615,7 @@ def class_scores(
         axes.plot(line, rows, marker, color=colour, ms=6, label=name)
     axes.set_yticks(rows, [_pretty(class_names[c]) for c in order])
     axes.set_ylim(-0.6, len(order) - 0.4)
-    axes.set_xlim(min(0.5, float(np.nanmin(values)) - 0.03), 1.01)
+    axes.set_xlim(max(0, np.floor(10 * np.nanmin(values) - 0.3) / 10) - 0.01, 1.01)
     axes.xaxis.set_major_formatter(PercentFormatter(xmax=1))
     axes.grid(axis="x")
     axes.tick_params(length=0)
@@ -631,7 +633,9 @@ def class_counts(
     order = np.argsort(counts, kind="stable")
     rows = np.arange(len(order))
     ratio = counts.max() / max(1, counts.min())
-    subtitle = f"{counts.sum():,} pictures; the largest class has {ratio:.1f} times the smallest"
+    uneven = f"the largest class has {ratio:.1f} times the smallest"
+    even = f"{counts[0]:,} of each class"
+    subtitle = f"{counts.sum():,} pictures; {uneven if ratio > 1 else even}"
     figure = _figure(0.4 + 0.25 * len(order), title, subtitle)
     axes = figure.subplots()
     axes.barh(rows, counts[order], color=BLUE, height=0.7)
