@@ -90,20 +90,22 @@ def explore_shift(
     images: np.ndarray,
     labels: np.ndarray,
     models: Mapping[str, Callable],
+    right: int = 0,
+    down: int = 0,
     title: str = "",
 ) -> Explorer:
     """Move a digit to and fro, and see what each model takes it for.
 
     images (N, H, W) uint8, labels (N,) class numbers; models: name -> function that
-    gives probabilities (1, C) for an image (1, H, W). A pixel that leaves on one side
-    is gone; black comes in on the other.
+    gives probabilities (1, C) for an image (1, H, W). right and down: the first move,
+    up to 8 pixels. A pixel that leaves on one side is gone; black comes in on the other.
     """
     most = MOST_SHIFT
     return Explorer(
         *_shift_picture(images, labels, models, title),
         digit=_whole("digit", 0, 0, len(images) - 1),
-        right=_whole("right", 0, -most, most),
-        down=_whole("down", 0, -most, most),
+        right=_whole("right", right, -most, most),
+        down=_whole("down", down, -most, most),
     )
 
 

@@ -219,7 +219,7 @@ def accuracy(y, labels):
     ],
     "train_softmax": [
         """
-def train_softmax(x, labels, classes=10, epochs=20, lr=0.5, batch_size=100, seed=0):
+def train_softmax(x, labels, classes=10, epochs=8, lr=0.5, batch_size=32, seed=0):
     random = np.random.RandomState(seed)
     w, b, losses = np.zeros((x.shape[1], classes)), np.zeros(classes), []
     for epoch in range(epochs):
@@ -236,7 +236,7 @@ def train_softmax(x, labels, classes=10, epochs=20, lr=0.5, batch_size=100, seed
     return w, b, losses
 """,
         """
-def train_softmax(x, labels, classes=10, epochs=20, lr=0.5, batch_size=100, seed=0):
+def train_softmax(x, labels, classes=10, epochs=8, lr=0.5, batch_size=32, seed=0):
     x32 = np.asarray(x, dtype=np.float32)
     target = np.eye(classes, dtype=np.float32)[labels]
     w = np.zeros((x32.shape[1], classes), dtype=np.float32)
@@ -257,7 +257,7 @@ def train_softmax(x, labels, classes=10, epochs=20, lr=0.5, batch_size=100, seed
     return w, b, losses
 """,
         """
-def train_softmax(x, labels, classes=10, epochs=20, lr=0.5, batch_size=100, seed=0):
+def train_softmax(x, labels, classes=10, epochs=8, lr=0.5, batch_size=32, seed=0):
     # The bias as the weight of one more input that is always 1.
     x1 = np.hstack([x, np.ones((len(x), 1), x.dtype)])
     weights = np.zeros((x1.shape[1], classes), x.dtype)
