@@ -349,8 +349,12 @@ def _meant(name: str, class_names: Sequence[str]) -> str:
         if name.startswith(first) and name[len(first) :] in class_names:
             return f"; two names in one: {first!r} and {name[len(first) :]!r}"
     plain = name.strip().lower().replace(" ", "_").replace("-", "_")
-    near = difflib.get_close_matches(plain, class_names, n=2, cutoff=0.6)
-    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    near = (
+        [known for known in class_names if known == plain]
+        or [known for known in class_names if len(plain) > 2 and plain in known]
+        or difflib.get_close_matches(plain, class_names, cutoff=0.7)
+    )
+    return f"; did you mean {' or '.join(map(repr, near[:2]))}?" if near else ""
 
 
 def _short(text: str) -> str:

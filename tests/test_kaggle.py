@@ -178,6 +178,7 @@ def test_file_names_and_decimals_as_ids_are_explained(sample):
         ),
         ("Homer Simpson", "did you mean 'homer_simpson'?"),
         ("ned_flandres", "did you mean 'ned_flanders'?"),
+        ("moe", "did you mean 'moe_szyslak'?"),
         ("1", "write the class's name"),
     ],
 )

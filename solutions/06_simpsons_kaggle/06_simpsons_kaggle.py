@@ -31,7 +31,7 @@
 #   from them what to do next;
 # - look at the filters that the first layer has learned.
 #
-# **Time**: about three hours. Two trainings take a minute each.
+# **Time**: about three hours. The longest training takes about a minute.
 #
 # **Builds on** lab 02 (filters), lab 04 (softmax, one-hot) and lab 05
 # (training on colour pictures, augmentation).
@@ -315,11 +315,10 @@ print("groups on both sides:", len(set(groups[train]) & set(groups[held_out])))
 # %% [markdown]
 # ## 4. How a score gets inflated
 #
-# A published study of these pictures reports 96 % right. To have the same
-# number of pictures for each character, it **drew** its pictures **with
-# replacement**, as one draws balls and puts each back. Only *then* did it
-# split into training and test. So a picture can be drawn twice: once for
-# training, once for the test.
+# A published study of these pictures reports 96 % right. It **drew** its
+# pictures **with replacement**, as one draws balls and puts each back. Only
+# *then* did it split into training and test. So a picture can be drawn twice:
+# once for training, once for the test.
 #
 # ### Exercise: `share_seen`
 #
@@ -658,9 +657,9 @@ def writes_the_index_too(path, ids, probabilities, class_names):
 
 
 # %% [markdown]
-# Write it, and check it **before** you upload it. Kaggle tells you only the
-# first thing that is wrong, and counts the attempt. `kaggle.check` tells you
-# all of it. (In a terminal: `labkit kaggle check submission.csv`.)
+# Write it, and check it **before** you upload it. `kaggle.check` lists all
+# that is wrong at once, with the lines of the file. In a terminal:
+# `labkit kaggle check submission.csv --sample sampleSubmission.csv`.
 
 # %%
 submission = Path("submission.csv")
@@ -670,9 +669,9 @@ write_submission(
 kaggle.check(submission, d.sample_submission, d.class_names)
 
 # %% [markdown]
-# What does it say about a bad one? Here are four faults in one file. One is
-# taken from the competition's own list of characters, as it was printed on a
-# slide: two names had run into one another.
+# What does it say about a bad one? Here is a file with four faults. One of
+# them did happen, on a slide about this competition: two names had run into
+# one another.
 
 # %%
 lines = submission.read_text(encoding="utf-8").splitlines()
@@ -1207,7 +1206,9 @@ def divides_by_the_guesses(probabilities, labels, k):
 # %%
 for k in (1, 2, 3, 5):
     print(f"right within {k} guesses: {top_k_accuracy(probabilities, true, k):.2%}")
-hesitant = np.argsort(probabilities.max(axis=1), kind="stable")[:4]
+least_sure = np.argsort(probabilities.max(axis=1), kind="stable")
+_, first_of_group = np.unique(groups[held_out][least_sure], return_index=True)
+hesitant = least_sure[np.sort(first_of_group)[:4]]  # one picture a scene
 shown = np.concatenate([np.arange(4), hesitant])
 plots.top_k(
     x[held_out][shown],
