@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 
-from labkit.plots import BLUE, INK, MUTED, STYLE, VERMILION, Figure
+from labkit.plots import BLUE, MUTED, STYLE, VERMILION, Figure
 from labkit.widgets.explorer import Explorer, slider
 
 PALE = "#A9CCE3"
@@ -75,11 +75,11 @@ def _bars(axes: Axes, title: str, names: Sequence[str], least: float = 0) -> Cal
     axes.set_title(title)
     axes.tick_params(length=0)
 
-    def show(heights: np.ndarray) -> None:
+    def show(heights: np.ndarray, colour: str = BLUE) -> None:
         best = np.argmax(heights)
         for place, (bar, text) in enumerate(zip(drawn, written, strict=True)):
             height = float(heights[place])
-            bar.set(height=height, color=BLUE if place == best else PALE)
+            bar.set(height=height, color=colour if place == best else PALE)
             words = f"{height:.2f}" if abs(height) >= least else ""
             text.set(text=words, y=height, va="bottom" if height >= 0 else "top")
 
@@ -97,8 +97,9 @@ def explore_shift(
     """Move a digit to and fro, and see what each model takes it for.
 
     images (N, H, W) uint8, labels (N,) class numbers; models: name -> function that
-    gives probabilities (1, C) for an image (1, H, W). right and down: the first move,
-    up to 8 pixels. A pixel that leaves on one side is gone; black comes in on the other.
+    gives probabilities (1, C) for an image (1, H, W). right and down: the first
+    move, up to 8 pixels; a pixel that leaves on one side is gone, black comes in on the
+    other. A wrong answer is orange.
     """
     most = MOST_SHIFT
     return Explorer(
@@ -144,11 +145,10 @@ def _shift_picture(images, labels, models, title) -> tuple[Figure, Callable[...,
         image = moved(images[digit : digit + 1], right, down)
         shown.set_data(image[0])
         told = []
-        for axes, show, (name, model) in zip(panels, bars, models.items(), strict=True):
+        for show, (name, model) in zip(bars, models.items(), strict=True):
             y = np.asarray(model(image))[0]
-            show(y)
-            said, right_now = int(y.argmax()), y.argmax() == labels[digit]
-            axes.title.set_color(INK if right_now else VERMILION)
+            said = int(y.argmax())
+            show(y, BLUE if said == labels[digit] else VERMILION)
             told.append(f"{name} says {said} ({y[said]:.0%})")
         return f"This is a {labels[digit]}. {'; '.join(told)}."
 

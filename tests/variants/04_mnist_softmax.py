@@ -345,7 +345,7 @@ def compile_for_labels(model, optimizer):
     model.compile(
         optimizer,
         keras.losses.SparseCategoricalCrossentropy(),
-        [keras.metrics.SparseCategoricalAccuracy()],
+        metrics=[keras.metrics.SparseCategoricalAccuracy()],
     )
     return model
 """,
