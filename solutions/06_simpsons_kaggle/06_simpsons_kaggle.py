@@ -187,8 +187,8 @@ for name, reason in d.damaged:
 #
 # So we look for near-duplicates first. `near_duplicates` shrinks each picture
 # to 7x7 pixels and compares: where two differ by less than 12 of 255 grey
-# levels (root mean square), they get the same **group** number, and so does everything
-# that is joined by a chain of such pairs.
+# levels (root mean square), they get the same **group** number, and so does
+# everything that is joined by a chain of such pairs.
 
 # %%
 groups = near_duplicates(x)
@@ -261,7 +261,8 @@ check("the held-out share of pairs", share_is_met(pairs, 0.2))
 check("seed 3 twice", np.array_equal(grouped_split(pairs, seed=3)[1], grouped_split(pairs, seed=3)[1]))
 ### BEGIN HIDDEN TESTS
 check("seeds 3 and 4", np.array_equal(grouped_split(pairs, seed=3)[1], grouped_split(pairs, seed=4)[1]))
-mixed = np.random.default_rng(7).permutation(np.concatenate([np.repeat(np.arange(10), 12), np.arange(10, 130)]))
+large_and_small = np.concatenate([np.repeat(np.arange(10), 12), np.arange(10, 130)])
+mixed = np.random.default_rng(7).permutation(large_and_small)
 check("every picture of uneven groups once", np.sort(np.concatenate(grouped_split(mixed, 0.3, seed=1))))
 check("uneven groups that are torn", sum(torn(mixed, fraction=0.3, seed=seed) for seed in range(20)))
 check("the held-out share of uneven groups", [share_is_met(mixed, 0.3, seed=seed) for seed in range(20)])
@@ -1145,9 +1146,10 @@ print(f"{d.class_names[rare]}: weight {weights[rare]:.2f};  {d.class_names[commo
 print(f"mean weight of all training pictures: {np.mean(weights[y[train]]):.3f}")
 
 # %% [markdown]
-# Keras takes such weights as `model.fit(..., class_weight=dict(enumerate(weights)))`.
-# The other way is to draw rare pictures more often, **after** the split and
-# from the training part only. Section 4 showed what happens otherwise.
+# Keras takes such weights as
+# `model.fit(..., class_weight=dict(enumerate(weights)))`. The other way is to
+# draw rare pictures more often, **after** the split and from the training
+# part only. Section 4 showed what happens otherwise.
 #
 # ## 8. Five guesses
 #
@@ -1276,7 +1278,8 @@ larger = np.random.default_rng(8).normal(0, 0.1, (5, 5, 3, 6)).astype("float32")
 larger[..., 0] *= 3
 scaled_first = model_with(larger, keras.layers.Rescaling(1 / 255))
 check("5x5 behind a layer that rescales", first_layer_filters(scaled_first), atol=1e-5)
-check("lowest and highest", [first_layer_filters(scaled_first).min(), first_layer_filters(scaled_first).max()], atol=1e-5)
+ends = [np.min(first_layer_filters(scaled_first)), np.max(first_layer_filters(scaled_first))]
+check("lowest and highest", ends, atol=1e-5)
 ### END HIDDEN TESTS
 
 
