@@ -8,7 +8,7 @@
 #     name: python3
 #   labkit:
 #     title: "4 · Handwritten digits"
-#     summary: Read digits with softmax regression by hand, then with a small CNN in Keras.
+#     summary: Read digits with softmax regression in NumPy, then with a small CNN in Keras.
 #     minutes: 180
 # ---
 
@@ -157,12 +157,12 @@ check(
     "the shape for five pictures of 28x28",
     np.shape(to_rows(np.zeros((5, 28, 28), np.uint8))),
 )
+check("the rows are float32", np.asarray(to_rows(tiny)).dtype.name)
 ### BEGIN HIDDEN TESTS
 dark = np.array(
     [[[0, 10], [20, 30]], [[5, 0], [0, 1]], [[0, 0], [0, 0]]], dtype=np.uint8
 )
 check("three dark pictures", to_rows(dark))
-check("the rows are float32", np.asarray(to_rows(tiny)).dtype.name)
 check("a single picture", to_rows(tiny[:1]))
 to_rows(tiny)
 check("the pictures stay as they are", tiny)
@@ -226,8 +226,8 @@ def one_hot(labels, classes):
 # %% check="one_hot" points=1
 check("labels 2, 0, 1 of three classes", one_hot(np.array([2, 0, 1]), 3))
 check("the label 3 of ten", one_hot(np.array([3]), 10))
-### BEGIN HIDDEN TESTS
 check("classes that no label names", one_hot(np.array([1, 1, 0, 1]), 5))
+### BEGIN HIDDEN TESTS
 check("the shape for six labels", np.shape(one_hot(np.array([0, 9, 9, 4, 2, 7]), 10)))
 check("the last class", one_hot(np.array([3, 0, 3]), 4))
 ### END HIDDEN TESTS
@@ -330,8 +330,8 @@ def softmax(z):
 check("four scores", softmax(np.array([2.0, 1.0, 0.0, -1.0])))
 check("a row a digit", softmax(np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]])))
 check("scores of a thousand", softmax(np.array([1000.0, 1001.0, 999.0])))
-### BEGIN HIDDEN TESTS
 check("two rows far apart", softmax(np.array([[1000.0, 1001.0], [-1000.0, -999.0]])))
+### BEGIN HIDDEN TESTS
 blocks = np.random.default_rng(7).normal(size=(2, 3, 4))
 check("three axes", softmax(blocks))
 scores = np.array([[3.0, 1.0, 2.0]])
@@ -554,10 +554,10 @@ def untrained_loss(classes):
 
 # %% check="untrained_loss" points=1
 check("two classes: a coin", untrained_loss(2))
+check("one class: nothing to guess", untrained_loss(1))
 ### BEGIN HIDDEN TESTS
 check("ten classes", untrained_loss(10))
 check("a thousand classes", untrained_loss(1000))
-check("one class: nothing to guess", untrained_loss(1))
 ### END HIDDEN TESTS
 
 
@@ -645,12 +645,12 @@ def softmax_jacobian(y):
 # %% check="softmax_jacobian" points=2
 check("two classes, half and half", softmax_jacobian(np.array([0.5, 0.5])))
 check("three classes", softmax_jacobian(np.array([0.7, 0.2, 0.1])))
-### BEGIN HIDDEN TESTS
-check("a sure answer has no slope", softmax_jacobian(np.array([0.0, 1.0, 0.0])))
-check("five classes", softmax_jacobian(np.array([0.1, 0.3, 0.05, 0.35, 0.2])))
 check(
     "the sum of each row", np.sum(softmax_jacobian(np.array([0.1, 0.6, 0.3])), axis=1)
 )
+### BEGIN HIDDEN TESTS
+check("a sure answer has no slope", softmax_jacobian(np.array([0.0, 1.0, 0.0])))
+check("five classes", softmax_jacobian(np.array([0.1, 0.3, 0.05, 0.35, 0.2])))
 ### END HIDDEN TESTS
 
 
@@ -736,6 +736,8 @@ truth = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
 w1, b1 = np.array([[0.5, -1.0, 0.2], [1.5, 0.3, -0.7]]), np.array([0.1, -0.2, 0.3])
 check("all weights zero", gradient(points, truth, np.zeros((2, 3)), np.zeros(3)))
 check("other weights", gradient(points, truth, w1, b1))
+gradient(points, truth, w1, b1)
+check("x, target, w and b stay as they are", (points, truth, w1, b1))
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(7)
 many, w2 = rng.normal(size=(20, 6)), rng.normal(size=(6, 4))
@@ -745,8 +747,6 @@ check("a single sample", gradient(many[:1], classes[:1], w2, np.zeros(4)))
 check("inputs ten times as large", gradient(10 * points, truth, w1, b1))
 mixed = np.full((20, 4), 0.1) + 0.6 * classes
 check("targets that are shared", gradient(many, mixed, w2, np.zeros(4)))
-gradient(points, truth, w1, b1)
-check("x, target, w and b stay as they are", (points, truth, w1, b1))
 ### END HIDDEN TESTS
 
 
@@ -842,8 +842,8 @@ def accuracy(y, labels):
 # %% check="accuracy" points=1
 answers = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [0.3, 0.4, 0.3], [0.2, 0.5, 0.3]])
 check("three of four are right", accuracy(answers, np.array([0, 2, 1, 2])))
-### BEGIN HIDDEN TESTS
 check("none is right", accuracy(answers, np.array([1, 0, 0, 0])))
+### BEGIN HIDDEN TESTS
 check("one digit, right", accuracy(answers[:1], np.array([0])))
 wide = np.random.default_rng(7).dirichlet(np.ones(10), 50)
 check("fifty rows of ten classes", accuracy(wide, np.arange(50) % 10))
@@ -882,11 +882,11 @@ def looks_down_the_columns(y, labels):
 # ### Stochastic gradient descent
 #
 # The gradient over all 55,000 digits is exact, and slow. The gradient over 32
-# of them points nearly the same way, and is 1,700 times as fast. So we take small
-# **batches**: one step a batch, and when every digit has had its turn, one
-# **epoch** is over. Each epoch takes the digits in a new random order; without
-# that, a sorted set would show the model nothing but zeros for a while. This
-# is **stochastic** gradient descent, SGD.
+# of them points nearly the same way, and is 1,700 times as fast. So we take
+# small **batches**: one step a batch, and when every digit has had its turn,
+# one **epoch** is over. Each epoch takes the digits in a new random order;
+# without that, a sorted set would show the model nothing but zeros for a
+# while. This is **stochastic** gradient descent, SGD.
 #
 # Small batches make noisy steps. In the beginning this does no harm. In the
 # end it does: the weights tremble around the best place. So the learning rate
@@ -984,13 +984,13 @@ goal = 0.95 if digits.stand_in else 0.92
 check.predictions(
     "the test digits", read_by(0), digits.test_labels, at_least=goal, weight=2
 )
-### BEGIN HIDDEN TESTS
 alike = np.tile([0.3, -0.7, 1.0], (5, 1))
 ones = np.ones(5, dtype=int)
 check(
     "a last batch that is shorter",
     trained(alike, ones, classes=2, epochs=2, batch_size=3),
 )
+### BEGIN HIDDEN TESTS
 check(
     "a batch larger than the set",
     trained(alike, ones, classes=4, epochs=2, batch_size=64),
@@ -1180,12 +1180,12 @@ answers = np.array(
 )
 check("the two surest of three", most_fooled(answers, np.array([0, 1, 0, 2, 1]), 2))
 check("fewer than asked for", most_fooled(answers, np.array([0, 0, 1, 2, 0]), 3))
-### BEGIN HIDDEN TESTS
-check("all of five are wrong", most_fooled(answers, np.array([1, 1, 2, 0, 0]), 4))
 check(
     "how many where none is wrong",
     len(most_fooled(answers, np.array([0, 0, 1, 2, 2]), 4)),
 )
+### BEGIN HIDDEN TESTS
+check("all of five are wrong", most_fooled(answers, np.array([1, 1, 2, 0, 0]), 4))
 wide = np.random.default_rng(7).dirichlet(np.ones(10), 60)
 check("eight of sixty", most_fooled(wide, np.arange(60) % 10, 8))
 check("the answers stay as they are", answers)
@@ -1330,8 +1330,8 @@ check(
     sorted([list(part.shape) for part in build_softmax().trainable_variables], key=len),
 )
 check("the same numbers as by hand", answers_with(0.05, 3), rtol=1e-3, atol=1e-5)
-### BEGIN HIDDEN TESTS
 check("how many parameters there are", build_softmax().count_params())
+### BEGIN HIDDEN TESTS
 check("the sum of each answer", answers_with(0.5, 4).sum(axis=1), rtol=1e-3)
 check("large weights", answers_with(0.3, 2), rtol=1e-2, atol=1e-4)
 check("two calls give two models", build_softmax() is build_softmax())
@@ -1631,8 +1631,8 @@ zero = np.zeros(3)
 check("the first step", adam_step(weights, slopes, zero, zero, 1))
 m3, v3 = np.array([0.1, -3.0, 0.002]), np.array([0.004, 2.0, 0.00001])
 check("the third step, a larger rate", adam_step(weights, slopes, m3, v3, 3, lr=0.1))
-### BEGIN HIDDEN TESTS
 check("a slope of zero", adam_step(weights, zero, zero, zero, 1, lr=0.5))
+### BEGIN HIDDEN TESTS
 table = np.random.default_rng(7).normal(size=(4, 2, 3))
 check(
     "a table of weights",
@@ -1925,6 +1925,7 @@ def untrained_answers(count):
 check("ten probabilities a picture", untrained_answers(5).shape)
 check("each answer is 1 in sum", untrained_answers(5).sum(axis=1), rtol=1e-3)
 check("at most 100,000 parameters", bool(build_cnn().count_params() <= 100_000))
+check("two calls of build_cnn give two models", build_cnn() is build_cnn())
 ### BEGIN HIDDEN TESTS
 filters = [part for part in build_cnn().trainable_variables if len(part.shape) == 4]
 check("at least two convolution layers", bool(len(filters) >= 2))
@@ -1936,7 +1937,6 @@ check(
         and untrained_answers(20).max(axis=1).mean() < 0.8
     ),
 )
-check("two calls of build_cnn give two models", build_cnn() is build_cnn())
 ### END HIDDEN TESTS
 
 
