@@ -1839,8 +1839,8 @@ plt.show()
 # have built in this lab: one dense layer, and softmax.
 #
 # Yann LeCun and his colleagues built such networks from 1989 on, for the
-# digits of zip codes. LeNet-5, of 1998, read the amounts on bank
-# cheques:
+# digits of zip codes. LeNet-5, of 1998, read the amounts on
+# bank cheques:
 #
 # | layer of LeNet-5 | shape after it | parameters |
 # |---|---|---|
@@ -2018,7 +2018,10 @@ history = training.fit(
     train_images,
     train_labels,
     validation=(valid_images, valid_labels),
-    epochs=profile.pick(quick=25 if digits.stand_in else 8, full=20, grading=15),
+    epochs=profile.pick(quick=25 if digits.stand_in else 8, full=20, grading=12),
+    batch_size=32
+    if digits.stand_in
+    else 128,  # few digits: small batches, enough steps
     learning_rate=0.005,
     augment=training.random_shift,
     title=digits.title("The small CNN"),
