@@ -10,7 +10,16 @@ import os
 from labkit import quiet
 
 __version__ = "0.1.0"
-__all__ = ["check", "data", "kaggle", "models", "plots", "profile", "training", "widgets"]
+__all__ = [
+    "check",
+    "data",
+    "kaggle",
+    "models",
+    "plots",
+    "profile",
+    "training",
+    "widgets",
+]
 
 # Read by TensorFlow and Keras when they are first imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -1,9 +1,9 @@
 """Read a lab as its author wrote it: a percent script with short cell roles.
 
-    # %% solution="sigmoid"            the exercise; nbgrader clears its solution
-    # %% check="sigmoid" points=2      its graded checks
-    # %% [markdown] manual="explain" points=3    answered in words, graded by hand
-    # %% mistakes="sigmoid"            usual wrong answers; never released
+# %% solution="sigmoid"            the exercise; nbgrader clears its solution
+# %% check="sigmoid" points=2      its graded checks
+# %% [markdown] manual="explain" points=3    answered in words, graded by hand
+# %% mistakes="sigmoid"            usual wrong answers; never released
 """
 
 import ast
@@ -22,7 +22,11 @@ from labkit.errors import LabkitError
 
 ROLES = ("solution", "check", "manual", "mistakes")
 HIDDEN = re.compile(r"^[^\n]*BEGIN HIDDEN TESTS.*?END HIDDEN TESTS[^\n]*$", re.S | re.M)
-KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+KERNELSPEC = {
+    "display_name": "Python 3 (ipykernel)",
+    "language": "python",
+    "name": "python3",
+}
 
 
 class LabError(LabkitError):
@@ -56,10 +60,14 @@ class Lab:
 
 def find_labs(solutions: Path, names: list[str] | None = None) -> list[Path]:
     """The lab files in a solutions folder, all or those named (a prefix will do)."""
-    found = sorted(path for path in solutions.glob("*/*.py") if path.stem == path.parent.name)
+    found = sorted(
+        path for path in solutions.glob("*/*.py") if path.stem == path.parent.name
+    )
     if not names:
         if not found:
-            raise LabError(f"No labs in {solutions}: expected {solutions}/<lab>/<lab>.py.")
+            raise LabError(
+                f"No labs in {solutions}: expected {solutions}/<lab>/<lab>.py."
+            )
         return found
     chosen = []
     for name in names:
@@ -91,7 +99,11 @@ def cell_id(role: str, key: str) -> str:
 
 def source_notebook(lab: Lab) -> NotebookNode:
     """The lab as nbgrader's source notebook: full metadata, no mistakes."""
-    cells = [_nbgrader_cell(cell) for cell in lab.notebook.cells if "mistakes" not in cell.metadata]
+    cells = [
+        _nbgrader_cell(cell)
+        for cell in lab.notebook.cells
+        if "mistakes" not in cell.metadata
+    ]
     _number_ids(cells)
     metadata = {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}}
     return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
@@ -161,10 +173,13 @@ def _faults(lab: Lab) -> list[str]:
     keys = {role: [cell.metadata[role] for cell in lab.cells(role)] for role in ROLES}
     for role in ("solution", "check", "manual"):
         twice = [key for key, count in Counter(keys[role]).items() if count > 1]
-        faults += [f"{role}={key!r} stands twice; each {role} needs its own name" for key in twice]
+        faults += [
+            f"{role}={key!r} stands twice; each {role} needs its own name"
+            for key in twice
+        ]
     for cell in lab.notebook.cells:
         faults += [f"{_where(cell)}: {fault}" for fault in _cell_faults(cell, keys)]
-    return faults + _name_faults(lab)
+    return faults + _name_faults(lab) + _import_faults(lab)
 
 
 def _header_faults(lab: Lab) -> list[str]:
@@ -182,8 +197,16 @@ def _cell_faults(cell: NotebookNode, keys: dict[str, list[str]]) -> list[str]:
     if len(roles) > 1:
         return [f"has the roles {' and '.join(roles)}; a cell has one"]
     if not roles:
-        unknown = set(cell.metadata) - {"tags", "title", "lines_to_next_cell", "region_name"}
-        return [f"unknown attribute {name!r}; roles are {', '.join(ROLES)}" for name in sorted(unknown)]
+        unknown = set(cell.metadata) - {
+            "tags",
+            "title",
+            "lines_to_next_cell",
+            "region_name",
+        }
+        return [
+            f"unknown attribute {name!r}; roles are {', '.join(ROLES)}"
+            for name in sorted(unknown)
+        ]
     role, key = roles[0], cell.metadata[roles[0]]
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(key)):
         return [f"{role}={key!r} is not a name (letters, digits, _)"]
@@ -196,7 +219,9 @@ def _cell_faults(cell: NotebookNode, keys: dict[str, list[str]]) -> list[str]:
 
 
 def _solution_faults(cell: NotebookNode, keys: dict) -> list[str]:
-    begins, ends = (cell.source.count(f"### {word} SOLUTION") for word in ("BEGIN", "END"))
+    begins, ends = (
+        cell.source.count(f"### {word} SOLUTION") for word in ("BEGIN", "END")
+    )
     if begins == ends and begins > 0:
         return []
     return ["has no ### BEGIN SOLUTION ... ### END SOLUTION around the solution"]
@@ -217,15 +242,25 @@ def _manual_faults(cell: NotebookNode, keys: dict) -> list[str]:
 
 def _mistakes_faults(cell: NotebookNode, keys: dict) -> list[str]:
     key, functions = cell.metadata["mistakes"], mistake_functions(cell)
-    faults = [] if key in keys["check"] else [f"no check={key!r} that could catch these mistakes"]
+    faults = (
+        []
+        if key in keys["check"]
+        else [f"no check={key!r} that could catch these mistakes"]
+    )
     if not functions:
         faults.append("defines no function; each function is one usual wrong answer")
-    return faults + [f"{name}() has no docstring: it is the hint" for name, hint in functions if not hint]
+    return faults + [
+        f"{name}() has no docstring: it is the hint"
+        for name, hint in functions
+        if not hint
+    ]
 
 
 def _points_faults(cell: NotebookNode) -> list[str]:
     points = cell.metadata.get("points")
-    right = isinstance(points, (int, float)) and not isinstance(points, bool) and points > 0
+    right = (
+        isinstance(points, (int, float)) and not isinstance(points, bool) and points > 0
+    )
     return [] if right else [f"points={points!r}; expected a number above 0"]
 
 
@@ -246,7 +281,25 @@ def _name_faults(lab: Lab) -> list[str]:
         for name in check_names(cell.source)
         if name is not None
     )
-    return [f"the check name {name!r} stands {count} times" for name, count in names.items() if count > 1]
+    return [
+        f"the check name {name!r} stands {count} times"
+        for name, count in names.items()
+        if count > 1
+    ]
+
+
+def _import_faults(lab: Lab) -> list[str]:
+    """labkit keeps TensorFlow's start-up lines out of the notebook, if it is there first."""
+    code = "\n".join(
+        cell.source for cell in lab.notebook.cells if cell.cell_type == "code"
+    )
+    heavy = re.search(r"^(?:import|from) (keras|tensorflow)\b", code, re.M)
+    ours = re.search(r"^(?:import|from) labkit\b", code, re.M)
+    if heavy and (ours is None or heavy.start() < ours.start()):
+        return [
+            f"imports {heavy[1]} before labkit; import from labkit first, in a cell above"
+        ]
+    return []
 
 
 def _parses(source: str) -> bool:

@@ -62,7 +62,9 @@ class Check:
 
         `weight` is this check's share of its cell's points, against the others'.
         """
-        self._record(name, encode(value), {"rtol": rtol, "atol": atol, "weight": weight})
+        self._record(
+            name, encode(value), {"rtol": rtol, "atol": atol, "weight": weight}
+        )
 
     def predictions(
         self,
@@ -82,7 +84,9 @@ class Check:
         terms = {"at_least": at_least, "weight": weight}
         self._record(name, scores, terms, labels=encode(labels))
 
-    def _record(self, name: str, value: dict, terms: dict, labels: dict | None = None) -> None:
+    def _record(
+        self, name: str, value: dict, terms: dict, labels: dict | None = None
+    ) -> None:
         message = {"name": name, "value": value, **terms}
         if labels is not None:
             message["labels"] = labels
@@ -110,7 +114,9 @@ class Check:
         """The value of a check could not be computed: go on with the next one."""
         self._cell.error = self._cell.error or error
         if profile.name() == "grading":
-            _send({"name": name, "error": type(error).__name__, "text": str(error)[:500]})
+            _send(
+                {"name": name, "error": type(error).__name__, "text": str(error)[:500]}
+            )
         else:
             reason = error_message(type(error).__name__, str(error))
             self._show(Result(name, passed=False, message=reason))
@@ -140,7 +146,9 @@ def _display(result: Result) -> None:
     if get_ipython() is None:
         print(result.text())
     else:
-        publish_display_data({"text/plain": result.text(), "text/html": result_html(result)})
+        publish_display_data(
+            {"text/plain": result.text(), "text/html": result_html(result)}
+        )
 
 
 def result_html(result: Result) -> str:
@@ -161,7 +169,9 @@ def result_html(result: Result) -> str:
 def _compare_at_home(message: dict) -> Result:
     reference = _expected().get(message["name"])
     if reference is None:
-        return Result(message["name"], passed=False, message="this check is not known here")
+        return Result(
+            message["name"], passed=False, message="this check is not known here"
+        )
     if reference.at_least is not None:
         # At home the notebook may run on other data than the reference run did.
         reference = CheckReference.from_message(message, hidden=False)
@@ -200,7 +210,9 @@ def check_name(statement: ast.stmt) -> str | None:
     """The name that a check statement gives as literal text; None where it gives none."""
     arguments = statement.value.args
     literal = arguments and isinstance(arguments[0], ast.Constant)
-    return arguments[0].value if literal and isinstance(arguments[0].value, str) else None
+    return (
+        arguments[0].value if literal and isinstance(arguments[0].value, str) else None
+    )
 
 
 class CheckCells(ast.NodeTransformer):

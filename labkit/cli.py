@@ -20,7 +20,10 @@ app = typer.Typer(
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
-Labs = Annotated[list[str] | None, typer.Argument(help="Labs by name or number, such as 02. Default: all.")]
+Labs = Annotated[
+    list[str] | None,
+    typer.Argument(help="Labs by name or number, such as 02. Default: all."),
+]
 
 
 def main() -> None:
@@ -46,10 +49,17 @@ def _example(*lines: str) -> str:
     return "[bold]Examples[/]\n\n" + "\n\n".join(f"  [cyan]{line}[/]" for line in lines)
 
 
-@app.command(epilog=_example("labkit release", "labkit release 02 05", "labkit release --check"))
+@app.command(
+    epilog=_example("labkit release", "labkit release 02 05", "labkit release --check")
+)
 def release(
     labs: Labs = None,
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail where notebooks/ is out of date.")] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Write nothing; fail where notebooks/ is out of date."
+        ),
+    ] = False,
 ) -> None:
     """Make the students' notebooks from solutions/, through the release gate."""
     from labkit.course import Course
@@ -59,17 +69,29 @@ def release(
         outcome = make(Course.here(), labs, check=check, announce=status.update)
     for done in outcome:
         state = ", ".join(done.changed) if done.changed else "unchanged"
-        counts = f"{done.checks} checks, {done.mistakes} mistakes, {done.seconds:.1f} s" if done.checks else ""
+        counts = (
+            f"{done.checks} checks, {done.mistakes} mistakes, {done.seconds:.1f} s"
+            if done.checks
+            else ""
+        )
         console.print(f"{done.lab:24} {counts:38} {state}")
     if check and any(done.changed for done in outcome):
         errors.print("notebooks/ is not what solutions/ gives. Type: labkit release")
         raise typer.Exit(1)
 
 
-@app.command(epilog=_example("labkit run 04", "labkit run 06 --out build/mine", "LABKIT_DATA=~/data labkit run 05"))
+@app.command(
+    epilog=_example(
+        "labkit run 04",
+        "labkit run 06 --out build/mine",
+        "LABKIT_DATA=~/data labkit run 05",
+    )
+)
 def run(
     lab: Annotated[str, typer.Argument(help="The lab, by name or number, such as 04.")],
-    out: Annotated[Path | None, typer.Option(help="Where its files go. Default: build/run/<lab>/.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where its files go. Default: build/run/<lab>/.")
+    ] = None,
 ) -> None:
     """Execute a lab's solution and keep the files it writes."""
     from labkit.authoring import find_labs
@@ -93,7 +115,9 @@ def run(
 
 
 @app.command(epilog=_example("labkit check work/01_neuron/01_neuron.ipynb"))
-def check(notebook: Annotated[Path, typer.Argument(help="A notebook of yours.")]) -> None:
+def check(
+    notebook: Annotated[Path, typer.Argument(help="A notebook of yours.")],
+) -> None:
     """Run a whole notebook in a fresh kernel, the way the grader will."""
     from labkit.running import check_notebook
 
@@ -103,29 +127,48 @@ def check(notebook: Annotated[Path, typer.Argument(help="A notebook of yours.")]
         passed = sum(result.passed for result in cell.results)
         console.print(f"[bold]{cell.cell}[/]  {passed} of {len(cell.results)} checks")
         if cell.changed:
-            console.print("  [yellow]This check cell was changed. The grader puts the released one back.[/]")
+            console.print(
+                "  [yellow]This check cell was changed. The grader puts the released one back.[/]"
+            )
         for result in cell.results:
-            console.print(f"  [{'green' if result.passed else 'red'}]{_escape(result.text())}[/]")
+            console.print(
+                f"  [{'green' if result.passed else 'red'}]{_escape(result.text())}[/]"
+            )
     results = [result for cell in checked for result in cell.results]
     failed = sum(not result.passed for result in results)
     console.print(f"{len(results) - failed} of {len(results)} visible checks passed.")
-    console.print("At grading there are hidden checks too: other inputs to the same functions.")
+    console.print(
+        "At grading there are hidden checks too: other inputs to the same functions."
+    )
     if failed:
         raise typer.Exit(1)
 
 
-@app.command(epilog=_example("labkit grade", "labkit grade 02 --student alice --student bob", "labkit grade --jobs 4"))
+@app.command(
+    epilog=_example(
+        "labkit grade",
+        "labkit grade 02 --student alice --student bob",
+        "labkit grade --jobs 4",
+    )
+)
 def grade(
     labs: Labs = None,
-    student: Annotated[list[str] | None, typer.Option(help="Only this student; may be given again.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Notebooks run side by side. Default: the cores.")] = None,
+    student: Annotated[
+        list[str] | None, typer.Option(help="Only this student; may be given again.")
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Notebooks run side by side. Default: the cores."),
+    ] = None,
 ) -> None:
     """Grade submitted/<student>/<lab>/ into the gradebook."""
     from labkit.course import Course
     from labkit.grading.engine import grade as grade_course
 
     with GradingProgress() as progress:
-        grades = grade_course(Course.here(), labs, student or (), jobs=jobs, progress=progress)
+        grades = grade_course(
+            Course.here(), labs, student or (), jobs=jobs, progress=progress
+        )
     _print_grades(grades)
     if any(one.reason for one in grades):
         raise typer.Exit(1)
@@ -142,13 +185,21 @@ def _print_grades(grades: list) -> None:
         notes = [one.reason] if one.reason else []
         notes += ["late"] if one.late_seconds > 0 else []
         notes += ["answers in words wait for a person"] if one.needs_manual else []
-        table.add_row(one.student, one.lab, f"{one.score:g}", f"{one.max_score:g}", _escape("; ".join(notes)))
+        table.add_row(
+            one.student,
+            one.lab,
+            f"{one.score:g}",
+            f"{one.max_score:g}",
+            _escape("; ".join(notes)),
+        )
     console.print(table)
 
 
 @app.command(epilog=_example("labkit feedback", "labkit feedback --out build/feedback"))
 def feedback(
-    out: Annotated[Path | None, typer.Option(help="Where the pages go. Default: feedback/.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where the pages go. Default: feedback/.")
+    ] = None,
 ) -> None:
     """Write one HTML page a student and lab: scores, checks, hints."""
     from labkit.course import Course
@@ -173,10 +224,17 @@ def export(
     console.print(f"{len(grades)} scores in {out}")
 
 
-@app.command(epilog=_example("labkit demo", "LABKIT_DATA=~/data labkit demo --out build/real"))
+@app.command(
+    epilog=_example("labkit demo", "LABKIT_DATA=~/data labkit demo --out build/real")
+)
 def demo(
-    out: Annotated[Path | None, typer.Option(help="Where everything goes. Default: build/demo/.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Notebooks run side by side. Default: the cores.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where everything goes. Default: build/demo/.")
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Notebooks run side by side. Default: the cores."),
+    ] = None,
 ) -> None:
     """Run the course once: release, solutions, a sample class, grades, reports."""
     from labkit.course import Course
@@ -185,8 +243,12 @@ def demo(
 
     course = Course.here()
     with GradingProgress() as progress:
-        done = run_demo(course, (out or course.build / "demo").resolve(), progress, jobs)
-    console.print(f"Done in {duration(done.seconds)}, {'on stand-in data' if done.stand_in else 'on real data'}. Open:")
+        done = run_demo(
+            course, (out or course.build / "demo").resolve(), progress, jobs
+        )
+    console.print(
+        f"Done in {duration(done.seconds)}, {'on stand-in data' if done.stand_in else 'on real data'}. Open:"
+    )
     for file in done.files:
         console.print(f"  {os.path.relpath(file)}{'/' if file.is_dir() else ''}")
 
@@ -199,7 +261,13 @@ def doctor() -> None:
     short = []
     with console.status("looking (Keras takes a few seconds to start)"):
         for finding in examine():
-            mark = "[green]✓[/]" if finding.good else "[red]✗[/]" if finding.needed else "[yellow]–[/]"
+            mark = (
+                "[green]✓[/]"
+                if finding.good
+                else "[red]✗[/]"
+                if finding.needed
+                else "[yellow]![/]"
+            )
             console.print(f"{mark} {finding.topic:20} {_escape(finding.found)}")
             if finding.advice:
                 console.print(f"  {'':20} {_escape(finding.advice)}")
@@ -208,9 +276,13 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-@app.command(epilog=_example("labkit lab", "labkit lab --dir ~/cnn --no-browser --port 8890"))
+@app.command(
+    epilog=_example("labkit lab", "labkit lab --dir ~/cnn --no-browser --port 8890")
+)
 def lab(
-    folder: Annotated[Path, typer.Option("--dir", help="Your working folder.")] = Path("work"),
+    folder: Annotated[Path, typer.Option("--dir", help="Your working folder.")] = Path(
+        "work"
+    ),
     browser: Annotated[bool, typer.Option(help="Open the browser.")] = True,
     port: Annotated[int, typer.Option(help="The port to listen on.")] = 8888,
 ) -> None:
@@ -219,12 +291,16 @@ def lab(
     from labkit.lab import copy_labs, lab_command, lab_environment
 
     new = copy_labs(Course.here().notebooks, folder)
-    console.print(f"{new} new files in {folder}/. What is there already is never overwritten.")
+    console.print(
+        f"{new} new files in {folder}/. What is there already is never overwritten."
+    )
     command = lab_command(folder, browser=browser, port=port)
     os.execve(command[0], command, lab_environment())
 
 
-data_app = typer.Typer(no_args_is_help=True, help="The data sets: what is here, fetch it, verify it.")
+data_app = typer.Typer(
+    no_args_is_help=True, help="The data sets: what is here, fetch it, verify it."
+)
 app.add_typer(data_app, name="data")
 
 
@@ -240,14 +316,26 @@ def data_list() -> None:
     table.add_column("licence")
     for one in data.inventory():
         where = one.present or f"absent (stand-in: {one.stand_in})"
-        table.add_row(one.name, one.title, _escape(where), f"{one.size / 1e6:.0f}" if one.size else "", one.licence)
+        table.add_row(
+            one.name,
+            one.title,
+            _escape(where),
+            f"{one.size / 1e6:.0f}" if one.size else "",
+            one.licence,
+        )
     console.print(table)
 
 
-@data_app.command("fetch", epilog=_example("labkit data fetch mnist", "labkit data fetch cifar10 --to ~/data"))
+@data_app.command(
+    "fetch",
+    epilog=_example("labkit data fetch mnist", "labkit data fetch cifar10 --to ~/data"),
+)
 def data_fetch(
     name: Annotated[str, typer.Argument(help="The data set, such as mnist.")],
-    to: Annotated[Path | None, typer.Option(help="A folder to use as LABKIT_DATA. Default: the cache.")] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(help="A folder to use as LABKIT_DATA. Default: the cache."),
+    ] = None,
 ) -> None:
     """Download a data set's official files, verified; an interrupted download goes on."""
     from labkit import data
@@ -257,7 +345,9 @@ def data_fetch(
 
 
 @data_app.command("verify", epilog=_example("labkit data verify mnist"))
-def data_verify(name: Annotated[str, typer.Argument(help="The data set, such as mnist.")]) -> None:
+def data_verify(
+    name: Annotated[str, typer.Argument(help="The data set, such as mnist.")],
+) -> None:
     """Hash a data set's files again and compare with the published hashes."""
     from labkit import data
 
@@ -272,10 +362,15 @@ kaggle_app = typer.Typer(no_args_is_help=True, help="Submissions to the Kaggle t
 app.add_typer(kaggle_app, name="kaggle")
 
 
-@kaggle_app.command("check", epilog=_example("labkit kaggle check submission.csv --sample sampleSubmission.csv"))
+@kaggle_app.command(
+    "check",
+    epilog=_example("labkit kaggle check submission.csv --sample sampleSubmission.csv"),
+)
 def kaggle_check(
     file: Annotated[Path, typer.Argument(help="The submission.")],
-    sample: Annotated[Path | None, typer.Option(help="The competition's sampleSubmission.csv.")] = None,
+    sample: Annotated[
+        Path | None, typer.Option(help="The competition's sampleSubmission.csv.")
+    ] = None,
 ) -> None:
     """List everything that is wrong with a submission, with its rows."""
     from labkit import kaggle
@@ -286,10 +381,14 @@ def kaggle_check(
         raise typer.Exit(1)
 
 
-@kaggle_app.command("score", epilog=_example("labkit kaggle score submission.csv --truth truth.csv"))
+@kaggle_app.command(
+    "score", epilog=_example("labkit kaggle score submission.csv --truth truth.csv")
+)
 def kaggle_score(
     file: Annotated[Path, typer.Argument(help="The submission.")],
-    truth: Annotated[Path, typer.Option(help="The true classes, a CSV of the same form.")],
+    truth: Annotated[
+        Path, typer.Option(help="The true classes, a CSV of the same form.")
+    ],
 ) -> None:
     """Score a submission against the true classes."""
     from labkit import kaggle
@@ -305,8 +404,14 @@ class GradingProgress:
     """Progress lines for grading and the demo: steps, submissions done, time left."""
 
     def __init__(self) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
 
         self._bars = Progress(
             TextColumn("{task.description:38}"),
@@ -345,7 +450,11 @@ class GradingProgress:
         if number == 1:
             self._close()
             self._task = self._bars.add_task(f"  {lab}", total=count)
-        self._bars.update(self._task, completed=number - 1, description=f"  {lab}: {heading[:28]}"[:38])
+        self._bars.update(
+            self._task,
+            completed=number - 1,
+            description=f"  {lab}: {heading[:28]}"[:38],
+        )
 
     def _close(self) -> None:
         """The bar at hand is complete: its step is over."""
@@ -380,7 +489,9 @@ class CellProgress:
         self._progress.stop()
 
     def cell(self, number: int, count: int, heading: str) -> None:
-        self._progress.update(self._task, completed=number - 1, total=count, description=heading[:40])
+        self._progress.update(
+            self._task, completed=number - 1, total=count, description=heading[:40]
+        )
 
 
 if __name__ == "__main__":

@@ -86,7 +86,9 @@ def _stacked(items: list) -> Any:
     return items
 
 
-def _dict_difference(found: Any, expected: dict, rtol: float, atol: float) -> str | None:
+def _dict_difference(
+    found: Any, expected: dict, rtol: float, atol: float
+) -> str | None:
     if not isinstance(found, dict):
         return _two(found, expected)
     missing = [key for key in expected if key not in found]
@@ -102,7 +104,9 @@ def _dict_difference(found: Any, expected: dict, rtol: float, atol: float) -> st
     return None
 
 
-def _items_difference(found: Any, expected: list, rtol: float, atol: float) -> str | None:
+def _items_difference(
+    found: Any, expected: list, rtol: float, atol: float
+) -> str | None:
     if isinstance(found, np.ndarray) and found.ndim:
         found = [np.asarray(item) for item in found]
     if not isinstance(found, list):
@@ -147,11 +151,15 @@ def _kinds_agree(found: np.ndarray, expected: np.ndarray) -> bool:
     return whole_scalar or group(found) == group(expected)
 
 
-def _close(found: np.ndarray, expected: np.ndarray, rtol: float, atol: float) -> np.ndarray:
+def _close(
+    found: np.ndarray, expected: np.ndarray, rtol: float, atol: float
+) -> np.ndarray:
     if "U" in (found.dtype.kind, expected.dtype.kind):
         return np.asarray(found == expected)
     # Unsigned values would wrap around when they are subtracted.
-    wide = [a.astype(np.float64) if a.dtype.kind in "biu" else a for a in (found, expected)]
+    wide = [
+        a.astype(np.float64) if a.dtype.kind in "biu" else a for a in (found, expected)
+    ]
     return np.isclose(*wide, rtol=rtol, atol=atol, equal_nan=True)
 
 
@@ -166,7 +174,9 @@ def _shape_difference(found: np.ndarray, expected: np.ndarray, same) -> str:
     return text
 
 
-def _first_difference(found: np.ndarray, expected: np.ndarray, wrong: np.ndarray) -> str:
+def _first_difference(
+    found: np.ndarray, expected: np.ndarray, wrong: np.ndarray
+) -> str:
     if found.ndim == 0:
         return f"found {_number(found[()])}, expected {_number(expected[()])}."
     index = tuple(int(i) for i in np.argwhere(wrong)[0])

@@ -63,7 +63,9 @@ class Course:
     def gradebook_url(self) -> str:
         return f"sqlite:///{self.gradebook}"
 
-    def submissions(self, labs: Iterable[str] = (), students: Iterable[str] = ()) -> list[tuple[str, str]]:
+    def submissions(
+        self, labs: Iterable[str] = (), students: Iterable[str] = ()
+    ) -> list[tuple[str, str]]:
         """(student, lab) of the submitted folders, those named or all, in order."""
         labs, students = set(labs), set(students)
         found = sorted(

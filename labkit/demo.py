@@ -14,7 +14,7 @@ from labkit.authoring import find_labs, read_lab
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.files import write_bytes, write_text
-from labkit.grading.engine import Grade, Progress, grade, register
+from labkit.grading.engine import Grade, Progress, grade
 from labkit.grading.export import write_grades
 from labkit.grading.feedback import duration, write_feedback
 from labkit.release import release
@@ -51,7 +51,9 @@ class Demo:
         return any(fact.get("stand_in") for fact in self.facts.values())
 
 
-def run_demo(course: Course, folder: Path, progress: DemoProgress, jobs: int | None = None) -> Demo:
+def run_demo(
+    course: Course, folder: Path, progress: DemoProgress, jobs: int | None = None
+) -> Demo:
     """Run the course once in `folder`, away from the course's own gradebook.
 
     Raises LabkitError where a solution fails. Killed at any point, it may be started
@@ -61,17 +63,25 @@ def run_demo(course: Course, folder: Path, progress: DemoProgress, jobs: int | N
     # The demo never starts a download of hundreds of megabytes by itself.
     os.environ.setdefault("LABKIT_OFFLINE", "1")
     # Here and not in the course folder: a demo must not touch a real class's grades.
-    place = Course(folder / "course", course.solutions, folder / "course" / "notebooks", course.build)
+    place = Course(
+        folder / "course",
+        course.solutions,
+        folder / "course" / "notebooks",
+        course.build,
+    )
     paths = find_labs(course.solutions)
 
     progress.step(f"Release the {len(paths)} labs")
     release(place, announce=progress.announce)
 
     progress.step("Run the solutions")
-    runs = [_run(path, folder / "runs" / path.stem, course.build, progress) for path in paths]
+    runs = [
+        _run(path, folder / "runs" / path.stem, course.build, progress)
+        for path in paths
+    ]
 
     progress.step("Grade a sample class")
-    grades = _grade_class(place, paths, progress, jobs)
+    grades = _grade_class(place, progress, jobs)
 
     progress.step("Write the reports")
     for name in SHOWN:
@@ -84,7 +94,9 @@ def run_demo(course: Course, folder: Path, progress: DemoProgress, jobs: int | N
     demo = Demo(folder, [], grades, runs, _facts(runs))
     demo.seconds = time.monotonic() - start
     _write_index(demo, course)
-    demo.files = [folder / name for name in ("index.html", "grades.csv", "feedback", *SHOWN)]
+    demo.files = [
+        folder / name for name in ("index.html", "grades.csv", "feedback", *SHOWN)
+    ]
     return demo
 
 
@@ -96,18 +108,21 @@ def _run(path: Path, folder: Path, build: Path, progress: DemoProgress) -> Run:
 
     run = run_solution(path, folder, build, cell)
     if run.failed:
-        raise LabkitError(f"The solution of {path.stem} failed: {'; '.join(run.failed)}")
+        raise LabkitError(
+            f"The solution of {path.stem} failed: {'; '.join(run.failed)}"
+        )
+    progress.announce(f"{path.stem}: solution run in {run.seconds:.0f} s")
     return run
 
 
-def _grade_class(course: Course, paths: list[Path], progress: DemoProgress, jobs: int | None) -> list[Grade]:
+def _grade_class(
+    course: Course, progress: DemoProgress, jobs: int | None
+) -> list[Grade]:
     # A class from an earlier run may have had other students.
     shutil.rmtree(course.submitted, ignore_errors=True)
     shutil.rmtree(course.autograded, ignore_errors=True)
     course.gradebook.unlink(missing_ok=True)
     course.root.mkdir(parents=True, exist_ok=True)
-    for path in paths:
-        register(course, path, progress.announce)
     sample_class.write_class(course, course.notebooks)
     return grade(course, jobs=jobs, progress=progress)
 
@@ -123,7 +138,12 @@ def _facts(runs: list[Run]) -> dict[str, dict]:
 
 
 def _write_index(demo: Demo, course: Course) -> None:
-    environment = Environment(loader=PackageLoader("labkit"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=PackageLoader("labkit"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters["points"] = lambda value: f"{value:g}"
     environment.filters["fact"] = _fact_text
     labs = [read_lab(path) for path in find_labs(course.solutions)]
@@ -144,5 +164,10 @@ def _fact_text(name: str, value) -> str:
     """An accuracy as a percentage, another number plainly."""
     if isinstance(value, float) and "accuracy" in name:
         return f"{value:.1%}"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
-
+    return (
+        f"{value:,}"
+        if isinstance(value, int)
+        else f"{value:.4g}"
+        if isinstance(value, float)
+        else str(value)
+    )

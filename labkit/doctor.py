@@ -8,7 +8,16 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-PACKAGES = ("keras", "numpy", "matplotlib", "scikit-learn", "jupyterlab", "nbgrader", "nbclient", "jupytext")
+PACKAGES = (
+    "keras",
+    "numpy",
+    "matplotlib",
+    "scikit-learn",
+    "jupyterlab",
+    "nbgrader",
+    "nbclient",
+    "jupytext",
+)
 INSTALL = "make setup"
 
 
@@ -38,7 +47,11 @@ def examine() -> Iterator[Finding]:
 def _python() -> Finding:
     version = platform.python_version()
     good = (3, 10) <= sys.version_info[:2] <= (3, 13)
-    advice = "" if good else "Install Python 3.10 to 3.13, then type: make setup PYTHON=python3.11"
+    advice = (
+        ""
+        if good
+        else "Install Python 3.10 to 3.13, then type: make setup PYTHON=python3.11"
+    )
     return Finding("Python", f"{version} at {sys.executable}", good, advice=advice)
 
 
@@ -47,7 +60,10 @@ def _machine() -> Finding:
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         memory = f", {size / 2**30:.0f} GiB memory"
-    return Finding("machine", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores{memory}")
+    return Finding(
+        "machine",
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores{memory}",
+    )
 
 
 def _package(name: str) -> Finding:
@@ -63,15 +79,28 @@ def _nbgrader_command() -> Finding:
     if not missing:
         return Finding("nbgrader commands", "on the PATH")
     advice = "Type: source .venv/bin/activate"
-    return Finding("nbgrader commands", f"{' and '.join(missing)} not on the PATH", good=False, needed=False, advice=advice)
+    return Finding(
+        "nbgrader commands",
+        f"{' and '.join(missing)} not on the PATH",
+        good=False,
+        needed=False,
+        advice=advice,
+    )
 
 
 def _backend() -> Finding:
     name = os.environ.get("KERAS_BACKEND", "tensorflow")
-    packages = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow_cpu"), "jax": ("jax",), "torch": ("torch",)}
+    packages = {
+        "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow_cpu"),
+        "jax": ("jax",),
+        "torch": ("torch",),
+    }
     for package in packages.get(name, ()):
         try:
-            return Finding("Keras backend", f"{name} ({package} {importlib.metadata.version(package)})")
+            return Finding(
+                "Keras backend",
+                f"{name} ({package} {importlib.metadata.version(package)})",
+            )
         except importlib.metadata.PackageNotFoundError:
             continue
     advice = 'Type: pip install -e ".[cpu]" (or ".[gpu]" for a CUDA GPU)'
@@ -85,13 +114,24 @@ def _accelerator() -> Finding:
         devices = keras.distribution.list_devices("gpu")
     except Exception as error:
         advice = f"Type: {INSTALL}"
-        return Finding("accelerator", f"Keras does not start: {type(error).__name__}: {error}", good=False, advice=advice)
+        return Finding(
+            "accelerator",
+            f"Keras does not start: {type(error).__name__}: {error}",
+            good=False,
+            advice=advice,
+        )
     if devices:
-        return Finding("accelerator", f"Keras sees {len(devices)} GPU: {', '.join(devices)}")
+        return Finding(
+            "accelerator", f"Keras sees {len(devices)} GPU: {', '.join(devices)}"
+        )
     if shutil.which("nvidia-smi"):
         advice = 'There is an NVIDIA driver. Type: pip install -e ".[gpu]"'
-        return Finding("accelerator", "Keras sees no GPU", good=False, needed=False, advice=advice)
-    return Finding("accelerator", "none: Keras runs on the CPU, which is enough for every lab")
+        return Finding(
+            "accelerator", "Keras sees no GPU", good=False, needed=False, advice=advice
+        )
+    return Finding(
+        "accelerator", "none: Keras runs on the CPU, which is enough for every lab"
+    )
 
 
 def _data() -> Iterator[Finding]:
@@ -102,4 +142,10 @@ def _data() -> Iterator[Finding]:
             yield Finding(f"data: {one.name}", str(one.present))
         else:
             advice = f"For the real pictures, type: labkit data fetch {one.name}"
-            yield Finding(f"data: {one.name}", f"absent; the stand-in {one.stand_in} is used", good=False, needed=False, advice=advice)
+            yield Finding(
+                f"data: {one.name}",
+                f"absent; the stand-in {one.stand_in} is used",
+                good=False,
+                needed=False,
+                advice=advice,
+            )

@@ -20,7 +20,9 @@ def copy_labs(notebooks: Path, folder: Path) -> int:
     new = 0
     for source in sorted(p for p in notebooks.rglob("*") if p.is_file()):
         target = folder / source.relative_to(notebooks)
-        if ".ipynb_checkpoints" in source.parts or (target.exists() and source.suffix == ".ipynb"):
+        if ".ipynb_checkpoints" in source.parts or (
+            target.exists() and source.suffix == ".ipynb"
+        ):
             continue
         new += not target.exists()
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -30,7 +32,10 @@ def copy_labs(notebooks: Path, folder: Path) -> int:
 
 def lab_environment() -> dict[str, str]:
     """This environment, with our defaults for JupyterLab: pages are shown, news are not."""
-    paths = [str(Path(__file__).parent / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    paths = [
+        str(Path(__file__).parent / "jupyter"),
+        os.environ.get("JUPYTER_CONFIG_PATH", ""),
+    ]
     return {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, paths))}
 
 

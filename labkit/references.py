@@ -56,7 +56,11 @@ class CheckReference:
     @classmethod
     def from_message(cls, message: dict, hidden: bool) -> "CheckReference":
         """A reference from what `check` recorded in the reference run."""
-        terms = {key: message[key] for key in ("weight", "rtol", "atol", "at_least") if key in message}
+        terms = {
+            key: message[key]
+            for key in ("weight", "rtol", "atol", "at_least")
+            if key in message
+        }
         value = message["labels"] if "labels" in message else message["value"]
         return cls(name=message["name"], hidden=hidden, value=value, **terms)
 
@@ -100,7 +104,9 @@ class CheckReference:
         return ""
 
 
-def accuracy_shortfall(predictions: Any, labels: np.ndarray, at_least: float) -> str | None:
+def accuracy_shortfall(
+    predictions: Any, labels: np.ndarray, at_least: float
+) -> str | None:
     """None where the predictions reach the accuracy, else a sentence that says why not.
 
     `predictions`: class numbers (N,) or scores (N, C); `labels`: class numbers (N,).
@@ -144,7 +150,11 @@ def to_json(check: CheckReference) -> dict:
     """A reference as JSON-ready data, without what has its usual value."""
     usual = {"weight": 1.0, "rtol": 0.0, "atol": 0.0, "at_least": None, "mistakes": ()}
     data = asdict(check)
-    return {key: value for key, value in data.items() if key not in usual or value != usual[key]}
+    return {
+        key: value
+        for key, value in data.items()
+        if key not in usual or value != usual[key]
+    }
 
 
 def score(results: Iterable[Result], points: float) -> float:

@@ -4,7 +4,6 @@ import ast
 import json
 import logging
 import re
-import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from labkit.authoring import ROLES, Lab, LabError, find_labs, read_lab, visible_source
+from labkit.authoring import Lab, LabError, find_labs, read_lab, visible_source
 from labkit.checks import EXPECTED
 from labkit.course import Course
 from labkit.errors import LabkitError
@@ -59,7 +58,9 @@ def release(
         if faults:
             raise LabError("\n".join(faults))
         for done in outcome:
-            done.changed = _install(made / done.lab, course.notebooks / done.lab, dry=check)
+            done.changed = _install(
+                made / done.lab, course.notebooks / done.lab, dry=check
+            )
     page = start_page([read_lab(path) for path in find_labs(course.solutions)])
     target = course.notebooks / START_PAGE
     if not target.is_file() or target.read_text("utf-8") != page:
@@ -83,14 +84,18 @@ def _make(course: Course, path: Path, notebooks: Path, announce: Callable) -> Re
         raise LabError("\n".join(f"{lab.name}: {fault}" for fault in faults))
     checks = [check for cell in found["cells"].values() for check in cell]
     mistakes = {m["name"] for check in checks for m in check.get("mistakes", ())}
-    return Released(lab.name, checks=len(checks), mistakes=len(mistakes), seconds=found["seconds"])
+    return Released(
+        lab.name, checks=len(checks), mistakes=len(mistakes), seconds=found["seconds"]
+    )
 
 
 def generate_assignment(course: Course, lab: str) -> None:
     """Run nbgrader's generate_assignment for one lab of a course."""
     answer = nbgrader_api(course).generate_assignment(lab)
     if not answer["success"]:
-        raise LabkitError(f"nbgrader could not release {lab}:\n{answer.get('log') or answer.get('error')}")
+        raise LabkitError(
+            f"nbgrader could not release {lab}:\n{answer.get('log') or answer.get('error')}"
+        )
 
 
 def nbgrader_api(course: Course):
@@ -114,7 +119,11 @@ def gate(lab: Lab, folder: Path, references: dict) -> list[str]:
     if any(check["hidden"] for found in expected["cells"].values() for check in found):
         faults.append(f"{EXPECTED} holds a hidden check")
     allowed = {f"{lab.name}.ipynb", EXPECTED}
-    extra = [p.name for p in folder.iterdir() if p.suffix in (".py", ".json", ".db") and p.name not in allowed]
+    extra = [
+        p.name
+        for p in folder.iterdir()
+        if p.suffix in (".py", ".json", ".db") and p.name not in allowed
+    ]
     return faults + [f"the release holds the staff file {name}" for name in extra]
 
 
@@ -126,7 +135,9 @@ def _notebook_faults(notebook: NotebookNode) -> list[str]:
             faults.append(f"cell {cell.id} has outputs")
         foreign = set(cell.metadata) - {"nbgrader", "tags", "deletable", "editable"}
         if foreign:
-            faults.append(f"cell {cell.id} has staff metadata: {', '.join(sorted(foreign))}")
+            faults.append(
+                f"cell {cell.id} has staff metadata: {', '.join(sorted(foreign))}"
+            )
         if cell.cell_type == "code":
             try:
                 ast.parse(re.sub(r"^%.*$", "", cell.source, flags=re.M))
@@ -140,10 +151,20 @@ def _leaks(lab: Lab, notebook: NotebookNode, text: str) -> list[str]:
     leaks = [f"the marker {marker}" for marker in markers if marker in text]
     released = "\n".join(cell.source for cell in notebook.cells)
     for cell in lab.cells("mistakes"):
-        leaks += [f"the mistake {line}" for line in _definitions(cell.source) if line in released]
+        leaks += [
+            f"the mistake {line}"
+            for line in _definitions(cell.source)
+            if line in released
+        ]
     for cell in lab.cells("check"):
-        hidden = set(cell.source.splitlines()) - set(visible_source(cell.source).splitlines())
-        leaks += [f"the hidden line {line!r}" for line in hidden if _telling(line) and line in released]
+        hidden = set(cell.source.splitlines()) - set(
+            visible_source(cell.source).splitlines()
+        )
+        leaks += [
+            f"the hidden line {line!r}"
+            for line in hidden
+            if _telling(line) and line in released
+        ]
     return leaks
 
 
@@ -166,8 +187,13 @@ def _install(made: Path, target: Path, dry: bool) -> list[str]:
         changed.append(str(path.relative_to(made)))
         if not dry:
             write_bytes(place, path.read_bytes())
-    for path in sorted(p for p in target.rglob("*") if p.is_file()) if target.is_dir() else []:
-        if ".ipynb_checkpoints" not in path.parts and not (made / path.relative_to(target)).exists():
+    for path in (
+        sorted(p for p in target.rglob("*") if p.is_file()) if target.is_dir() else []
+    ):
+        if (
+            ".ipynb_checkpoints" not in path.parts
+            and not (made / path.relative_to(target)).exists()
+        ):
             changed.append(f"{path.relative_to(target)} (not of the lab)")
             if not dry:
                 path.unlink()
@@ -181,7 +207,9 @@ def _same(made: Path, kept: Path) -> bool:
         return False
     if made.name == EXPECTED:
         try:
-            return reference.same_values(*(json.loads(p.read_text("utf-8")) for p in (made, kept)))
+            return reference.same_values(
+                *(json.loads(p.read_text("utf-8")) for p in (made, kept))
+            )
         except (ValueError, KeyError, TypeError):
             return False
     return made.read_bytes() == kept.read_bytes()
@@ -198,7 +226,11 @@ def start_page(labs: list[Lab]) -> str:
 
 def _duration(minutes: int) -> str:
     hours, rest = divmod(minutes, 60)
-    return " ".join(part for part in (f"{hours} h" if hours else "", f"{rest} min" if rest else "") if part)
+    return " ".join(
+        part
+        for part in (f"{hours} h" if hours else "", f"{rest} min" if rest else "")
+        if part
+    )
 
 
 START_TEXT = """\

@@ -58,7 +58,10 @@ def run_solution(
     reference.references(lab_path, build)
     notebook = source_notebook(lab)
     folder.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "LABKIT_EXPECTED": str(reference.references_path(lab_path, build).resolve())}
+    environment = {
+        **os.environ,
+        "LABKIT_EXPECTED": str(reference.references_path(lab_path, build).resolve()),
+    }
     watch = _Watch(notebook, on_cell)
     try:
         ran = execute(notebook, folder, environment, cell_seconds=None, on_cell=watch)
@@ -68,28 +71,47 @@ def run_solution(
     return _summary(lab.name, folder, ran)
 
 
-def check_notebook(path: Path, on_cell: Callable[[int, int, str], None] = lambda *_: None) -> list[CheckedCell]:
+def check_notebook(
+    path: Path, on_cell: Callable[[int, int, str], None] = lambda *_: None
+) -> list[CheckedCell]:
     """Run a student's notebook in a fresh kernel and judge its visible checks."""
     notebook = _read_notebook(path)
     expected = path.parent / EXPECTED
     if not expected.is_file():
-        raise LabkitError(f"{expected}: missing. It comes with the lab and belongs beside the notebook.")
+        raise LabkitError(
+            f"{expected}: missing. It comes with the lab and belongs beside the notebook."
+        )
     known = cells(_read_json(expected))
     changed = _changed_cells(notebook)
     with tempfile.TemporaryDirectory(prefix="labkit-check-") as scratch:
         place = Path(scratch, "notebook")
-        shutil.copytree(path.parent, place, ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints"))
-        ran = execute(notebook, place, grading_environment(), on_cell=_Watch(notebook, on_cell))
-    found = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell for cell in ran.cells}
-    return [_checked(name, checks, found.get(name), ran, name in changed) for name, checks in known.items()]
+        shutil.copytree(
+            path.parent,
+            place,
+            ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints"),
+        )
+        ran = execute(
+            notebook, place, grading_environment(), on_cell=_Watch(notebook, on_cell)
+        )
+    found = {
+        cell.metadata.get("nbgrader", {}).get("grade_id"): cell for cell in ran.cells
+    }
+    return [
+        _checked(name, checks, found.get(name), ran, name in changed)
+        for name, checks in known.items()
+    ]
 
 
 class _Watch:
     """Tells which cell starts, under which heading."""
 
-    def __init__(self, notebook: NotebookNode, on_cell: Callable[[int, int, str], None]) -> None:
+    def __init__(
+        self, notebook: NotebookNode, on_cell: Callable[[int, int, str], None]
+    ) -> None:
         self._on_cell = on_cell
-        self._code = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+        self._code = [
+            i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"
+        ]
         self._headings = _headings(notebook)
 
     def __call__(self, cell: NotebookNode, cell_index: int) -> None:
@@ -108,7 +130,9 @@ def _headings(notebook: NotebookNode) -> list[str]:
 
 
 def _summary(name: str, folder: Path, ran: NotebookNode) -> Run:
-    files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    files = sorted(
+        p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")
+    )
     run = Run(name, folder, reference.run_seconds(ran), files)
     if "stopped" in ran.metadata.get("labkit", {}):
         run.failed.append(ran.metadata["labkit"]["stopped"])
@@ -116,20 +140,28 @@ def _summary(name: str, folder: Path, ran: NotebookNode) -> Run:
         for output in cell.get("outputs", []):
             where = cell.source.strip().splitlines()[0][:60]
             if output.output_type == "error":
-                run.failed.append(f"the cell {where!r} raised {output.ename}: {output.evalue}")
+                run.failed.append(
+                    f"the cell {where!r} raised {output.ename}: {output.evalue}"
+                )
             elif output.output_type == "stream" and output.name == "stderr":
-                run.warnings.append(f"the cell {where!r} wrote to standard error: {output.text.strip()[:200]}")
+                run.warnings.append(
+                    f"the cell {where!r} wrote to standard error: {output.text.strip()[:200]}"
+                )
     return run
 
 
 def _read_notebook(path: Path) -> NotebookNode:
     if not path.is_file():
-        raise LabkitError(f"{path}: no such file. Name a notebook, such as work/01_neuron/01_neuron.ipynb.")
+        raise LabkitError(
+            f"{path}: no such file. Name a notebook, such as work/01_neuron/01_neuron.ipynb."
+        )
     try:
         return nbformat.read(path, as_version=4)
     except Exception as error:
         reason = str(error).splitlines()[0][:200]
-        raise LabkitError(f"{path}: not a notebook that can be read ({reason}).") from None
+        raise LabkitError(
+            f"{path}: not a notebook that can be read ({reason})."
+        ) from None
 
 
 def _read_json(path: Path) -> dict:
@@ -138,7 +170,9 @@ def _read_json(path: Path) -> dict:
     try:
         return json.loads(path.read_text("utf-8"))
     except (ValueError, OSError) as error:
-        raise LabkitError(f"{path}: cannot be read ({error}). Copy it anew from the lab.") from None
+        raise LabkitError(
+            f"{path}: cannot be read ({error}). Copy it anew from the lab."
+        ) from None
 
 
 def _changed_cells(notebook: NotebookNode) -> set[str]:
@@ -154,11 +188,16 @@ def _changed_cells(notebook: NotebookNode) -> set[str]:
     }
 
 
-def _checked(name: str, checks: list, cell: NotebookNode | None, ran: NotebookNode, changed: bool) -> CheckedCell:
+def _checked(
+    name: str, checks: list, cell: NotebookNode | None, ran: NotebookNode, changed: bool
+) -> CheckedCell:
     from labkit.grading.nbgrader_parts import judge
 
     if cell is None:
-        results = [check.failed("its check cell is missing from the notebook") for check in checks]
+        results = [
+            check.failed("its check cell is missing from the notebook")
+            for check in checks
+        ]
         return CheckedCell(name, 0.0, 0.0, results, changed)
     results = judge(checks, cell, ran.metadata.get("labkit", {}).get("stopped", ""))
     points = float(cell.metadata.nbgrader.points)

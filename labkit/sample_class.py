@@ -34,29 +34,46 @@ class MistakenStudent:
 # One student a kind of mistake.
 MISTAKEN = (
     MistakenStudent("overflow", "01_neuron", "sigmoid", "overflows"),
-    MistakenStudent("forgotten_factor", "01_neuron", "squared_error", "forgets_the_half"),
+    MistakenStudent(
+        "forgotten_factor", "01_neuron", "squared_error", "forgets_the_half"
+    ),
     MistakenStudent("wrong_sign", "01_neuron", "update", "climbs"),
     MistakenStudent("changed_input", "01_neuron", "update", "changes_w_in_place"),
-    MistakenStudent("off_by_one", "02_convolution", "output_size", "forgets_the_first_place"),
-    MistakenStudent("rotated_kernel", "02_convolution", "convolve", "rotates_the_kernel"),
-    MistakenStudent("forgotten_biases", "02_convolution", "shared_parameters", "without_the_biases"),
+    MistakenStudent(
+        "off_by_one", "02_convolution", "output_size", "forgets_the_first_place"
+    ),
+    MistakenStudent(
+        "rotated_kernel", "02_convolution", "convolve", "rotates_the_kernel"
+    ),
+    MistakenStudent(
+        "forgotten_biases", "02_convolution", "shared_parameters", "without_the_biases"
+    ),
     MistakenStudent("ignored_stride", "03_pooling", "pool", "ignores_the_stride"),
     MistakenStudent("zero_padding", "03_pooling", "pool", "pads_with_zeros"),
-    MistakenStudent("wrong_axis", "04_mnist_softmax", "softmax", "sums_down_the_columns"),
+    MistakenStudent(
+        "wrong_axis", "04_mnist_softmax", "softmax", "sums_down_the_columns"
+    ),
     MistakenStudent("wrong_layout", "05_cifar10_cnn", "to_images", "plain_reshape"),
-    MistakenStudent("own_statistics", "05_cifar10_cnn", "standardise", "each_set_by_its_own"),
-    MistakenStudent("swapped_axes", "06_simpsons_kaggle", "confusion", "swaps_rows_and_columns"),
+    MistakenStudent(
+        "own_statistics", "05_cifar10_cnn", "standardise", "each_set_by_its_own"
+    ),
+    MistakenStudent(
+        "swapped_axes", "06_simpsons_kaggle", "confusion", "swaps_rows_and_columns"
+    ),
 )
 
 
 def write_class(course: Course, released: Path) -> list[str]:
     """Write the sample class into `course.submitted`; returns the students' names.
 
-    `released` holds the released notebooks, one folder a lab. The labs must be in the
-    gradebook: the due date that makes one student late is set there.
+    `released` holds the released notebooks, one folder a lab. The due date that makes
+    one student late goes into the gradebook.
     """
     labs = {path.stem: read_lab(path) for path in find_labs(course.solutions)}
-    blanks = {name: nbformat.read(released / name / f"{name}.ipynb", as_version=4) for name in labs}
+    blanks = {
+        name: nbformat.read(released / name / f"{name}.ipynb", as_version=4)
+        for name in labs
+    }
     for name, lab in labs.items():
         solved = solve(blanks[name], lab)
         _hand_in(course, "perfect", name, solved)
@@ -64,10 +81,20 @@ def write_class(course: Course, released: Path) -> list[str]:
         _hand_in(course, "half_way", name, solve(blanks[name], lab, fraction=0.5))
     first, second, *_ = labs
     _hand_in(course, "late", first, solve(blanks[first], labs[first]), at=DUE + LATE_BY)
-    _hand_in(course, "misses_a_cell", second, _without_a_check(solve(blanks[second], labs[second])))
+    _hand_in(
+        course,
+        "misses_a_cell",
+        second,
+        _without_a_check(solve(blanks[second], labs[second])),
+    )
     for one in MISTAKEN:
         lab, blank = labs[one.lab], blanks[one.lab]
-        _hand_in(course, one.student, one.lab, mistake(solve(blank, lab), lab, one.exercise, one.mistake))
+        _hand_in(
+            course,
+            one.student,
+            one.lab,
+            mistake(solve(blank, lab), lab, one.exercise, one.mistake),
+        )
     _set_due_date(course, list(labs))
     return sorted({student for student, _ in course.submissions()})
 
@@ -77,21 +104,33 @@ def solve(blank: NotebookNode, lab: Lab, fraction: float = 1.0) -> NotebookNode:
     notebook = copy.deepcopy(blank)
     exercises = lab.cells("solution")
     solved = exercises[: round(len(exercises) * fraction)]
-    sources = {cell_id("solution", cell.metadata["solution"]): _without_markers(cell.source) for cell in solved}
+    sources = {
+        cell_id("solution", cell.metadata["solution"]): _without_markers(cell.source)
+        for cell in solved
+    }
     if fraction == 1.0:
-        sources |= {cell_id("manual", cell.metadata["manual"]): cell.source for cell in lab.cells("manual")}
+        sources |= {
+            cell_id("manual", cell.metadata["manual"]): cell.source
+            for cell in lab.cells("manual")
+        }
     return _with_sources(notebook, sources)
 
 
 def mistake(solved: NotebookNode, lab: Lab, exercise: str, name: str) -> NotebookNode:
     """A solved notebook in which one exercise is answered with one of its declared mistakes."""
     for cell in lab.cells("mistakes"):
-        if cell.metadata["mistakes"] == exercise and name in dict(mistake_functions(cell)):
+        if cell.metadata["mistakes"] == exercise and name in dict(
+            mistake_functions(cell)
+        ):
             bind = f"{exercise} = {name} if callable({exercise}) else {name}()"
             right = {c.metadata["solution"]: c for c in lab.cells("solution")}[exercise]
             source = "\n\n".join([_without_markers(right.source), cell.source, bind])
-            return _with_sources(copy.deepcopy(solved), {cell_id("solution", exercise): source})
-    raise LabkitError(f"{lab.path}: the exercise {exercise!r} declares no mistake {name!r}.")
+            return _with_sources(
+                copy.deepcopy(solved), {cell_id("solution", exercise): source}
+            )
+    raise LabkitError(
+        f"{lab.path}: the exercise {exercise!r} declares no mistake {name!r}."
+    )
 
 
 def _with_sources(notebook: NotebookNode, sources: dict[str, str]) -> NotebookNode:
@@ -103,17 +142,27 @@ def _with_sources(notebook: NotebookNode, sources: dict[str, str]) -> NotebookNo
 
 
 def _without_markers(source: str) -> str:
-    return "\n".join(line for line in source.splitlines() if "### BEGIN" not in line and "### END" not in line)
+    return "\n".join(
+        line
+        for line in source.splitlines()
+        if "### BEGIN" not in line and "### END" not in line
+    )
 
 
 def _without_a_check(notebook: NotebookNode) -> NotebookNode:
     """The notebook of a student who deleted a check cell."""
-    checks = [cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("locked")]
+    checks = [
+        cell
+        for cell in notebook.cells
+        if cell.metadata.get("nbgrader", {}).get("locked")
+    ]
     notebook.cells.remove(checks[len(checks) // 2])
     return notebook
 
 
-def _hand_in(course: Course, student: str, lab: str, notebook: NotebookNode, at: datetime = DUE) -> None:
+def _hand_in(
+    course: Course, student: str, lab: str, notebook: NotebookNode, at: datetime = DUE
+) -> None:
     folder = course.submitted / student / lab
     write_text(folder / f"{lab}.ipynb", nbformat.writes(notebook) + "\n")
     write_text(folder / "timestamp.txt", f"{at:%Y-%m-%d %H:%M:%S} UTC")

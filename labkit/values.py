@@ -46,7 +46,9 @@ def decode(data: Any) -> Any:
     """Return the value that `encode` wrote; raises ValueError on anything else."""
     try:
         kind = data["kind"]
-        if kind == "plain" and (data["value"] is None or isinstance(data["value"], str)):
+        if kind == "plain" and (
+            data["value"] is None or isinstance(data["value"], str)
+        ):
             return data["value"]
         if kind == "array":
             return _decode_array(data["npy"])
@@ -82,9 +84,11 @@ def _encode_dict(value: dict, depth: int) -> dict:
 
 def _as_array(value: Any) -> np.ndarray | None:
     """The value as an array of numbers, truths or texts; None where it is none."""
-    if isinstance(value, numbers.Number) or hasattr(value, "__array__"):
-        convert = value
-    elif isinstance(value, list):
+    if (
+        isinstance(value, numbers.Number)
+        or hasattr(value, "__array__")
+        or isinstance(value, list)
+    ):
         convert = value
     else:
         return None
@@ -113,7 +117,9 @@ def _encode_array(array: np.ndarray) -> dict:
     if array.nbytes > MAX_BYTES:
         return _opaque(f"array of shape {array.shape} (too large to check)")
     buffer = io.BytesIO()
-    np.save(buffer, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False)
+    np.save(
+        buffer, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False
+    )
     return {"kind": "array", "npy": base64.b64encode(buffer.getvalue()).decode("ascii")}
 
 

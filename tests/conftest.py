@@ -44,7 +44,9 @@ def course(tmp_path) -> Course:
 def run_command():
     """Run a command in a folder; returns the finished process with its texts."""
 
-    def run(*words: str, folder: Path, **environment: str) -> subprocess.CompletedProcess:
+    def run(
+        *words: str, folder: Path, **environment: str
+    ) -> subprocess.CompletedProcess:
         return subprocess.run(
             [str(word) for word in words],
             cwd=folder,

@@ -30,19 +30,33 @@ def write(tmp_path):
 
 def metadata(path):
     notebook = source_notebook(read_lab(path))
-    return {cell.id: cell.metadata.nbgrader for cell in notebook.cells if "nbgrader" in cell.metadata}
+    return {
+        cell.id: cell.metadata.nbgrader
+        for cell in notebook.cells
+        if "nbgrader" in cell.metadata
+    }
 
 
 def test_short_roles_become_full_nbgrader_metadata(course):
     roles = metadata(course.solutions / "91_tiny" / "91_tiny.py")
     assert roles["double"] == {
-        "schema_version": 3, "grade_id": "double", "grade": False, "solution": True, "locked": False, "task": False,
+        "schema_version": 3,
+        "grade_id": "double",
+        "grade": False,
+        "solution": True,
+        "locked": False,
+        "task": False,
     }
     assert roles["check-double"]["points"] == 3
     assert roles["check-double"]["locked"]
     assert roles["manual-why"] == {
-        "schema_version": 3, "grade_id": "manual-why", "grade": True, "solution": True, "locked": False,
-        "task": False, "points": 2,
+        "schema_version": 3,
+        "grade_id": "manual-why",
+        "grade": True,
+        "solution": True,
+        "locked": False,
+        "task": False,
+        "points": 2,
     }
 
 
@@ -53,8 +67,16 @@ def test_mistakes_are_not_in_the_source_notebook(course):
 
 
 def test_ids_do_not_change_when_a_cell_is_put_before_them(write):
-    before = [c.id for c in source_notebook(read_lab(write("# %%\nx = 1\n\n# %%\nx = 1\n"))).cells]
-    after = [c.id for c in source_notebook(read_lab(write("# %%\ny = 2\n\n# %%\nx = 1\n\n# %%\nx = 1\n"))).cells]
+    before = [
+        c.id
+        for c in source_notebook(read_lab(write("# %%\nx = 1\n\n# %%\nx = 1\n"))).cells
+    ]
+    after = [
+        c.id
+        for c in source_notebook(
+            read_lab(write("# %%\ny = 2\n\n# %%\nx = 1\n\n# %%\nx = 1\n"))
+        ).cells
+    ]
     assert after[1:] == before
     assert len(set(after)) == 3
 
@@ -67,13 +89,29 @@ def test_ids_do_not_change_when_a_cell_is_put_before_them(write):
         ('# %% check="f" points=0\ncheck("a", 1)\n', "points=0"),
         ('# %% check="f" points=1\nx = 1\n', "calls neither check"),
         ('# %% check="f" points=1\ncheck(name, 1)\n', "without a literal name"),
-        ('# %% check="f" points=1\ncheck("a", 1)\ncheck("a", 2)\n', "'a' stands 2 times"),
-        ('# %% check="f" points=1\ncheck("a", 1)\n\n# %% check="f" points=1\ncheck("b", 1)\n', "stands twice"),
+        (
+            '# %% check="f" points=1\ncheck("a", 1)\ncheck("a", 2)\n',
+            "'a' stands 2 times",
+        ),
+        (
+            '# %% check="f" points=1\ncheck("a", 1)\n\n# %% check="f" points=1\ncheck("b", 1)\n',
+            "stands twice",
+        ),
         ('# %% check="f" points=1\ncheck("a", 1\n', "is not Python"),
         ('# %% mistakes="f"\ndef g():\n    """Hint."""\n', "no check='f'"),
-        ('# %% check="f" points=1\ncheck("a", 1)\n\n# %% mistakes="f"\ndef g(): pass\n', "g() has no docstring"),
+        (
+            '# %% check="f" points=1\ncheck("a", 1)\n\n# %% mistakes="f"\ndef g(): pass\n',
+            "g() has no docstring",
+        ),
         ('# %% sollution="f"\nx = 1\n', "unknown attribute 'sollution'"),
-        ('# %% solution="f g"\n### BEGIN SOLUTION\n### END SOLUTION\n', "is not a name"),
+        (
+            "# %%\nimport keras\nfrom labkit import check\n",
+            "imports keras before labkit",
+        ),
+        (
+            '# %% solution="f g"\n### BEGIN SOLUTION\n### END SOLUTION\n',
+            "is not a name",
+        ),
     ],
 )
 def test_faults_are_named_with_file_and_cell(write, text, words):

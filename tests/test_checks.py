@@ -16,17 +16,44 @@ def shell(tmp_path, monkeypatch):
     """A shell in a notebook's folder, with expected values for three checks."""
     monkeypatch.chdir(tmp_path)
     checks = [
-        {"name": "one", "hidden": False, "value": encode(1.0), "rtol": 1e-4, "atol": 1e-6},
-        {"name": "two", "hidden": False, "value": encode(np.array([1.0, 2.0])), "rtol": 1e-4, "atol": 1e-6,
-         "mistakes": [{"name": "zero", "hint": "Start at one.", "value": encode(np.array([0.0, 1.0]))}]},
-        {"name": "right often", "hidden": False, "value": encode(np.array([0, 1, 1, 0])), "at_least": 0.75},
+        {
+            "name": "one",
+            "hidden": False,
+            "value": encode(1.0),
+            "rtol": 1e-4,
+            "atol": 1e-6,
+        },
+        {
+            "name": "two",
+            "hidden": False,
+            "value": encode(np.array([1.0, 2.0])),
+            "rtol": 1e-4,
+            "atol": 1e-6,
+            "mistakes": [
+                {
+                    "name": "zero",
+                    "hint": "Start at one.",
+                    "value": encode(np.array([0.0, 1.0])),
+                }
+            ],
+        },
+        {
+            "name": "right often",
+            "hidden": False,
+            "value": encode(np.array([0, 1, 1, 0])),
+            "at_least": 0.75,
+        },
     ]
-    (tmp_path / "expected.json").write_text(json.dumps({"lab": "x", "cells": {"check-x": checks}}))
+    (tmp_path / "expected.json").write_text(
+        json.dumps({"lab": "x", "cells": {"check-x": checks}})
+    )
     InteractiveShell.clear_instance()
     made = InteractiveShell.instance()
     made.run_cell("import numpy as np\nfrom labkit import check")
     if not any(isinstance(t, CheckCells) for t in made.ast_transformers):
-        made.ast_transformers.append(CheckCells())  # imported before this shell was there
+        made.ast_transformers.append(
+            CheckCells()
+        )  # imported before this shell was there
     yield made
     InteractiveShell.clear_instance()
 
@@ -105,7 +132,9 @@ def test_a_cell_without_checks_is_left_as_it_is(shell):
     assert (lines, error, shell.user_ns["y"]) == ([], None, 4)
 
 
-def test_at_grading_the_value_is_sent_and_nothing_is_compared(shell, monkeypatch, tmp_path):
+def test_at_grading_the_value_is_sent_and_nothing_is_compared(
+    shell, monkeypatch, tmp_path
+):
     monkeypatch.setenv("LABKIT_PROFILE", "grading")
     (tmp_path / "expected.json").unlink()
     with capture_output() as shown:

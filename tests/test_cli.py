@@ -8,8 +8,20 @@ import pytest
 from tests.conftest import ROOT
 
 COMMANDS = [
-    ["doctor"], ["lab"], ["release"], ["check"], ["run"], ["grade"], ["feedback"], ["export"], ["demo"],
-    ["data", "list"], ["data", "fetch"], ["data", "verify"], ["kaggle", "check"], ["kaggle", "score"],
+    ["doctor"],
+    ["lab"],
+    ["release"],
+    ["check"],
+    ["run"],
+    ["grade"],
+    ["feedback"],
+    ["export"],
+    ["demo"],
+    ["data", "list"],
+    ["data", "fetch"],
+    ["data", "verify"],
+    ["kaggle", "check"],
+    ["kaggle", "score"],
 ]
 
 
@@ -52,7 +64,9 @@ def test_the_command_line_loads_no_tensorflow_for_help():
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_mistake_gets_one_clear_answer_and_exit_code_2(words, text, run_command, course):
+def test_a_mistake_gets_one_clear_answer_and_exit_code_2(
+    words, text, run_command, course
+):
     done = run_command("labkit", *words, folder=course.root)
     assert done.returncode == 2, done.stdout + done.stderr
     assert text in done.stderr
@@ -70,8 +84,12 @@ def test_a_release_out_of_date_and_a_failed_check_exit_with_1(run_command, cours
     assert done.returncode == 1
     assert "Type: labkit release" in done.stderr
     assert run_command("labkit", "release", folder=course.root).returncode == 0
-    assert run_command("labkit", "release", "--check", folder=course.root).returncode == 0
-    done = run_command("labkit", "check", "notebooks/91_tiny/91_tiny.ipynb", folder=course.root)
+    assert (
+        run_command("labkit", "release", "--check", folder=course.root).returncode == 0
+    )
+    done = run_command(
+        "labkit", "check", "notebooks/91_tiny/91_tiny.ipynb", folder=course.root
+    )
     assert done.returncode == 1
     assert "✗ a number — not written yet" in done.stdout
     assert "hidden checks" in done.stdout
@@ -87,8 +105,13 @@ def test_run_executes_the_solution_and_keeps_its_files(run_command, course):
 
 def test_run_fails_with_1_where_the_solution_fails(run_command, course, tmp_path):
     path = course.solutions / "91_tiny" / "91_tiny.py"
-    path.write_text(path.read_text() + "\n\n# %%\nif __import__('os').environ.get('LABKIT_EXPECTED'):\n    1 / 0\n")
-    done = run_command("labkit", "run", "91", "--out", str(tmp_path / "out"), folder=course.root)
+    path.write_text(
+        path.read_text()
+        + "\n\n# %%\nif __import__('os').environ.get('LABKIT_EXPECTED'):\n    1 / 0\n"
+    )
+    done = run_command(
+        "labkit", "run", "91", "--out", str(tmp_path / "out"), folder=course.root
+    )
     assert done.returncode == 1
     assert "ZeroDivisionError" in done.stdout
 
@@ -96,7 +119,13 @@ def test_run_fails_with_1_where_the_solution_fails(run_command, course, tmp_path
 def test_doctor_names_what_is_there(run_command, course):
     done = run_command("labkit", "doctor", folder=course.root)
     assert done.returncode == 0, done.stdout
-    for topic in ("Python", "keras", "accelerator", "data: mnist", "labkit data fetch mnist"):
+    for topic in (
+        "Python",
+        "keras",
+        "accelerator",
+        "data: mnist",
+        "labkit data fetch mnist",
+    ):
         assert topic in done.stdout
 
 

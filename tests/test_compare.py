@@ -10,7 +10,9 @@ EXPECTED = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 7.0], [8.0, 9.0, 12.0]])
 
 
 def reason(found, expected=EXPECTED, rtol=1e-4, atol=1e-6):
-    return difference(decode(encode(found)), decode(encode(expected)), rtol=rtol, atol=atol)
+    return difference(
+        decode(encode(found)), decode(encode(expected)), rtol=rtol, atol=atol
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,9 @@ def test_the_first_difference_is_named():
     found = EXPECTED.copy()
     found[1, 2] = 99
     found[2, 0] = 98
-    assert reason(found).startswith("2 of 9 values differ, first at index (1, 2): found 99, expected 7")
+    assert reason(found).startswith(
+        "2 of 9 values differ, first at index (1, 2): found 99, expected 7"
+    )
 
 
 def test_unsigned_values_do_not_wrap_around():

@@ -22,7 +22,11 @@ def demo(tmp_path_factory):
     """The folder of one demo, and what the command printed."""
     folder = tmp_path_factory.mktemp("demo")
     done = subprocess.run(
-        [BIN / "labkit", "demo", "--out", folder], cwd=ROOT, capture_output=True, text=True, check=False
+        [BIN / "labkit", "demo", "--out", folder],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return folder, done.stdout
@@ -34,17 +38,20 @@ def rows(path):
 
 
 def test_it_names_files_that_are_there(demo):
-    folder, printed = demo
-    named = printed.split("Open:")[1].split()
+    named = demo[1].split("Open:")[1].split()
     assert len(named) == 6
     for name in named:
         assert (ROOT / name).exists(), name
 
 
 def test_the_sample_class_gets_the_scores_it_earned(demo):
-    found = {(row["student"], row["lab"]): (row["score"], row["max_score"]) for row in rows(demo[0] / "grades.csv")}
+    found = {
+        (row["student"], row["lab"]): (row["score"], row["max_score"])
+        for row in rows(demo[0] / "grades.csv")
+    }
     expected = {
-        (row["student"], row["lab"]): (row["score"], row["max_score"]) for row in rows(ROOT / "tests" / "sample_class.csv")
+        (row["student"], row["lab"]): (row["score"], row["max_score"])
+        for row in rows(ROOT / "tests" / "sample_class.csv")
     }
     assert found == expected
 
@@ -64,7 +71,10 @@ def test_a_mistaken_student_reads_the_hint(demo):
     assert len(MISTAKEN) >= 8
     for one in MISTAKEN:
         lab = read_lab(ROOT / "solutions" / one.lab / f"{one.lab}.py")
-        hints = [dict(mistake_functions(cell)).get(one.mistake) for cell in lab.cells("mistakes")]
+        hints = [
+            dict(mistake_functions(cell)).get(one.mistake)
+            for cell in lab.cells("mistakes")
+        ]
         page = (demo[0] / "feedback" / one.student / f"{one.lab}.html").read_text()
         text = re.sub(r"&#3[49];", "'", page).replace("&lt;", "<").replace("&gt;", ">")
         assert any(hint and hint.replace('"', "'") in text for hint in hints), one
@@ -73,10 +83,18 @@ def test_a_mistaken_student_reads_the_hint(demo):
 def test_the_solutions_run_without_a_warning_and_every_check_passes(demo):
     for lab in LABS:
         notebook = nbformat.read(demo[0] / "runs" / lab / f"{lab}.ipynb", as_version=4)
-        outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+        outputs = [
+            output for cell in notebook.cells for output in cell.get("outputs", [])
+        ]
         assert [o for o in outputs if o.output_type == "error"] == []
-        assert [o.text for o in outputs if o.output_type == "stream" and o.name == "stderr"] == []
-        lines = [o.data.get("text/plain", "") for o in outputs if o.output_type == "display_data"]
+        assert [
+            o.text for o in outputs if o.output_type == "stream" and o.name == "stderr"
+        ] == []
+        lines = [
+            o.data.get("text/plain", "")
+            for o in outputs
+            if o.output_type == "display_data"
+        ]
         assert any(line.startswith("✓") for line in lines)
         assert [line for line in lines if line.startswith("✗")] == []
 
@@ -102,5 +120,7 @@ def test_the_page_shows_everything_and_says_which_data(demo):
 
 
 def test_the_released_notebooks_are_what_the_solutions_give(demo):
-    changed = [name for done in release(Course.at(ROOT), check=True) for name in done.changed]
+    changed = [
+        name for done in release(Course.at(ROOT), check=True) for name in done.changed
+    ]
     assert changed == []

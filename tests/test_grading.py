@@ -46,12 +46,29 @@ def test_the_class_gets_the_scores_it_earned(course, hand_in):
     hand_in("perfect")
     hand_in("blank", hand_in.blank)
     hand_in("half", solve(hand_in.blank, hand_in.lab, fraction=0.5))
-    hand_in("adds", mistake(solve(hand_in.blank, hand_in.lab), hand_in.lab, "double", "adds_two"))
-    hand_in("halves", mistake(solve(hand_in.blank, hand_in.lab), hand_in.lab, "half_of_ten", "divides_twice"))
+    hand_in(
+        "adds",
+        mistake(solve(hand_in.blank, hand_in.lab), hand_in.lab, "double", "adds_two"),
+    )
+    hand_in(
+        "halves",
+        mistake(
+            solve(hand_in.blank, hand_in.lab),
+            hand_in.lab,
+            "half_of_ten",
+            "divides_twice",
+        ),
+    )
     # 7 points by checks, 2 for the answer in words that a person scores. Half of the
     # three exercises are two: 3 + 1. Doubling by adding spoils "an array" (weight 1) and
     # "a table" (2) but not 2 + 2 = 2 * 2: a quarter of 3 points is left.
-    assert scores(course) == {"perfect": 7, "blank": 0, "half": 4, "adds": 4.75, "halves": 6}
+    assert scores(course) == {
+        "perfect": 7,
+        "blank": 0,
+        "half": 4,
+        "adds": 4.75,
+        "halves": 6,
+    }
     assert {one.max_score for one in read_grades(course)} == {9}
 
 
@@ -75,7 +92,15 @@ def test_a_warning_never_costs_marks(course, hand_in):
         "from labkit.values import encode\n"
         "def double(x):\n    p({MIME: {'name': 'a number', 'value': encode(4.0)}}); return 4.0",
     ],
-    ids=["prints", "displays", "patches check", "lying object", "patches compare", "exits", "forges twice"],
+    ids=[
+        "prints",
+        "displays",
+        "patches check",
+        "lying object",
+        "patches compare",
+        "exits",
+        "forges twice",
+    ],
 )
 def test_a_cheat_gains_nothing(course, hand_in, cheat):
     hand_in("cheat", hand_in.blank, double=cheat)
@@ -107,11 +132,17 @@ def test_a_deleted_check_cell_is_put_back(course, hand_in):
 
 
 def test_an_edited_check_cell_is_put_back(course, hand_in):
-    hand_in("editor", hand_in.blank, check_double="check('a number', 4.0)\ncheck('an array', [0., 2., 4., 6.])")
+    hand_in(
+        "editor",
+        hand_in.blank,
+        check_double="check('a number', 4.0)\ncheck('an array', [0., 2., 4., 6.])",
+    )
     assert scores(course)["editor"] == 0
 
 
-def test_what_has_run_is_not_run_again_and_a_changed_submission_is(course, hand_in, monkeypatch):
+def test_what_has_run_is_not_run_again_and_a_changed_submission_is(
+    course, hand_in, monkeypatch
+):
     hand_in("one")
     hand_in("two")
     ran = []
@@ -162,13 +193,16 @@ def test_only_those_named_are_graded(course, hand_in):
 
 
 def test_without_submissions_it_says_where_they_belong(course):
-    with pytest.raises(LabkitError, match="submitted/<student>/<lab>/<lab>.ipynb"):
+    with pytest.raises(LabkitError, match=r"submitted/<student>/<lab>/<lab>\.ipynb"):
         grade(course)
 
 
 def test_feedback_has_scores_and_hints_and_no_hidden_source(course, hand_in):
-    hand_in("adds", mistake(solve(hand_in.blank, hand_in.lab), hand_in.lab, "double", "adds_two"),
-            noisy="def noisy(x):\n    print('SECRET', x)\n    return x")
+    hand_in(
+        "adds",
+        mistake(solve(hand_in.blank, hand_in.lab), hand_in.lab, "double", "adds_two"),
+        noisy="def noisy(x):\n    print('SECRET', x)\n    return x",
+    )
     grade(course)
     write_feedback(course)
     text = (course.feedback / "adds" / f"{LAB}.html").read_text()

@@ -26,13 +26,25 @@ def variants(path):
 
 
 def test_the_blank_lab_runs_to_its_first_exercise_and_scores_0(path, tmp_path):
-    notebook = nbformat.read(ROOT / "notebooks" / path.stem / f"{path.stem}.ipynb", as_version=4)
+    notebook = nbformat.read(
+        ROOT / "notebooks" / path.stem / f"{path.stem}.ipynb", as_version=4
+    )
     ran = execute(notebook, tmp_path, grading_environment())
-    errors = [o.ename for cell in ran.cells for o in cell.get("outputs", []) if o.output_type == "error"]
+    errors = [
+        o.ename
+        for cell in ran.cells
+        for o in cell.get("outputs", [])
+        if o.output_type == "error"
+    ]
     assert errors[0] == "NotImplementedError"
     by_id = {cell.id: cell for cell in ran.cells}
     expected = cells(reference.references(path, ROOT / "build"))
-    passed = [result.name for name, checks in expected.items() for result in judge(checks, by_id[name]) if result.passed]
+    passed = [
+        result.name
+        for name, checks in expected.items()
+        for result in judge(checks, by_id[name])
+        if result.passed
+    ]
     assert passed == []
 
 
@@ -50,7 +62,11 @@ def test_right_answers_written_differently_get_full_marks(path, tmp_path):
     wrong = []
     for index, exercise, number in trials:
         results = judge(expected[cell_id("check", exercise)], ran.cells[index])
-        wrong += [f"{exercise} {number}: {result.text()}" for result in results if not result.passed]
+        wrong += [
+            f"{exercise} {number}: {result.text()}"
+            for result in results
+            if not result.passed
+        ]
     assert wrong == []
 
 
@@ -65,6 +81,11 @@ def _with_trials(notebook, answers):
         for number, source in enumerate(answers[exercise]):
             code = nbformat.v4.new_code_cell
             trials.append((len(built) + 2, exercise, number))
-            built += [code("_names = dict(globals())"), code(source), code(cell.source), code(reference.RESTORE.replace("_labkit_names", "_names"))]
+            built += [
+                code("_names = dict(globals())"),
+                code(source),
+                code(cell.source),
+                code(reference.RESTORE.replace("_labkit_names", "_names")),
+            ]
     notebook.cells = built
     return notebook, trials

@@ -36,7 +36,9 @@ def hand_in(course, student, notebook):
     nbformat.write(notebook, folder / f"{LAB}.ipynb")
 
 
-def test_generate_assignment_gives_what_labkit_release_gives(course, released, run_command):
+def test_generate_assignment_gives_what_labkit_release_gives(
+    course, released, run_command
+):
     assert "raise NotImplementedError" in nbformat.writes(released)
     assert (course.notebooks / LAB / "expected.json").is_file()
     assert not list(course.notebooks.rglob("*.py"))
@@ -46,7 +48,9 @@ def test_generate_assignment_gives_what_labkit_release_gives(course, released, r
     assert lab_line.endswith("unchanged")
 
 
-def test_autograde_feedback_and_export_agree_with_labkit(course, released, nbgrader, run_command):
+def test_autograde_feedback_and_export_agree_with_labkit(
+    course, released, nbgrader, run_command
+):
     lab = read_lab(course.solutions / LAB / f"{LAB}.py")
     solved = solve(released, lab)
     hand_in(course, "perfect", solved)
@@ -64,7 +68,9 @@ def test_autograde_feedback_and_export_agree_with_labkit(course, released, nbgra
     assert (course.feedback / "perfect" / LAB / f"{LAB}.html").is_file()
     nbgrader("export", "--to", "table.csv")
     with (course.root / "table.csv").open() as stream:
-        exported = {row["student_id"]: float(row["score"]) for row in csv.DictReader(stream)}
+        exported = {
+            row["student_id"]: float(row["score"]) for row in csv.DictReader(stream)
+        }
     assert exported == by_nbgrader
 
 
@@ -88,7 +94,11 @@ def test_the_formgrader_grades_through_its_own_api(course, released):
     """What the formgrader's autograde button calls, in the process of the server."""
     from labkit.release import nbgrader_api
 
-    hand_in(course, "perfect", solve(released, read_lab(course.solutions / LAB / f"{LAB}.py")))
+    hand_in(
+        course,
+        "perfect",
+        solve(released, read_lab(course.solutions / LAB / f"{LAB}.py")),
+    )
     api = nbgrader_api(course)
     assert api.autograde(LAB, "perfect")["success"]
     submission = api.get_submission(LAB, "perfect")

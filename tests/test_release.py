@@ -30,7 +30,14 @@ def notebook(course):
 
 def test_the_release_holds_stubs_and_nothing_of_the_staff(released):
     text = (released.notebooks / LAB / f"{LAB}.ipynb").read_text()
-    for secret in ("2 * np", "adds_two", "a table", "HIDDEN", "SOLUTION", "two is even"):
+    for secret in (
+        "2 * np",
+        "adds_two",
+        "a table",
+        "HIDDEN",
+        "SOLUTION",
+        "two is even",
+    ):
         assert secret not in text
     assert text.count("raise NotImplementedError") == 3
     assert "YOUR ANSWER HERE" in text
@@ -40,7 +47,10 @@ def test_the_release_holds_stubs_and_nothing_of_the_staff(released):
 def test_visible_expected_values_ship_and_hidden_ones_do_not(released):
     text = (released.notebooks / LAB / "expected.json").read_text()
     cells = json.loads(text)["cells"]
-    assert [check["name"] for check in cells["check-double"]] == ["a number", "an array"]
+    assert [check["name"] for check in cells["check-double"]] == [
+        "a number",
+        "an array",
+    ]
     assert "a table" not in text
     hints = [mistake["hint"] for mistake in cells["check-double"][1]["mistakes"]]
     assert "You added 2 where you should multiply by it." in hints
@@ -53,9 +63,17 @@ def test_the_start_page_names_the_lab(released):
 
 
 def test_a_second_release_changes_nothing(released):
-    files = {path: path.read_bytes() for path in released.notebooks.rglob("*") if path.is_file()}
+    files = {
+        path: path.read_bytes()
+        for path in released.notebooks.rglob("*")
+        if path.is_file()
+    }
     assert all(not done.changed for done in release(released))
-    assert {path: path.read_bytes() for path in released.notebooks.rglob("*") if path.is_file()} == files
+    assert {
+        path: path.read_bytes()
+        for path in released.notebooks.rglob("*")
+        if path.is_file()
+    } == files
 
 
 def test_check_finds_an_edited_release_and_leaves_it(released):
@@ -76,7 +94,9 @@ def test_check_finds_a_changed_expected_value_but_not_its_last_digit(released):
     for factor, changed in ((1 + 1e-12, []), (1.1, ["expected.json"])):
         check["value"] = encode(right * factor)
         path.write_text(json.dumps(data))
-        assert [name for done in release(released, check=True) for name in done.changed] == changed
+        assert [
+            name for done in release(released, check=True) for name in done.changed
+        ] == changed
 
 
 def test_a_mistake_that_no_check_catches_stops_the_release(course):
@@ -99,7 +119,11 @@ def test_a_solution_that_fails_stops_the_release(course):
 
 
 def test_a_hidden_line_outside_its_markers_stops_the_release(course):
-    replace(course, "### END HIDDEN TESTS", '### END HIDDEN TESTS\n# check("a table", double(np.ones((2, 3))), weight=2)')
+    replace(
+        course,
+        "### END HIDDEN TESTS",
+        '### END HIDDEN TESTS\n# check("a table", double(np.ones((2, 3))), weight=2)',
+    )
     with pytest.raises(LabError, match="holds the hidden line"):
         release(course)
 

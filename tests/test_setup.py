@@ -1,6 +1,7 @@
 """The files that set up an environment agree with each other."""
 
 import re
+import subprocess
 import sys
 
 import yaml
@@ -20,8 +21,15 @@ def project():
 def test_environment_yml_asks_for_what_pyproject_asks_for():
     project_file = project()
     extras = project_file["optional-dependencies"]
-    wanted = {*project_file["dependencies"], *extras["cpu"], *extras["dev"], "--editable ."}
-    dependencies = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    wanted = {
+        *project_file["dependencies"],
+        *extras["cpu"],
+        *extras["dev"],
+        "--editable .",
+    }
+    dependencies = yaml.safe_load((ROOT / "environment.yml").read_text())[
+        "dependencies"
+    ]
     assert set(next(d["pip"] for d in dependencies if isinstance(d, dict))) == wanted
     assert f"python{project_file['requires-python']}" in dependencies
 
@@ -29,14 +37,26 @@ def test_environment_yml_asks_for_what_pyproject_asks_for():
 def test_the_lock_pins_and_hashes_everything_and_names_no_address():
     text = (ROOT / "requirements.lock").read_text()
     assert "://" not in text
-    entries = re.findall(r"^([a-z0-9][\w.-]*)==[^\n]*\\\n((?:    --hash=sha256:[0-9a-f]{64}[ \\]*\n?)+)", text, re.M)
-    named = [line.split("==")[0] for line in text.splitlines() if line and not line.startswith(" ")]
+    entries = re.findall(
+        r"^([a-z0-9][\w.-]*)==[^\n]*\\\n((?:    --hash=sha256:[0-9a-f]{64}[ \\]*\n?)+)",
+        text,
+        re.M,
+    )
+    named = [
+        line.split("==")[0]
+        for line in text.splitlines()
+        if line and not line.startswith(" ")
+    ]
     assert len(named) > 100
     assert [name for name, _ in entries] == named
 
 
 def test_the_lock_holds_every_requirement():
-    locked = {line.split("==")[0] for line in (ROOT / "requirements.lock").read_text().splitlines() if "==" in line}
+    locked = {
+        line.split("==")[0]
+        for line in (ROOT / "requirements.lock").read_text().splitlines()
+        if "==" in line
+    }
     extras = project()["optional-dependencies"]
     for requirement in [*project()["dependencies"], *extras["cpu"], *extras["dev"]]:
         name = re.match(r"[\w.-]+", requirement)[0].lower()
@@ -44,4 +64,17 @@ def test_the_lock_holds_every_requirement():
 
 
 def test_the_gpu_extra_takes_tensorflow_with_cuda():
-    assert any("tensorflow[and-cuda]" in one for one in project()["optional-dependencies"]["gpu"])
+    assert any(
+        "tensorflow[and-cuda]" in one
+        for one in project()["optional-dependencies"]["gpu"]
+    )
+
+
+def test_the_code_is_clean():
+    ruff = [sys.executable, "-m", "ruff"]
+    subprocess.run([*ruff, "check", "."], cwd=ROOT, check=True)
+    subprocess.run(
+        [*ruff, "format", "--check", "labkit", "tests", "solutions"],
+        cwd=ROOT,
+        check=True,
+    )

@@ -103,7 +103,10 @@ def test_a_header_that_asks_for_all_memory_is_refused():
         decode({"kind": "array", "npy": base64.b64encode(buffer.getvalue()).decode()})
 
 
-@pytest.mark.parametrize("data", [None, [], {}, {"kind": "array"}, {"kind": "plain", "value": 3}, {"kind": "x"}])
+@pytest.mark.parametrize(
+    "data",
+    [None, [], {}, {"kind": "array"}, {"kind": "plain", "value": 3}, {"kind": "x"}],
+)
 def test_anything_else_is_refused(data):
     with pytest.raises(ValueError):
         decode(data)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import nbformat
 from nbgrader.api import Gradebook, MissingEntry
-from nbgrader.converters import Autograde
 from nbgrader.utils import find_all_files
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
@@ -94,13 +93,19 @@ def grade(
     return grades
 
 
-def plan(course: Course, labs: list[str] | None, students: Iterable[str]) -> list[Submission]:
+def plan(
+    course: Course, labs: list[str] | None, students: Iterable[str]
+) -> list[Submission]:
     """The submissions to grade; raises LabkitError where there are none."""
     known = {path.stem for path in find_labs(course.solutions)}
-    chosen = {path.stem for path in find_labs(course.solutions, labs)} if labs else known
+    chosen = (
+        {path.stem for path in find_labs(course.solutions, labs)} if labs else known
+    )
     unknown = set(students) - {student for student, _ in course.submissions()}
     if unknown:
-        raise LabkitError(f"No submissions of {', '.join(sorted(unknown))} in {course.submitted}.")
+        raise LabkitError(
+            f"No submissions of {', '.join(sorted(unknown))} in {course.submitted}."
+        )
     found = course.submissions(chosen, students)
     if not found:
         raise LabkitError(
@@ -116,7 +121,9 @@ def register(course: Course, lab_path: Path, announce: Callable[[str], None]) ->
     reference.references(lab_path, course.build, announce)
     announce(f"{lab_path.stem}: into the gradebook")
     # nbgrader writes its release as it does so; the students' copy stays as it is.
-    generate_assignment(replace(course, notebooks=course.build / "released"), lab_path.stem)
+    generate_assignment(
+        replace(course, notebooks=course.build / "released"), lab_path.stem
+    )
 
 
 def run_all(
@@ -145,11 +152,15 @@ def run_all(
 
 def _run_one(course: Course, config: Config, submission: Submission) -> None:
     key = submission_key(submission.folder, course.solutions / submission.lab)
-    stored = stored_run(course.build, submission.student, submission.lab, submission.lab)
+    stored = stored_run(
+        course.build, submission.student, submission.lab, submission.lab
+    )
     notebook = sanitise(course, config, submission)
     with tempfile.TemporaryDirectory(prefix="labkit-files-") as scratch:
         place = Path(scratch, submission.lab)
-        shutil.copytree(submission.folder, place, ignore=shutil.ignore_patterns("*.ipynb"))
+        shutil.copytree(
+            submission.folder, place, ignore=shutil.ignore_patterns("*.ipynb")
+        )
         _add_source_files(course, config, submission.lab, place)
         executed(notebook, place, stored, key)
 
@@ -169,7 +180,7 @@ def sanitise(course: Course, config: Config, submission: Submission):
             "db_url": course.gradebook_url,
         },
     }
-    for part in Autograde.sanitize_preprocessors.default_args[0]:
+    for part in config.Autograde.sanitize_preprocessors:
         notebook, resources = part(config=config).preprocess(notebook, resources)
     return notebook
 
@@ -177,7 +188,9 @@ def sanitise(course: Course, config: Config, submission: Submission):
 def _add_source_files(course: Course, config: Config, lab: str, place: Path) -> None:
     """What nbgrader copies beside a submission before it runs it: the lab's own files."""
     source = course.solutions / lab
-    for name in find_all_files(str(source), [*config.CourseDirectory.ignore, "*.ipynb"]):
+    for name in find_all_files(
+        str(source), [*config.CourseDirectory.ignore, "*.ipynb"]
+    ):
         target = place / Path(name).relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(name, target)
@@ -188,7 +201,9 @@ def _autograde(api, submission: Submission) -> str:
     with warnings.catch_warnings():
         # nbgrader's gradebook classes provoke SQLAlchemy's advice on every new submission.
         warnings.simplefilter("ignore", SAWarning)
-        answer = api.autograde(submission.lab, submission.student, force=True, create=True)
+        answer = api.autograde(
+            submission.lab, submission.student, force=True, create=True
+        )
     if answer["success"]:
         return ""
     text = (answer.get("error") or answer.get("log") or "").strip()
@@ -209,7 +224,13 @@ def read_grade(course: Course, submission: Submission, reason: str = "") -> Grad
         try:
             entry = gradebook.find_submission(submission.lab, submission.student)
         except MissingEntry:
-            return Grade(submission.student, submission.lab, 0.0, assignment.max_score, reason=reason)
+            return Grade(
+                submission.student,
+                submission.lab,
+                0.0,
+                assignment.max_score,
+                reason=reason,
+            )
         return Grade(
             submission.student,
             submission.lab,
@@ -231,4 +252,7 @@ def read_grades(course: Course) -> list[Grade]:
             for assignment in gradebook.assignments
             for submission in assignment.submissions
         ]
-    return [read_grade(course, Submission(s, lab, course.submitted / s / lab)) for s, lab in sorted(found)]
+    return [
+        read_grade(course, Submission(s, lab, course.submitted / s / lab))
+        for s, lab in sorted(found)
+    ]

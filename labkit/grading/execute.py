@@ -35,7 +35,9 @@ NOT_FOR_GRADING = ("LABKIT_DATA", "LABKIT_EXPECTED")
 
 def grading_environment() -> dict[str, str]:
     """The environment of a kernel that grades: this process's, less the student's choices."""
-    kept = {name: value for name, value in os.environ.items() if name not in NOT_FOR_GRADING}
+    kept = {
+        name: value for name, value in os.environ.items() if name not in NOT_FOR_GRADING
+    }
     return {**kept, **GRADING_ENVIRONMENT}
 
 
@@ -56,7 +58,9 @@ def execute(
     """
     notebook = copy.deepcopy(notebook)
     with tempfile.TemporaryDirectory(prefix="labkit-") as sockets:
-        client = _client(notebook, folder, sockets, cell_seconds, stop_on_error, on_cell)
+        client = _client(
+            notebook, folder, sockets, cell_seconds, stop_on_error, on_cell
+        )
         try:
             client.execute(env=environment)
         except (DeadKernelError, CellTimeoutError) as error:
@@ -66,7 +70,9 @@ def execute(
     return notebook
 
 
-def _client(notebook, folder, sockets, cell_seconds, stop_on_error, on_cell) -> NotebookClient:
+def _client(
+    notebook, folder, sockets, cell_seconds, stop_on_error, on_cell
+) -> NotebookClient:
     return NotebookClient(
         notebook,
         kernel_name="python3",
@@ -77,7 +83,9 @@ def _client(notebook, folder, sockets, cell_seconds, stop_on_error, on_cell) -> 
         error_on_timeout={
             "ename": "CellTimeoutError",
             "evalue": f"the cell ran for more than {cell_seconds} s",
-            "traceback": [f"The cell ran for more than {cell_seconds} s and was stopped."],
+            "traceback": [
+                f"The cell ran for more than {cell_seconds} s and was stopped."
+            ],
         },
         resources={"metadata": {"path": str(folder)}},
         config=_transport(sockets),
@@ -92,7 +100,9 @@ def _transport(sockets: str) -> Config:
     return Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"})
 
 
-def executed(notebook: NotebookNode, folder: Path, stored: Path, key: str) -> NotebookNode:
+def executed(
+    notebook: NotebookNode, folder: Path, stored: Path, key: str
+) -> NotebookNode:
     """Return a sanitised submission as it ran at grading: as stored, or run now and stored.
 
     `folder` holds the files beside the notebook; the run works on a copy of them. A
@@ -137,7 +147,9 @@ def _stored(notebook: NotebookNode, path: Path, key: str) -> NotebookNode | None
     if not path.is_file():
         return None
     run = nbformat.read(path, as_version=4)
-    same_cells = [cell.source for cell in run.cells] == [cell.source for cell in notebook.cells]
+    same_cells = [cell.source for cell in run.cells] == [
+        cell.source for cell in notebook.cells
+    ]
     return run if same_cells and run.metadata["labkit"]["key"] == key else None
 
 

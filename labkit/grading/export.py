@@ -15,5 +15,7 @@ def write_grades(grades: Iterable[Grade], path: Path) -> None:
     rows = csv.writer(stream, lineterminator="\n")
     rows.writerow(["student", "lab", "score", "max_score"])
     for grade in sorted(grades, key=lambda g: (g.student, g.lab)):
-        rows.writerow([grade.student, grade.lab, f"{grade.score:g}", f"{grade.max_score:g}"])
+        rows.writerow(
+            [grade.student, grade.lab, f"{grade.score:g}", f"{grade.max_score:g}"]
+        )
     write_text(path, stream.getvalue())

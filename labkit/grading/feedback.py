@@ -61,7 +61,9 @@ def page(course: Course, grade: Grade) -> Page:
     lab = course.solutions / grade.lab / f"{grade.lab}.py"
     title = read_lab(lab).title if lab.is_file() else grade.lab
     late = duration(grade.late_seconds) if grade.late_seconds > 0 else ""
-    return Page(grade.student, title, grade.score, grade.max_score, waiting, late, cells)
+    return Page(
+        grade.student, title, grade.score, grade.max_score, waiting, late, cells
+    )
 
 
 def duration(seconds: float) -> str:
@@ -74,14 +76,21 @@ def duration(seconds: float) -> str:
 
 
 def _cells(course: Course, grade: Grade) -> list[CellFeedback]:
-    judged = _judged_checks(course.autograded / grade.student / grade.lab / f"{grade.lab}.ipynb")
+    judged = _judged_checks(
+        course.autograded / grade.student / grade.lab / f"{grade.lab}.ipynb"
+    )
     with Gradebook(course.gradebook_url) as gradebook:
         try:
-            notebook = gradebook.find_submission_notebook(grade.lab, grade.lab, grade.student)
+            notebook = gradebook.find_submission_notebook(
+                grade.lab, grade.lab, grade.student
+            )
         except MissingEntry:
             return []
         comments = {c.name: c.comment or "" for c in notebook.comments}
-        order = {cell.name: number for number, cell in enumerate(notebook.notebook.source_cells)}
+        order = {
+            cell.name: number
+            for number, cell in enumerate(notebook.notebook.source_cells)
+        }
         return [
             CellFeedback(
                 title=_title(entry.name),
@@ -90,7 +99,9 @@ def _cells(course: Course, grade: Grade) -> list[CellFeedback]:
                 checks=judged.get(entry.name, []),
                 comment=comments.get(entry.name, ""),
             )
-            for entry in sorted(notebook.grades, key=lambda entry: order.get(entry.name, 0))
+            for entry in sorted(
+                notebook.grades, key=lambda entry: order.get(entry.name, 0)
+            )
         ]
 
 
@@ -114,6 +125,8 @@ def _title(grade_id: str) -> str:
 
 
 def _template():
-    environment = Environment(loader=PackageLoader("labkit.grading"), autoescape=True, trim_blocks=True)
+    environment = Environment(
+        loader=PackageLoader("labkit.grading"), autoescape=True, trim_blocks=True
+    )
     environment.filters["points"] = lambda value: f"{value:g}"
     return environment.get_template("feedback.html")

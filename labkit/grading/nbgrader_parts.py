@@ -20,12 +20,15 @@ from nbgrader.preprocessors import (
     ClearOutput,
     ClearSolutions,
     ComputeChecksums,
+    DeduplicateIds,
     IgnorePattern,
     IncludeHeaderFooter,
     InstantiateTests,
     LimitOutput,
     LockCells,
     NbGraderPreprocessor,
+    OverwriteCells,
+    OverwriteKernelspec,
     SaveAutoGrades,
     SaveCells,
 )
@@ -49,13 +52,19 @@ class CoursePart(NbGraderPreprocessor):
 
     solutions = Unicode(help="The folder of the labs' sources.").tag(config=True)
     submitted = Unicode(help="The folder of submissions.").tag(config=True)
-    build = Unicode(help="The folder of references and executed notebooks.").tag(config=True)
+    build = Unicode(help="The folder of references and executed notebooks.").tag(
+        config=True
+    )
 
     def lab_references(self, resources: ResourcesDict) -> dict | None:
         """The references of the notebook at hand; None for one that is not a lab of ours."""
         name = resources["nbgrader"]["notebook"]
         path = Path(self.solutions, resources["nbgrader"]["assignment"], f"{name}.py")
-        return reference.references(path, Path(self.build), self.log.info) if path.is_file() else None
+        return (
+            reference.references(path, Path(self.build), self.log.info)
+            if path.is_file()
+            else None
+        )
 
 
 class ShipExpected(CoursePart):
@@ -65,7 +74,22 @@ class ShipExpected(CoursePart):
         found = self.lab_references(resources)
         if found is not None:
             # nbconvert's writer writes these beside the notebook.
-            resources.setdefault("outputs", {})[EXPECTED] = expected_json(found).encode()
+            resources.setdefault("outputs", {})[EXPECTED] = expected_json(
+                found
+            ).encode()
+        return nb, resources
+
+
+class NameRestoredCells(NbGraderPreprocessor):
+    """Give the cells that nbgrader put back the id they were released with.
+
+    Must come after OverwriteCells, which restores them without one.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
+        for cell in nb.cells:
+            if "id" not in cell:
+                cell["id"] = cell.metadata.nbgrader.grade_id
         return nb, resources
 
 
@@ -74,7 +98,9 @@ class RunSubmission(CoursePart):
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
         names = resources["nbgrader"]
-        stored = stored_run(Path(self.build), names["student"], names["assignment"], names["notebook"])
+        stored = stored_run(
+            Path(self.build), names["student"], names["assignment"], names["notebook"]
+        )
         key = submission_key(
             Path(self.submitted, names["student"], names["assignment"]),
             Path(self.solutions, names["assignment"]),
@@ -100,7 +126,11 @@ class JudgeChecks(CoursePart):
         expected = cells(found) if found else {}
         stopped = nb.metadata.get("labkit", {}).get("stopped", "")
         for cell in nb.cells:
-            if cell.cell_type != "code" or not utils.is_grade(cell) or utils.is_solution(cell):
+            if (
+                cell.cell_type != "code"
+                or not utils.is_grade(cell)
+                or utils.is_solution(cell)
+            ):
                 continue
             checks = expected.get(cell.metadata.nbgrader.grade_id)
             if checks:
@@ -110,7 +140,9 @@ class JudgeChecks(CoursePart):
         return nb, resources
 
 
-def judge_cell(cell: NotebookNode, checks: list[CheckReference], stopped: str = "") -> list[Result]:
+def judge_cell(
+    cell: NotebookNode, checks: list[CheckReference], stopped: str = ""
+) -> list[Result]:
     """Replace a check cell's outputs by its judged checks and its score."""
     results = judge(checks, cell, stopped)
     points = score(results, float(cell.metadata.nbgrader.points))
@@ -118,12 +150,18 @@ def judge_cell(cell: NotebookNode, checks: list[CheckReference], stopped: str = 
     cell.metadata["labkit"] = kept
     cell.outputs = [_result_output(result) for result in results]
     cell.outputs.append(
-        new_output("execute_result", {"text/plain": repr(points)}, execution_count=cell.execution_count)
+        new_output(
+            "execute_result",
+            {"text/plain": repr(points)},
+            execution_count=cell.execution_count,
+        )
     )
     return results
 
 
-def judge(checks: list[CheckReference], cell: NotebookNode, stopped: str = "") -> list[Result]:
+def judge(
+    checks: list[CheckReference], cell: NotebookNode, stopped: str = ""
+) -> list[Result]:
     """Judge the checks that the reference run recorded for a cell against what it sent.
 
     A check that did not arrive, or arrived twice, fails.
@@ -159,7 +197,9 @@ def _error_text(cell: NotebookNode) -> str:
 
 
 def _stderr(cell: NotebookNode) -> str:
-    texts = [o.text for o in cell.outputs if o.output_type == "stream" and o.name == "stderr"]
+    texts = [
+        o.text for o in cell.outputs if o.output_type == "stream" and o.name == "stderr"
+    ]
     return "".join(texts)[:STDERR_KEPT]
 
 
@@ -171,14 +211,23 @@ def _result_output(result: Result) -> NotebookNode:
 def _judge_plain_cell(cell: NotebookNode, stopped: str) -> None:
     """An instructor's own assert cell: as in nbgrader, less the penalty for warnings."""
     cell.metadata["labkit"] = {"stderr": _stderr(cell)}
-    cell.outputs = [o for o in cell.outputs if not (o.output_type == "stream" and o.name == "stderr")]
+    cell.outputs = [
+        o
+        for o in cell.outputs
+        if not (o.output_type == "stream" and o.name == "stderr")
+    ]
     if stopped and cell.execution_count is None:
-        cell.outputs.append(new_output("error", ename="NotRun", evalue=stopped, traceback=[stopped]))
+        cell.outputs.append(
+            new_output("error", ename="NotRun", evalue=stopped, traceback=[stopped])
+        )
 
 
 def expected_json(references: dict) -> str:
     """The text of the expected.json that ships with a lab."""
-    return json.dumps(reference.expected_values(references), indent=1, ensure_ascii=False) + "\n"
+    return (
+        json.dumps(reference.expected_values(references), indent=1, ensure_ascii=False)
+        + "\n"
+    )
 
 
 def write_sources(course: Course) -> None:
@@ -212,7 +261,13 @@ def configure(config: Config, course: Course) -> Config:
     directory.feedback_directory = str(course.feedback)
     directory.db_url = course.gradebook_url
     # nbgrader hands out every other file of a source folder: never the lab's own text.
-    directory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", "[0-9][0-9]_*.py"]
+    directory.ignore = [
+        ".ipynb_checkpoints",
+        "*.pyc",
+        "__pycache__",
+        "feedback",
+        "[0-9][0-9]_*.py",
+    ]
     config.CoursePart.solutions = str(course.solutions)
     config.CoursePart.submitted = str(course.submitted)
     config.CoursePart.build = str(course.build)
@@ -235,7 +290,16 @@ def configure(config: Config, course: Course) -> Config:
         CheckCellMetadata,
         ShipExpected,
     ]
-    # nbgrader's own list, with its Execute replaced by the first two.
+    # nbgrader's own lists, the first with an addition, the second with its Execute
+    # replaced by two parts.
+    config.Autograde.sanitize_preprocessors = [
+        ClearOutput,
+        DeduplicateIds,
+        OverwriteKernelspec,
+        OverwriteCells,
+        NameRestoredCells,
+        CheckCellMetadata,
+    ]
     config.Autograde.autograde_preprocessors = [
         RunSubmission,
         JudgeChecks,

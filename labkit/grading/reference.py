@@ -46,7 +46,9 @@ class Trial:
     notebook_cell: int
 
 
-def references(lab_path: Path, build: Path, announce: Callable[[str], None] = lambda _: None) -> dict:
+def references(
+    lab_path: Path, build: Path, announce: Callable[[str], None] = lambda _: None
+) -> dict:
     """The references of a lab: those kept in `build`, or of a reference run made now."""
     path = references_path(lab_path, build)
     key = _key(lab_path)
@@ -83,7 +85,10 @@ def run_reference(lab: Lab) -> dict:
     checks, missed = _with_mistakes(checks, trials, ran)
     if faults or missed:
         raise LabError("\n".join(f"{lab.path}: {fault}" for fault in faults + missed))
-    return {"cells": {cell: [to_json(c) for c in found] for cell, found in checks.items()}, "seconds": run_seconds(ran)}
+    return {
+        "cells": {cell: [to_json(c) for c in found] for cell, found in checks.items()},
+        "seconds": run_seconds(ran),
+    }
 
 
 def expected_values(references: dict) -> dict:
@@ -92,7 +97,10 @@ def expected_values(references: dict) -> dict:
         cell: [check for check in checks if not check["hidden"]]
         for cell, checks in references["cells"].items()
     }
-    return {"lab": references["lab"], "cells": {c: found for c, found in visible.items() if found}}
+    return {
+        "lab": references["lab"],
+        "cells": {c: found for c, found in visible.items() if found},
+    }
 
 
 def same_values(one: dict, other: dict) -> bool:
@@ -144,7 +152,9 @@ def _reference_notebook(lab: Lab) -> tuple[NotebookNode, list[Trial]]:
     return source, trials
 
 
-def _add_trials(built: list, check: NotebookNode, mistakes: NotebookNode, key: str) -> list[Trial]:
+def _add_trials(
+    built: list, check: NotebookNode, mistakes: NotebookNode, key: str
+) -> list[Trial]:
     code = nbformat.v4.new_code_cell
     built.append(code(mistakes.source))
     trials = []
@@ -164,12 +174,19 @@ def _run_faults(ran: NotebookNode, trial_cells: set[int]) -> list[str]:
         errors = [o for o in cell.get("outputs", []) if o.output_type == "error"]
         if errors and index not in trial_cells:
             first = cell.source.strip().splitlines()[0]
-            faults.append(f"the cell {first!r} of the solution raises {errors[0].ename}: {errors[0].evalue}")
+            faults.append(
+                f"the cell {first!r} of the solution raises {errors[0].ename}: {errors[0].evalue}"
+            )
     return faults
 
 
-def _recorded(lab: Lab, ran: NotebookNode, trial_cells: set[int]) -> tuple[dict, list[str]]:
-    sources = {cell_id("check", cell.metadata["check"]): cell.source for cell in lab.cells("check")}
+def _recorded(
+    lab: Lab, ran: NotebookNode, trial_cells: set[int]
+) -> tuple[dict, list[str]]:
+    sources = {
+        cell_id("check", cell.metadata["check"]): cell.source
+        for cell in lab.cells("check")
+    }
     checks: dict[str, list[CheckReference]] = {}
     faults = []
     for index, cell in enumerate(ran.cells):
@@ -178,32 +195,56 @@ def _recorded(lab: Lab, ran: NotebookNode, trial_cells: set[int]) -> tuple[dict,
             continue
         visible = check_names(visible_source(sources[name]))
         sent = messages(cell)
-        checks[name] = [CheckReference.from_message(m, m["name"] not in visible) for m in sent]
+        checks[name] = [
+            CheckReference.from_message(m, m["name"] not in visible) for m in sent
+        ]
         if [m["name"] for m in sent] != check_names(sources[name]):
-            faults.append(f"{name}: the run recorded {[m['name'] for m in sent]}, the cell has {check_names(sources[name])}")
+            faults.append(
+                f"{name}: the run recorded {[m['name'] for m in sent]}, the cell has {check_names(sources[name])}"
+            )
     return {cell: found for cell, found in checks.items() if found}, faults
 
 
-def _with_mistakes(checks: dict, trials: list[Trial], ran: NotebookNode) -> tuple[dict, list[str]]:
+def _with_mistakes(
+    checks: dict, trials: list[Trial], ran: NotebookNode
+) -> tuple[dict, list[str]]:
     """Add to each check what the mistakes give for it; also the mistakes that are of no use."""
     missed = []
     wrong: list[tuple[Trial, dict[str, dict]]] = []
     for trial in trials:
-        sent = {m["name"]: m for m in messages(ran.cells[trial.notebook_cell]) if "value" in m}
-        failed = [c for c in checks[trial.cell] if c.name not in sent or not c.judge(sent[c.name]["value"]).passed]
+        sent = {
+            m["name"]: m
+            for m in messages(ran.cells[trial.notebook_cell])
+            if "value" in m
+        }
+        failed = [
+            c
+            for c in checks[trial.cell]
+            if c.name not in sent or not c.judge(sent[c.name]["value"]).passed
+        ]
         if not failed:
-            missed.append(f"{trial.cell} does not catch the mistake {trial.mistake}: all its checks pass")
+            missed.append(
+                f"{trial.cell} does not catch the mistake {trial.mistake}: all its checks pass"
+            )
         elif not any(check.name in sent for check in failed):
-            missed.append(f"the hint of {trial.mistake} can never show: it gives no value to any check of {trial.cell}")
-        wrong.append((trial, {c.name: sent[c.name]["value"] for c in failed if c.name in sent}))
+            missed.append(
+                f"the hint of {trial.mistake} can never show: it gives no value to any check of {trial.cell}"
+            )
+        wrong.append(
+            (trial, {c.name: sent[c.name]["value"] for c in failed if c.name in sent})
+        )
     # Two mistakes can give the same value for a check. The one that spoils fewer
     # checks explains it better.
     for trial, values in sorted(wrong, key=lambda pair: len(pair[1])):
-        checks[trial.cell] = [_and_mistake(check, trial, values) for check in checks[trial.cell]]
+        checks[trial.cell] = [
+            _and_mistake(check, trial, values) for check in checks[trial.cell]
+        ]
     return checks, missed
 
 
-def _and_mistake(check: CheckReference, trial: Trial, values: dict[str, dict]) -> CheckReference:
+def _and_mistake(
+    check: CheckReference, trial: Trial, values: dict[str, dict]
+) -> CheckReference:
     if check.name not in values:
         return check
     mistake = Mistake(trial.mistake, trial.hint, values[check.name])
@@ -217,14 +258,23 @@ def run_seconds(ran: NotebookNode) -> float:
         times = cell.metadata.get("execution", {})
         start, end = times.get("iopub.execute_input"), times.get("shell.execute_reply")
         if start and end:
-            total += (datetime.fromisoformat(end[:26]) - datetime.fromisoformat(start[:26])).total_seconds()
+            total += (
+                datetime.fromisoformat(end[:26]) - datetime.fromisoformat(start[:26])
+            ).total_seconds()
     return round(total, 2)
 
 
 def _same_check(one: CheckReference, other: CheckReference) -> bool:
     def terms(check: CheckReference) -> tuple:
         hints = [(mistake.name, mistake.hint) for mistake in check.mistakes]
-        return (check.hidden, check.weight, check.rtol, check.atol, check.at_least, hints)
+        return (
+            check.hidden,
+            check.weight,
+            check.rtol,
+            check.atol,
+            check.at_least,
+            hints,
+        )
 
     if terms(one) != terms(other):
         return False
