@@ -39,16 +39,19 @@ import time
 import warnings
 from pathlib import Path
 
-import keras
 import matplotlib.pyplot as plt
 import numpy as np
-from keras import layers
 
 from labkit import check, data, plots, profile, training
 from labkit.widgets.layers import explore_layer_sizes
 
-keras.utils.set_random_seed(5)
 plt.rcParams.update(plots.STYLE)
+
+# %%
+import keras
+from keras import layers
+
+keras.utils.set_random_seed(5)
 
 # %% [markdown]
 # ## 1. The pictures
@@ -127,16 +130,20 @@ def to_images(rows):
 
 
 # %% check="to_images" points=2
+def pixels(rows):
+    return np.asarray(to_images(rows))
+
+
 counted = np.arange(2 * 3072).reshape(2, 3072)
-check("two rows become two pictures", np.shape(to_images(counted)))
-check("the top left pixel of each", to_images(counted)[:, 0, 0])
-check("the pixels beside and below it", to_images(counted)[0, [0, 1], [1, 0]])
+check("two rows become two pictures", pixels(counted).shape)
+check("the top left pixel of each", pixels(counted)[:, 0, 0])
+check("the pixels beside and below it", pixels(counted)[0, [0, 1], [1, 0]])
 ### BEGIN HIDDEN TESTS
-check("one row, row 20, columns 3 to 5", to_images(counted[1:])[0, 20, 3:6])
-check("the last pixel of each", to_images(counted)[:, -1, -1])
-small_numbers = np.random.default_rng(7).integers(0, 256, (3, 3072)).astype("uint8")
-check("uint8 stays uint8", np.asarray(to_images(small_numbers)).dtype.name)
-check("part of three pictures", to_images(small_numbers)[:, 10:13, 29:])
+check("one row, row 20, columns 3 to 5", pixels(counted[1:])[0, 20, 3:6])
+check("the last pixel of each", pixels(counted)[:, -1, -1])
+bright = np.random.default_rng(7).integers(0, 256, (3, 3072)).astype("uint8")
+check("uint8 stays uint8", pixels(bright).dtype.name)
+check("part of three pictures", pixels(bright)[:, 10:13, 29:])
 ### END HIDDEN TESTS
 
 
@@ -287,6 +294,13 @@ def only_the_mean(train, *others):
     """You take off the mean but do not divide by the standard deviation."""
     mean = train.mean(axis=(0, 1, 2))
     return tuple((s - mean).astype("float32") for s in (train, *others))
+
+
+def divides_by_next_to_nothing(train, *others):
+    """Where a channel never changes you divide by a tiny number, so that other sets get
+    huge values there. Divide by 1."""
+    mean, deviation = train.mean(axis=(0, 1, 2)), train.std(axis=(0, 1, 2))
+    return tuple(_scaled(s, mean, deviation + 1e-7) for s in (train, *others))
 
 
 def divides_by_zero(train, *others):
@@ -1271,11 +1285,11 @@ for model in (tutorial, simple):
 # docstring lists them all (`training.fit?`).
 
 # %%
-count, held_out = profile.pick(quick=(600, 300), full=(2000, 1000), grading=(40, 20))
-few, others = d.train_images[:count], d.train_images[count : count + held_out]
-few, others = standardise(few, others)
+count, extra = profile.pick(quick=(600, 300), full=(2000, 1000), grading=(40, 20))
+few, others = d.train_images[:count], d.train_images[count : count + extra]
+few, others = (np.asarray(images) for images in standardise(few, others))
 few_labels = d.train_labels[:count]
-other_labels = d.train_labels[count : count + held_out]
+other_labels = d.train_labels[count : count + extra]
 
 by_heart = training.fit(
     build_tutorial_cnn(),
@@ -1307,8 +1321,8 @@ by_heart = training.fit(
 #
 # ### Exercise: `early_stop`
 #
-# Write `early_stop`: where would training stop, and which
-# epoch's weights would be kept? `training.fit(..., patience=3)` does this.
+# Write `early_stop`: where would training stop, and which epoch's weights
+# would be kept? `training.fit(..., patience=3)` does this.
 
 
 # %% solution="early_stop"
@@ -1635,7 +1649,7 @@ for longest, colour, label in (
     axes.plot(losses, color=colour, alpha=0.3)
     axes.plot(running_mean(losses), color=colour, lw=2.5, label=label)
 axes.axhline(np.log(10), color=plots.INK, ls=":", label="guessing: ln 10 = 2.30")
-axes.set(xlabel="step", ylabel="loss (bold: mean of five)", ylim=(1.2, 3.4))
+axes.set(xlabel="step", ylabel="loss (bold: mean of five)", ylim=(1.2, 4))
 axes.set_title(d.title("A learning rate that is too large, with and without clipping"))
 axes.legend(loc="upper right", ncols=3)
 axes.grid(True)
@@ -1692,14 +1706,14 @@ plt.show()
 # that it has never seen. You may try as much as you like; choose by the
 # **validation** accuracy.
 #
-# | points for | at home, CIFAR-10's test pictures | at grading, 200 drawn shapes |
-# |---|---|---|
-# | a network of the right form | 2 | 2 |
-# | the 1st step | 50 % | 30 % |
-# | the 2nd step | 60 % | 40 % |
-# | the 3rd step | 70 % | 50 % |
-# | the 4th step | 75 % | 57 % |
-# | the 5th step: past the tutorial | 79.3 % | 70 % |
+# | what | points | at home: test pictures | at grading: 200 drawn shapes |
+# |---|---|---|---|
+# | a network of the right form | 2 | | |
+# | the 1st step | 1.2 | 50 % | 30 % |
+# | the 2nd step | 1.2 | 60 % | 40 % |
+# | the 3rd step | 1.2 | 70 % | 50 % |
+# | the 4th step | 1.2 | 75 % | 57 % |
+# | the 5th step: past the tutorial | 1.2 | 79.3 % | 70 % |
 #
 # At grading the whole notebook runs with a small set of drawn pictures, so
 # that it takes seconds. There your network must learn from 600 pictures:
@@ -1817,14 +1831,14 @@ check.predictions(
     predicted,
     d.test_labels,
     at_least=profile.pick(quick=0.50, full=0.50, grading=0.30),
-    weight=1.5,
+    weight=3,
 )
 check.predictions(
     "accuracy, 3rd step",
     predicted,
     d.test_labels,
     at_least=profile.pick(quick=0.70, full=0.70, grading=0.50),
-    weight=1.5,
+    weight=3,
 )
 ### BEGIN HIDDEN TESTS
 check("a new network at each call", build_best() is not build_best())
@@ -1838,21 +1852,21 @@ check.predictions(
     predicted,
     d.test_labels,
     at_least=profile.pick(quick=0.60, full=0.60, grading=0.40),
-    weight=1.5,
+    weight=3,
 )
 check.predictions(
     "accuracy, 4th step",
     predicted,
     d.test_labels,
     at_least=profile.pick(quick=0.75, full=0.75, grading=0.57),
-    weight=1.5,
+    weight=3,
 )
 check.predictions(
     "accuracy, 5th step",
     predicted,
     d.test_labels,
     at_least=profile.pick(quick=0.793, full=0.793, grading=0.70),
-    weight=1.5,
+    weight=3,
 )
 ### END HIDDEN TESTS
 
@@ -1910,12 +1924,14 @@ def too_large():
 #   percentage points; another seed also moves the result), and did not choose
 #   by the test pictures.
 #
-# **Model answer.** I began with three blocks of 32, 64, 128 filters, pooling
-# in each: 74 %. Training and validation accuracy were equal, so it learned
-# nothing by heart and was too small. I added a second convolution to the last
-# two blocks: 79 % and 80 % with two seeds. That is well above the chance of
-# about 1.3 points, and I kept it. Dropout of 0.3 on top gave 79 %: no
-# difference that I could tell from chance, so I left it out.
+# **Model answer.** I began with three blocks of 32, 64 and 128 filters, each
+# with pooling. To save time I compared after two epochs: validation accuracy
+# 65.1 % and 67.5 % with two seeds, training accuracy the same. So it learned
+# nothing by heart, and I expected that it was too small. I added one block of
+# 256 filters without pooling: 72.0 % and 70.3 %. All four were measured on
+# the same 1,000 pictures; chance is about 1.5 points, and both new values lie
+# above both old ones, by some five points on average. I kept the block, and
+# trained it for seven epochs: 81.4 %.
 
 # %% [markdown]
 # ## 9. What does it confuse?
@@ -2007,12 +2023,14 @@ def divides_by_nothing(labels, predicted, classes):
 
 # %%
 predicted = both.argmax(axis=1)
-shares = class_accuracy(d.test_labels, predicted, len(d.class_names))
+shares = np.array(class_accuracy(d.test_labels, predicted, len(d.class_names)))
 ranking = np.argsort(shares)
 fig, axes = plt.subplots(figsize=(9, 3), layout="constrained")
 bars = axes.barh(np.array(d.class_names)[ranking], shares[ranking], color=plots.BLUE)
 axes.bar_label(bars, labels=[f"{share:.0%}" for share in shares[ranking]], padding=3)
-axes.axvline(shares.mean(), color=plots.VERMILION, ls=":", label="mean of the classes")
+axes.axvline(
+    shares.mean(), color=plots.VERMILION, zorder=0, label="mean of the classes"
+)
 axes.set(title=d.title("Accuracy of each class"), xlim=(0, 1.08), xticks=[])
 axes.legend(loc="lower left", bbox_to_anchor=(0.7, 1))
 plt.show()
@@ -2034,6 +2052,9 @@ plots.misclassified(
 )
 
 # %% [markdown]
+# With CIFAR-10, look closely at the first few: who is right, the network or
+# the label? Some labels in this famous data set are wrong.
+#
 # ### A question on errors
 #
 # Look at the three figures. Which pair of classes is confused most, and in
@@ -2099,7 +2120,10 @@ plots.filters(
 # keras.Model(model.inputs, model.get_layer("pool1").output)
 # ```
 #
-# It computes nothing that the first one did not; it only stops earlier.
+# It computes nothing that the first one did not; it only stops earlier. (Mind
+# the plural: `model.inputs`.) Call it as a function, `part(images,
+# training=False)`, and turn the answer into a NumPy array with
+# `keras.ops.convert_to_numpy`; or use its `predict` method, which does both.
 #
 # ### Exercise: `activations`
 
@@ -2114,7 +2138,7 @@ def activations(model, images, layer):
     """
     ### BEGIN SOLUTION
     part = keras.Model(model.inputs, model.get_layer(layer).output)
-    return part.predict(images, verbose=0)
+    return keras.ops.convert_to_numpy(part(images, training=False))
     ### END SOLUTION
 
 
@@ -2143,18 +2167,16 @@ check(
 check("a deep layer", activations(little, pictures[:1], "second"), rtol=1e-3, atol=1e-5)
 check("the last layer", activations(little, pictures, "means"), rtol=1e-3, atol=1e-5)
 check("it is a NumPy array", type(activations(little, pictures, "first")).__name__)
-both_answers = (
-    activations(little, pictures, "means"),
-    little.predict(pictures, verbose=0),
-)
-check("the model gives the same as before", both_answers, rtol=1e-3, atol=1e-5)
+means = activations(little, pictures, "means")
+after = keras.ops.convert_to_numpy(little(pictures, training=False))
+check("the model gives the same as before", (means, after), rtol=1e-3, atol=1e-5)
 ### END HIDDEN TESTS
 
 
 # %% mistakes="activations"
 def output_of_the_model(model, images, layer):
     """You return what the whole model puts out. Stop at the layer that was asked for."""
-    return model.predict(images, verbose=0)
+    return keras.ops.convert_to_numpy(model(images, training=False))
 
 
 def weights_of_the_layer(model, images, layer):
@@ -2174,7 +2196,7 @@ def layer_without_those_before(model, images, layer):
 def one_layer_early(model, images, layer):
     """You return the layer's input, one layer early."""
     part = keras.Model(model.inputs, model.get_layer(layer).input)
-    return part.predict(images, verbose=0)
+    return keras.ops.convert_to_numpy(part(images, training=False))
 
 
 def as_in_training(model, images, layer):
@@ -2195,7 +2217,7 @@ plots.feature_maps(maps, picture, title=d.title(f"{name}: after the first convol
 # %%
 maps = activations(best, picture[None], mapped[-1])[0]
 plots.feature_maps(
-    maps[..., :32], picture, title=d.title(f"{name}: 32 of the last maps, {mapped[-1]}")
+    maps[..., :32], picture, title=d.title(f"{name}: 32 of the last maps")
 )
 
 # %% [markdown]
