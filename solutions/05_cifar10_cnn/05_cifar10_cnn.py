@@ -2117,13 +2117,14 @@ plots.filters(
 # the layer you want:
 #
 # ```python
-# keras.Model(model.inputs, model.get_layer("pool1").output)
+# keras.Model(model.inputs[0], model.get_layer("pool1").output)
 # ```
 #
-# It computes nothing that the first one did not; it only stops earlier. (Mind
-# the plural: `model.inputs`.) Call it as a function, `part(images,
-# training=False)`, and turn the answer into a NumPy array with
-# `keras.ops.convert_to_numpy`; or use its `predict` method, which does both.
+# It computes nothing that the first one did not; it only stops earlier.
+# (`model.inputs` is a list; our networks have one input.) Call it as a
+# function, `part(images, training=False)`, and turn the answer into a NumPy
+# array with `keras.ops.convert_to_numpy`; or use its `predict` method, which
+# does both.
 #
 # ### Exercise: `activations`
 
@@ -2137,7 +2138,7 @@ def activations(model, images, layer):
     in prediction (not in training): (N, ...). The model is not changed.
     """
     ### BEGIN SOLUTION
-    part = keras.Model(model.inputs, model.get_layer(layer).output)
+    part = keras.Model(model.inputs[0], model.get_layer(layer).output)
     return keras.ops.convert_to_numpy(part(images, training=False))
     ### END SOLUTION
 
@@ -2195,14 +2196,14 @@ def layer_without_those_before(model, images, layer):
 
 def one_layer_early(model, images, layer):
     """You return the layer's input, one layer early."""
-    part = keras.Model(model.inputs, model.get_layer(layer).input)
+    part = keras.Model(model.inputs[0], model.get_layer(layer).input)
     return keras.ops.convert_to_numpy(part(images, training=False))
 
 
 def as_in_training(model, images, layer):
     """You run the model with training=True: batch normalisation then uses the mean of
     these pictures, and changes its running means."""
-    part = keras.Model(model.inputs, model.get_layer(layer).output)
+    part = keras.Model(model.inputs[0], model.get_layer(layer).output)
     return keras.ops.convert_to_numpy(part(images, training=True))
 
 
