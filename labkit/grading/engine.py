@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nbformat
+from nbformat.warnings import MissingIDFieldWarning
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.utils import find_all_files
 from sqlalchemy.exc import SAWarning
@@ -76,7 +77,21 @@ def grade(
     A submission that cannot be graded scores 0 with a reason; the others are graded. What
     ran already and has not changed is not run again.
     """
-    progress = progress or Progress()
+    with warnings.catch_warnings():
+        # nbgrader provokes SQLAlchemy's advice on every new submission, and puts
+        # deleted cells back without an id (NameRestoredCells gives it).
+        warnings.simplefilter("ignore", SAWarning)
+        warnings.simplefilter("ignore", MissingIDFieldWarning)
+        return _grade(course, labs, students, jobs, progress or Progress())
+
+
+def _grade(
+    course: Course,
+    labs: list[str] | None,
+    students: Iterable[str],
+    jobs: int | None,
+    progress: Progress,
+) -> list[Grade]:
     submissions = plan(course, labs, students)
     lab_paths = find_labs(course.solutions, sorted({s.lab for s in submissions}))
     for path in lab_paths:
@@ -198,12 +213,7 @@ def _add_source_files(course: Course, config: Config, lab: str, place: Path) -> 
 
 def _autograde(api, submission: Submission) -> str:
     """Let nbgrader score a submission whose run is stored; returns why it could not."""
-    with warnings.catch_warnings():
-        # nbgrader's gradebook classes provoke SQLAlchemy's advice on every new submission.
-        warnings.simplefilter("ignore", SAWarning)
-        answer = api.autograde(
-            submission.lab, submission.student, force=True, create=True
-        )
+    answer = api.autograde(submission.lab, submission.student, force=True, create=True)
     if answer["success"]:
         return ""
     text = (answer.get("error") or answer.get("log") or "").strip()

@@ -7,6 +7,7 @@ formgrader. Only what runs a notebook and what judges its checks is ours.
 import json
 from pathlib import Path
 
+import nbformat
 from nbconvert.exporters.exporter import ResourcesDict
 from nbconvert.preprocessors import ClearMetadataPreprocessor
 from nbformat import NotebookNode
@@ -87,6 +88,7 @@ class NameRestoredCells(NbGraderPreprocessor):
     """
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
+        nb = nbformat.from_dict(nb)  # it restores them as plain dicts, too
         for cell in nb.cells:
             if "id" not in cell:
                 cell["id"] = cell.metadata.nbgrader.grade_id
@@ -241,8 +243,6 @@ def write_sources(course: Course) -> None:
 
 def write_source(lab_path: Path) -> None:
     """Write nbgrader's source notebook of one lab, where its text has changed."""
-    import nbformat
-
     target = lab_path.with_suffix(".ipynb")
     if target.is_file() and target.stat().st_mtime >= lab_path.stat().st_mtime:
         return

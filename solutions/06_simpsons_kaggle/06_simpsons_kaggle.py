@@ -93,7 +93,9 @@ plots.image_grid(
 )
 
 # %%
-plots.class_counts(y, d.class_names, title=d.title("Training pictures of each character"))
+plots.class_counts(
+    y, d.class_names, title=d.title("Training pictures of each character")
+)
 
 # %% [markdown]
 # And this is the form. Kaggle fills in the same name for everyone, so that
@@ -129,7 +131,9 @@ def saved(picture, form, **options):
 
 picture = Image.fromarray(x[0]).resize((96, 64))
 see_through = picture.convert("RGBA")
-see_through.putalpha(Image.radial_gradient("L").resize((96, 64)).point(lambda v: 255 * (v < 180)))
+see_through.putalpha(
+    Image.radial_gradient("L").resize((96, 64)).point(lambda v: 255 * (v < 180))
+)
 turn_me = Image.Exif()
 turn_me[0x0112] = 6  # the orientation tag: "show me turned a quarter clockwise"
 sixteen_bit = np.asarray(picture.convert("L")).astype(np.uint16) * 257
@@ -152,11 +156,15 @@ as_read = []
 for kind, content in files.items():
     try:
         as_read.append(read_picture(content, size))
-        print(f"{kind:20} {len(content):6,} bytes -> {as_read[-1].shape} {as_read[-1].dtype}")
+        print(
+            f"{kind:20} {len(content):6,} bytes -> {as_read[-1].shape} {as_read[-1].dtype}"
+        )
     except DamagedPicture as damage:
         as_read.append(np.full((size, size, 3), 128, np.uint8))
         print(f"{kind:20} {len(content):6,} bytes -> damaged: {damage.reason}")
-plots.image_grid(as_read, list(files), title=d.title("One picture, ten files, as read"), columns=10)
+plots.image_grid(
+    as_read, list(files), title=d.title("One picture, ten files, as read"), columns=10
+)
 
 # %% [markdown]
 # Everything becomes `(size, size, 3)`, `uint8`. Grey is repeated in all three
@@ -251,21 +259,38 @@ def torn(groups, **options):
 def share_is_met(groups, fraction, **options):
     """Whether the held-out share is right, up to one group."""
     _, held_out = grouped_split(groups, fraction, **options)
-    return bool(abs(len(held_out) - fraction * len(groups)) <= np.bincount(groups).max())
+    return bool(
+        abs(len(held_out) - fraction * len(groups)) <= np.bincount(groups).max()
+    )
 
 
 pairs = np.repeat(np.arange(100), 2)
 check("every picture is on one side", np.sort(np.concatenate(grouped_split(pairs))))
 check("groups that are torn", torn(pairs))
 check("the held-out share of pairs", share_is_met(pairs, 0.2))
-check("seed 3 twice", np.array_equal(grouped_split(pairs, seed=3)[1], grouped_split(pairs, seed=3)[1]))
+check(
+    "seed 3 twice",
+    np.array_equal(grouped_split(pairs, seed=3)[1], grouped_split(pairs, seed=3)[1]),
+)
 ### BEGIN HIDDEN TESTS
-check("seeds 3 and 4", np.array_equal(grouped_split(pairs, seed=3)[1], grouped_split(pairs, seed=4)[1]))
+check(
+    "seeds 3 and 4",
+    np.array_equal(grouped_split(pairs, seed=3)[1], grouped_split(pairs, seed=4)[1]),
+)
 large_and_small = np.concatenate([np.repeat(np.arange(10), 12), np.arange(10, 130)])
 mixed = np.random.default_rng(7).permutation(large_and_small)
-check("every picture of uneven groups once", np.sort(np.concatenate(grouped_split(mixed, 0.3, seed=1))))
-check("uneven groups that are torn", sum(torn(mixed, fraction=0.3, seed=seed) for seed in range(20)))
-check("the held-out share of uneven groups", [share_is_met(mixed, 0.3, seed=seed) for seed in range(20)])
+check(
+    "every picture of uneven groups once",
+    np.sort(np.concatenate(grouped_split(mixed, 0.3, seed=1))),
+)
+check(
+    "uneven groups that are torn",
+    sum(torn(mixed, fraction=0.3, seed=seed) for seed in range(20)),
+)
+check(
+    "the held-out share of uneven groups",
+    [share_is_met(mixed, 0.3, seed=seed) for seed in range(20)],
+)
 check("numbers with gaps, groups torn", torn(mixed * 5 + 1000, fraction=0.5))
 held = grouped_split(np.arange(400), 0.25, seed=2)[1]
 check("held-out groups from everywhere", bool(held.min() < 100 and held.max() >= 300))
@@ -410,7 +435,9 @@ splits = {
 }
 measured = [accuracy(first_network, pictures) for pictures in splits.values()]
 fig, ax = plt.subplots(figsize=(8, 2.2), layout="constrained")
-bars = ax.barh(list(splits), measured, color=[plots.VERMILION, plots.ORANGE, plots.BLUE])
+bars = ax.barh(
+    list(splits), measured, color=[plots.VERMILION, plots.ORANGE, plots.BLUE]
+)
 ax.bar_label(bars, [f"{score:.1%}" for score in measured], padding=4, weight="bold")
 ax.invert_yaxis()
 ax.set(xlim=(0, 1.1), xlabel="share right")
@@ -436,12 +463,16 @@ def expected_score(seen):
 
 
 seen, counted = share_seen(len(train), len(drawn)), np.mean(np.isin(held_draws, drawn))
-print(f"held-out draws that were trained on: expected {seen:.1%}, counted {counted:.1%}")
+print(
+    f"held-out draws that were trained on: expected {seen:.1%}, counted {counted:.1%}"
+)
 print(f"score: expected {expected_score(seen):.1%}, measured {with_replacement:.1%}")
 print()
 for times in (0.5, 1, 2, 4):
     seen = share_seen(len(train), 0.8 * times * len(train))
-    print(f"{times:3} draws a picture: {seen:5.1%} seen, score {expected_score(seen):.1%}")
+    print(
+        f"{times:3} draws a picture: {seen:5.1%} seen, score {expected_score(seen):.1%}"
+    )
 
 # %% [markdown]
 # ### A question on fair scores
@@ -623,10 +654,16 @@ def written(ids, probabilities, class_names):
 
 two_names = ("ned_flanders", "moe_szyslak")
 check("two pictures", written([1, 2], [[0.2, 0.8], [0.9, 0.1]], two_names))
-check("ids as they are given", written([7, 3, 12], [[1.0, 0.0], [0.4, 0.6], [0.6, 0.4]], two_names))
+check(
+    "ids as they are given",
+    written([7, 3, 12], [[1.0, 0.0], [0.4, 0.6], [0.6, 0.4]], two_names),
+)
 ### BEGIN HIDDEN TESTS
 five_names = ("a", "b", "c", "d", "e")
-check("five classes", written(np.arange(101, 106), np.eye(5)[[3, 0, 4, 4, 1]] * 0.6 + 0.08, five_names))
+check(
+    "five classes",
+    written(np.arange(101, 106), np.eye(5)[[3, 0, 4, 4, 1]] * 0.6 + 0.08, five_names),
+)
 check("no picture, only the header", written([], np.zeros((0, 2)), two_names))
 ### END HIDDEN TESTS
 
@@ -647,7 +684,9 @@ def forgets_the_header(path, ids, probabilities, class_names):
 def counts_from_zero(path, ids, probabilities, class_names):
     """You counted the rows. Use the ids that you were given: they begin at 1, or anywhere."""
     rows = enumerate(np.argmax(probabilities, axis=1))
-    Path(path).write_text("id,character\n" + "".join(f"{i},{class_names[n]}\n" for i, n in rows))
+    Path(path).write_text(
+        "id,character\n" + "".join(f"{i},{class_names[n]}\n" for i, n in rows)
+    )
 
 
 def writes_the_index_too(path, ids, probabilities, class_names):
@@ -665,7 +704,10 @@ def writes_the_index_too(path, ids, probabilities, class_names):
 # %%
 submission = Path("submission.csv")
 write_submission(
-    submission, d.test_ids, training.predict(network, d.test_images, flips=True), d.class_names
+    submission,
+    d.test_ids,
+    training.predict(network, d.test_images, flips=True),
+    d.class_names,
 )
 kaggle.check(submission, d.sample_submission, d.class_names)
 
@@ -696,10 +738,14 @@ kaggle.check("spoilt.csv", d.sample_submission, d.class_names)
 # - `late_at_night` forgot a picture.
 
 # %%
-flat_train, flat_held_out = (x[part].reshape(len(part), -1) for part in (train, held_out))
+flat_train, flat_held_out = (
+    x[part].reshape(len(part), -1) for part in (train, held_out)
+)
 contestants = {
     "largest_class": DummyClassifier().fit(flat_train, y[train]).predict(flat_held_out),
-    "mean_picture": NearestCentroid().fit(flat_train / 255, y[train]).predict(flat_held_out / 255),
+    "mean_picture": NearestCentroid()
+    .fit(flat_train / 255, y[train])
+    .predict(flat_held_out / 255),
     "nearest_picture": KNeighborsClassifier(1, algorithm="brute")
     .fit(np.float32(flat_train), y[train])
     .predict(np.float32(flat_held_out)),
@@ -760,13 +806,20 @@ def confusion(y_true, y_pred, classes):
 
 
 # %% check="confusion" points=3
-check("six pictures of three classes", confusion(np.array([0, 0, 1, 1, 2, 2]), np.array([0, 1, 1, 1, 0, 2]), 3))
-check("one picture, class 1 taken for class 0", confusion(np.array([1]), np.array([0]), 2))
+check(
+    "six pictures of three classes",
+    confusion(np.array([0, 0, 1, 1, 2, 2]), np.array([0, 1, 1, 1, 0, 2]), 3),
+)
+check(
+    "one picture, class 1 taken for class 0", confusion(np.array([1]), np.array([0]), 2)
+)
 ### BEGIN HIDDEN TESTS
 some = np.random.default_rng(7).integers(0, 5, (2, 200))
 check("two hundred pictures", confusion(some[0], some[1], 5))
 check("classes that do not occur", confusion(np.array([0, 2]), np.array([2, 2]), 5))
-check("no picture at all", confusion(np.array([], dtype=int), np.array([], dtype=int), 3))
+check(
+    "no picture at all", confusion(np.array([], dtype=int), np.array([], dtype=int), 3)
+)
 ### END HIDDEN TESTS
 
 
@@ -802,8 +855,13 @@ def gives_shares(y_true, y_pred, classes):
 
 # %%
 matrix = confusion(true, said, classes)
-print("the same as scikit-learn's:", np.array_equal(matrix, confusion_matrix(true, said, labels=range(classes))))
-figure = plots.confusion_matrix(matrix, d.class_names, title=d.title("Confusion matrix, held-out pictures"))
+print(
+    "the same as scikit-learn's:",
+    np.array_equal(matrix, confusion_matrix(true, said, labels=range(classes))),
+)
+figure = plots.confusion_matrix(
+    matrix, d.class_names, title=d.title("Confusion matrix, held-out pictures")
+)
 figure.savefig("confusion_matrix.png", dpi=150)
 figure
 
@@ -831,7 +889,10 @@ def normalise_rows(matrix):
 
 # %% check="normalise_rows" points=1
 check("rows of two classes", normalise_rows(np.array([[3, 1], [2, 8]])))
-check("a class without pictures", normalise_rows(np.array([[4, 0, 4], [0, 0, 0], [1, 2, 2]])))
+check(
+    "a class without pictures",
+    normalise_rows(np.array([[4, 0, 4], [0, 0, 0], [1, 2, 2]])),
+)
 ### BEGIN HIDDEN TESTS
 check("six classes", normalise_rows(np.random.default_rng(7).integers(0, 30, (6, 6))))
 ### END HIDDEN TESTS
@@ -863,7 +924,10 @@ def divides_by_zero(matrix):
 shares = normalise_rows(matrix)
 print("each row adds up to 1:", np.allclose(shares.sum(axis=1), 1))
 plots.confusion_matrix(
-    matrix, d.class_names, normalise=True, title=d.title("Confusion matrix in percent, held-out pictures")
+    matrix,
+    d.class_names,
+    normalise=True,
+    title=d.title("Confusion matrix in percent, held-out pictures"),
 )
 
 # %% [markdown]
@@ -900,9 +964,15 @@ check("the two worst pairs", most_confused(seen_as, 2))
 check("the matrix is left alone", (most_confused(seen_as, 1), seen_as))
 check("fewer errors than asked for", most_confused(np.array([[5, 1], [0, 5]]), 3))
 ### BEGIN HIDDEN TESTS
-check("pairs with as many errors", most_confused(np.array([[9, 4, 1], [4, 9, 2], [4, 0, 9]]), 3))
+check(
+    "pairs with as many errors",
+    most_confused(np.array([[9, 4, 1], [4, 9, 2], [4, 0, 9]]), 3),
+)
 check("both directions count", most_confused(np.array([[1, 7], [6, 1]]), 2))
-check("eight classes", most_confused(np.random.default_rng(7).permutation(64).reshape(8, 8), 6))
+check(
+    "eight classes",
+    most_confused(np.random.default_rng(7).permutation(64).reshape(8, 8), 6),
+)
 check("no error at all, rows found", len(most_confused(np.diag([4, 5, 6]), 2)))
 ### END HIDDEN TESTS
 
@@ -928,7 +998,11 @@ def clears_the_argument(matrix, count):
 def lists_the_least(matrix, count):
     """These are the pairs with the fewest errors. Sort the other way round."""
     errors = matrix - np.diag(np.diag(matrix))
-    order = [cell for cell in np.argsort(errors, axis=None, kind="stable") if errors.flat[cell]]
+    order = [
+        cell
+        for cell in np.argsort(errors, axis=None, kind="stable")
+        if errors.flat[cell]
+    ]
     rows, columns = np.unravel_index(np.array(order[:count], dtype=int), errors.shape)
     return np.stack([rows, columns, errors[rows, columns]], axis=1)
 
@@ -944,11 +1018,21 @@ def adds_both_directions(matrix, count):
 
 # %%
 for true_class, taken_for, errors in most_confused(matrix, 5):
-    print(f"{d.class_names[true_class]:26} taken for {d.class_names[taken_for]:26} {errors:4}")
-plots.confused_pairs(x[held_out], true, said, d.class_names, title=d.title("The pairs most confused"))
+    print(
+        f"{d.class_names[true_class]:26} taken for {d.class_names[taken_for]:26} {errors:4}"
+    )
+plots.confused_pairs(
+    x[held_out], true, said, d.class_names, title=d.title("The pairs most confused")
+)
 
 # %%
-plots.misclassified(x[held_out], true, probabilities, d.class_names, title=d.title("The surest mistakes"))
+plots.misclassified(
+    x[held_out],
+    true,
+    probabilities,
+    d.class_names,
+    title=d.title("The surest mistakes"),
+)
 
 # %% [markdown]
 # ### Exercise: `precision_recall_f1`
@@ -988,11 +1072,23 @@ def precision_recall_f1(matrix):
 
 # %% check="precision_recall_f1" points=3
 check("scores of two classes", precision_recall_f1(np.array([[8, 2], [4, 6]])))
-check("scores of three classes", precision_recall_f1(np.array([[5, 0, 5], [1, 9, 0], [0, 3, 7]])))
+check(
+    "scores of three classes",
+    precision_recall_f1(np.array([[5, 0, 5], [1, 9, 0], [0, 3, 7]])),
+)
 ### BEGIN HIDDEN TESTS
-check("a class that is never predicted", precision_recall_f1(np.array([[5, 0, 1], [3, 0, 0], [0, 0, 4]])))
-check("a class that does not occur", precision_recall_f1(np.array([[5, 1, 0], [0, 0, 0], [2, 0, 4]])))
-check("seven classes", precision_recall_f1(np.random.default_rng(7).integers(1, 40, (7, 7))))
+check(
+    "a class that is never predicted",
+    precision_recall_f1(np.array([[5, 0, 1], [3, 0, 0], [0, 0, 4]])),
+)
+check(
+    "a class that does not occur",
+    precision_recall_f1(np.array([[5, 1, 0], [0, 0, 0], [2, 0, 4]])),
+)
+check(
+    "seven classes",
+    precision_recall_f1(np.random.default_rng(7).integers(1, 40, (7, 7))),
+)
 ### END HIDDEN TESTS
 
 
@@ -1080,7 +1176,10 @@ frequent = int(np.bincount(true).argmax())
 others = np.flatnonzero(true != frequent)[::10]
 lopsided = np.concatenate([np.flatnonzero(true == frequent), others])
 always = np.full(len(lopsided), frequent)
-for who, answer in {f"always {d.class_names[frequent]}": always, "network": said[lopsided]}.items():
+for who, answer in {
+    f"always {d.class_names[frequent]}": always,
+    "network": said[lopsided],
+}.items():
     right = np.mean(answer == true[lopsided])
     macro = f1_score(true[lopsided], answer, average="macro", zero_division=0)
     print(f"{who:34} accuracy {right:.1%}   macro F1 {macro:.3f}")
@@ -1116,9 +1215,14 @@ def class_weights(labels, classes):
 
 # %% check="class_weights" points=1
 check("three of one, one of the other", class_weights(np.array([0, 0, 1, 0]), 2))
-check("classes as frequent as each other", class_weights(np.array([2, 0, 1, 1, 0, 2]), 3))
+check(
+    "classes as frequent as each other", class_weights(np.array([2, 0, 1, 1, 0, 2]), 3)
+)
 ### BEGIN HIDDEN TESTS
-check("counts 10, 20, 30 and 40", class_weights(np.repeat(np.arange(4), [10, 20, 30, 40]), 4))
+check(
+    "counts 10, 20, 30 and 40",
+    class_weights(np.repeat(np.arange(4), [10, 20, 30, 40]), 4),
+)
 ### END HIDDEN TESTS
 
 
@@ -1142,7 +1246,9 @@ def makes_them_sum_to_one(labels, classes):
 # %%
 weights = class_weights(y[train], classes)
 rare, common = np.argmax(weights), np.argmin(weights)
-print(f"{d.class_names[rare]}: weight {weights[rare]:.2f};  {d.class_names[common]}: weight {weights[common]:.2f}")
+print(
+    f"{d.class_names[rare]}: weight {weights[rare]:.2f};  {d.class_names[common]}: weight {weights[common]:.2f}"
+)
 print(f"mean weight of all training pictures: {np.mean(weights[y[train]]):.3f}")
 
 # %% [markdown]
@@ -1176,7 +1282,9 @@ def top_k_accuracy(probabilities, labels, k):
 
 
 # %% check="top_k_accuracy" points=1
-guesses = np.array([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7], [0.25, 0.35, 0.4], [0.6, 0.3, 0.1]])
+guesses = np.array(
+    [[0.5, 0.3, 0.2], [0.1, 0.2, 0.7], [0.25, 0.35, 0.4], [0.6, 0.3, 0.1]]
+)
 check("first guess", top_k_accuracy(guesses, np.array([0, 1, 1, 2]), 1))
 check("two guesses", top_k_accuracy(guesses, np.array([0, 1, 1, 2]), 2))
 ### BEGIN HIDDEN TESTS
@@ -1217,7 +1325,9 @@ plots.top_k(
     probabilities[shown],
     d.class_names,
     true[shown],
-    title=d.title("Four held-out pictures, and the four that the network is least sure of"),
+    title=d.title(
+        "Four held-out pictures, and the four that the network is least sure of"
+    ),
 )
 
 # %% [markdown]
@@ -1254,7 +1364,9 @@ def first_layer_filters(model):
     all filters is 0, the largest 1.
     """
     ### BEGIN SOLUTION
-    layer = next(layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
+    layer = next(
+        layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)
+    )
     filters = np.moveaxis(layer.get_weights()[0], -1, 0)
     return (filters - filters.min()) / (filters.max() - filters.min())
     ### END SOLUTION
@@ -1278,14 +1390,19 @@ larger = np.random.default_rng(8).normal(0, 0.1, (5, 5, 3, 6)).astype("float32")
 larger[..., 0] *= 3
 scaled_first = model_with(larger, keras.layers.Rescaling(1 / 255))
 check("5x5 behind a layer that rescales", first_layer_filters(scaled_first), atol=1e-5)
-ends = [np.min(first_layer_filters(scaled_first)), np.max(first_layer_filters(scaled_first))]
+ends = [
+    np.min(first_layer_filters(scaled_first)),
+    np.max(first_layer_filters(scaled_first)),
+]
 check("lowest and highest", ends, atol=1e-5)
 ### END HIDDEN TESTS
 
 
 # %% mistakes="first_layer_filters"
 def _kernel(model):
-    return next(layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)).get_weights()[0]
+    return next(
+        layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)
+    ).get_weights()[0]
 
 
 def reshapes(model):
@@ -1298,7 +1415,10 @@ def reshapes(model):
 def scales_each_filter(model):
     """You stretched each filter on its own, so a weak one looks as strong as the others. Use one scale for all."""
     filters = np.moveaxis(_kernel(model), -1, 0)
-    low, high = filters.min(axis=(1, 2, 3), keepdims=True), filters.max(axis=(1, 2, 3), keepdims=True)
+    low, high = (
+        filters.min(axis=(1, 2, 3), keepdims=True),
+        filters.max(axis=(1, 2, 3), keepdims=True),
+    )
     return (filters - low) / (high - low)
 
 
@@ -1360,7 +1480,9 @@ def small_model():
     far = keras.layers.Conv2D(3, 3, strides=2, name="far")
     model = keras.Sequential([keras.Input((8, 8, 3)), near, far])
     for layer in (near, far):
-        layer.set_weights([rng.normal(0, 0.2, weight.shape) for weight in layer.get_weights()])
+        layer.set_weights(
+            [rng.normal(0, 0.2, weight.shape) for weight in layer.get_weights()]
+        )
     return model
 
 
@@ -1368,7 +1490,9 @@ one_picture = np.random.default_rng(8).random((8, 8, 3)).astype("float32")
 check("the near layer", feature_maps(small_model(), one_picture, "near"), atol=1e-4)
 ### BEGIN HIDDEN TESTS
 check("the far layer", feature_maps(small_model(), one_picture, "far"), atol=1e-4)
-check("another picture", feature_maps(small_model(), one_picture[::-1], "near"), atol=1e-4)
+check(
+    "another picture", feature_maps(small_model(), one_picture[::-1], "near"), atol=1e-4
+)
 ### END HIDDEN TESTS
 
 
@@ -1385,15 +1509,23 @@ def always_the_last_layer(model, image, layer_name):
 
 
 # %%
-activations = [layer.name for layer in network.layers if isinstance(layer, keras.layers.ReLU)]
+activations = [
+    layer.name for layer in network.layers if isinstance(layer, keras.layers.ReLU)
+]
 example = x[held_out][0]
 plots.feature_maps(
-    feature_maps(network, example, activations[0]), example, title=d.title("Feature maps of the first layer")
+    feature_maps(network, example, activations[0]),
+    example,
+    title=d.title("Feature maps of the first layer"),
 )
 
 # %%
 deep = feature_maps(network, example, activations[2])
-plots.feature_maps(deep[..., :32], example, title=d.title("Feature maps of the third layer (32 of them)"))
+plots.feature_maps(
+    deep[..., :32],
+    example,
+    title=d.title("Feature maps of the third layer (32 of them)"),
+)
 
 # %% [markdown]
 # ### A question on filters
@@ -1421,14 +1553,14 @@ plots.feature_maps(deep[..., :32], example, title=d.title("Feature maps of the t
 
 # %%
 results = {
-    "data": d.name,
+    "held-out accuracy": float(np.mean(said == true)),
+    "held-out macro F1": float(np.mean(f1)),
+    "top-5 accuracy": top_k_accuracy(probabilities, true, 5),
+    "first network's accuracy, drawn with replacement": measured[0],
+    "first network's accuracy, random split": measured[1],
+    "first network's accuracy, grouped split": measured[2],
+    "data": d.source,
     "stand_in": d.stand_in,
-    "held_out_accuracy": float(np.mean(said == true)),
-    "held_out_macro_f1": float(np.mean(f1)),
-    "top_5_accuracy": top_k_accuracy(probabilities, true, 5),
-    "first_network_with_replacement": measured[0],
-    "first_network_random_split": measured[1],
-    "first_network_grouped_split": measured[2],
 }
 Path("scores.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 results
