@@ -28,7 +28,7 @@ demo: setup
 	labkit demo
 
 test: setup
-	python -m pytest
+	python -m pytest -n auto --dist loadfile
 
 lab: setup
 	labkit lab
