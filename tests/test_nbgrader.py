@@ -65,7 +65,10 @@ def test_autograde_feedback_and_export_agree_with_labkit(
     assert {one.student: one.score for one in read_grades(course)} == by_nbgrader
 
     nbgrader("generate_feedback", LAB)
-    assert (course.feedback / "perfect" / LAB / f"{LAB}.html").is_file()
+    page = (course.feedback / "adds" / LAB / f"{LAB}.html").read_text()
+    assert "You added 2 where you should multiply by it." in page
+    assert "np.ones" not in page
+    assert "HIDDEN" not in page
     nbgrader("export", "--to", "table.csv")
     with (course.root / "table.csv").open() as stream:
         exported = {

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import nbformat
 from nbconvert.exporters.exporter import ResourcesDict
-from nbconvert.preprocessors import ClearMetadataPreprocessor
+from nbconvert.preprocessors import (
+    ClearMetadataPreprocessor,
+    CSSHTMLHeaderPreprocessor,
+)
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from nbgrader import utils
@@ -22,6 +25,7 @@ from nbgrader.preprocessors import (
     ClearSolutions,
     ComputeChecksums,
     DeduplicateIds,
+    GetGrades,
     IgnorePattern,
     IncludeHeaderFooter,
     InstantiateTests,
@@ -309,5 +313,11 @@ def configure(config: Config, course: Course) -> Config:
         SaveAutoGrades,
         AssignLatePenalties,
         CheckCellMetadata,
+    ]
+    # The autograded notebook holds the hidden checks again; a student's page must not.
+    config.GenerateFeedback.preprocessors = [
+        ClearHiddenTests,
+        GetGrades,
+        CSSHTMLHeaderPreprocessor,
     ]
     return config
