@@ -20,6 +20,9 @@ app = typer.Typer(
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
+# Typer names only the last of its errors; this is the class of all wrong usage.
+UsageError = typer.BadParameter.__base__
+
 Labs = Annotated[
     list[str] | None,
     typer.Argument(help="Labs by name or number, such as 02. Default: all."),
@@ -29,13 +32,23 @@ Labs = Annotated[
 def main() -> None:
     """Run the command; wrong input is answered with one clear message and exit code 2."""
     try:
-        app()
+        # Not standalone: typer would answer wrong usage with a box of six lines.
+        sys.exit(app(standalone_mode=False))
     except LabkitError as error:
-        errors.print(f"[bold red]labkit:[/] {_escape(str(error))}")
-        sys.exit(2)
-    except KeyboardInterrupt:
+        _refuse(str(error))
+    except UsageError as error:
+        if not error.format_message().strip():
+            sys.exit(2)  # a bare `labkit` or `labkit data`: its help is shown already
+        command = error.ctx.command_path if error.ctx else "labkit"
+        _refuse(f"{error.format_message().rstrip('.')}. Type: {command} --help")
+    except (KeyboardInterrupt, typer.Abort):
         errors.print("labkit: interrupted. Nothing is lost: the same command goes on.")
         sys.exit(130)
+
+
+def _refuse(text: str) -> None:
+    errors.print(f"[bold red]labkit:[/] {_escape(text)}")
+    sys.exit(2)
 
 
 def _escape(text: str) -> str:
