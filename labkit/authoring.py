@@ -17,7 +17,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from labkit.checks import check_name, is_check
+from labkit.checks import check_name, is_check, used_names
 from labkit.errors import LabkitError
 
 ROLES = ("solution", "check", "manual", "mistakes")
@@ -118,6 +118,15 @@ def check_names(source: str) -> list[str | None]:
     """The names of the checks in a cell's source; None for one without a literal name."""
     tree = ast.parse(source)
     return [check_name(statement) for statement in tree.body if is_check(statement)]
+
+
+def names_by_check(source: str) -> dict[str, tuple[str, ...]]:
+    """For each check in a cell's source: the names that its text uses."""
+    return {
+        check_name(statement): used_names(statement)
+        for statement in ast.parse(source).body
+        if is_check(statement)
+    }
 
 
 def mistake_functions(cell: NotebookNode) -> list[tuple[str, str]]:
@@ -231,6 +240,9 @@ def _check_faults(cell: NotebookNode, keys: dict) -> list[str]:
     faults = _points_faults(cell)
     if not check_names(cell.source) and "assert" not in cell.source:
         faults.append("calls neither check(...) nor assert at its top level")
+    if "check.rng" in visible_source(cell.source):
+        # Its numbers differ from course to course; what students get does not.
+        faults.append("draws from check.rng() outside its hidden tests")
     if None in check_names(cell.source):
         faults.append('a check without a literal name; write check("its name", value)')
     return faults

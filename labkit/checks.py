@@ -6,12 +6,13 @@ compares, in a process that the student's code cannot reach.
 """
 
 import ast
+import hashlib
 import html
 import json
 import os
 import random
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ import numpy as np
 
 from labkit import profile
 from labkit.references import CheckReference, Result, checks_by_name, error_message
-from labkit.values import encode
+from labkit.values import MAX_BYTES, encode
 
 MIME = "application/vnd.labkit.check+json"
 EXPECTED = "expected.json"
+# The environment variable from which hidden checks draw their inputs (hexadecimal).
+SEED = "LABKIT_INPUTS"
 
 
 class CheckFailed(AssertionError):
@@ -41,6 +44,25 @@ class _Cell:
     done: int = 0
     failed: int = 0
     error: Exception | None = None
+    drawn: bool = False
+    given: dict[str, Any] = field(default_factory=dict)
+    # By id; each value is kept as well, so that no other one can get its id.
+    digests: dict[int, tuple[Any, str]] = field(default_factory=dict)
+
+    def watch(self, values: dict[str, Any]) -> None:
+        """Remember what the next check is about to be given."""
+        self.given = {name: value for name, value in values.items() if _mutable(value)}
+        for value in self.given.values():
+            if id(value) not in self.digests:
+                self.digests[id(value)] = value, _digest(value)
+
+    def changed(self) -> list[str]:
+        """The names of what was given and is not any more what it was."""
+        return [
+            name
+            for name, value in self.given.items()
+            if _digest(value) != self.digests[id(value)][1]
+        ]
 
 
 class Check:
@@ -84,12 +106,25 @@ class Check:
         terms = {"at_least": at_least, "weight": weight}
         self._record(name, scores, terms, labels=encode(labels))
 
+    def rng(self) -> np.random.Generator:
+        """Random numbers for the inputs of hidden checks, other ones for each course.
+
+        Every call starts at the same number. The checks after it in its cell count as drawn.
+        """
+        self._cell.drawn = True
+        return np.random.default_rng(int(os.environ.get(SEED, "0"), 16))
+
     def _record(
         self, name: str, value: dict, terms: dict, labels: dict | None = None
     ) -> None:
         message = {"name": name, "value": value, **terms}
         if labels is not None:
             message["labels"] = labels
+        if self._cell.drawn:
+            message["drawn"] = True
+        changed = self._cell.changed()
+        if changed:
+            message["changed"] = changed
         if profile.name() == "grading":
             _send(message)
         else:
@@ -105,21 +140,24 @@ class Check:
     def _begin(self) -> None:
         """Start a check cell: every run of it sees the same random numbers."""
         self._cell = _Cell()
-        random.seed(0)
-        np.random.seed(0)
-        if "keras" in sys.modules:
-            sys.modules["keras"].utils.set_random_seed(0)
+        _seed()
+
+    def _watch(self, namespace: dict[str, Any], names: tuple[str, ...]) -> None:
+        """A check is next, and its text uses these names."""
+        self._cell.watch({n: namespace[n] for n in names if n in namespace})
 
     def _raised(self, name: str, error: Exception) -> None:
         """The value of a check could not be computed: go on with the next one."""
         self._cell.error = self._cell.error or error
+        kind, text = type(error).__name__, str(error)[:500]
+        message = {"name": name, "error": kind, "text": text}
         if profile.name() == "grading":
-            _send(
-                {"name": name, "error": type(error).__name__, "text": str(error)[:500]}
-            )
-        else:
-            reason = error_message(type(error).__name__, str(error))
-            self._show(Result(name, passed=False, message=reason))
+            _send(message)
+            return
+        try:
+            self._show(_compare_at_home(message))
+        except FileNotFoundError:  # no expected values: that is the error at hand
+            self._show(Result(name, passed=False, message=error_message(kind, text)))
 
     def _end(self) -> None:
         """End a check cell: raise once, after every check has been shown."""
@@ -131,6 +169,13 @@ class Check:
 
 
 check = Check()
+
+
+def _seed() -> None:
+    random.seed(0)
+    np.random.seed(0)
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
 
 
 def _send(message: dict) -> None:
@@ -149,6 +194,20 @@ def _display(result: Result) -> None:
         publish_display_data(
             {"text/plain": result.text(), "text/html": result_html(result)}
         )
+
+
+def _mutable(value: Any) -> bool:
+    return type(value) in (list, dict) or (
+        type(value) is np.ndarray and value.nbytes < MAX_BYTES
+    )
+
+
+def _digest(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        described = f"{value.dtype} {value.shape}".encode() + value.tobytes()
+    else:
+        described = json.dumps(encode(value)).encode()
+    return hashlib.sha256(described).hexdigest()
 
 
 def result_html(result: Result) -> str:
@@ -172,10 +231,10 @@ def _compare_at_home(message: dict) -> Result:
         return Result(
             message["name"], passed=False, message="this check is not known here"
         )
-    if reference.at_least is not None:
+    if reference.at_least is not None and "labels" in message:
         # At home the notebook may run on other data than the reference run did.
         reference = CheckReference.from_message(message, hidden=False)
-    return reference.judge(message["value"])
+    return reference.judge(message)
 
 
 def _expected() -> dict[str, CheckReference]:
@@ -204,6 +263,16 @@ def is_check(statement: ast.stmt) -> bool:
     if isinstance(called, ast.Attribute):
         called = called.value
     return isinstance(called, ast.Name) and called.id == "check"
+
+
+def used_names(statement: ast.stmt) -> tuple[str, ...]:
+    """The names that a check statement reads, in order; `check` itself left out."""
+    found = [
+        node.id
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    ]
+    return tuple(name for name in dict.fromkeys(found) if name != "check")
 
 
 def check_name(statement: ast.stmt) -> str | None:
@@ -238,7 +307,8 @@ class CheckCells(ast.NodeTransformer):
             "except Exception as _labkit_error:\n"
             f"    check._raised({name!r}, _labkit_error)"
         )
-        guard.body = [statement]
+        watch = _parse(f"check._watch(globals(), {used_names(statement)!r})")
+        guard.body = [watch, statement]
         return ast.copy_location(guard, statement)
 
 
@@ -253,6 +323,8 @@ def _install() -> None:
         isinstance(transformer, CheckCells) for transformer in shell.ast_transformers
     ):
         shell.ast_transformers.append(CheckCells())
+        if profile.name() == "grading":
+            _seed()
 
 
 _install()

@@ -115,7 +115,7 @@ def run(
     path = find_labs(course.solutions, [lab])[0]
     folder = out or course.build / "run" / path.stem
     with CellProgress(path.stem) as progress:
-        done = run_solution(path, folder, course.build, progress.cell)
+        done = run_solution(path, folder, course.build, course.seed, progress.cell)
     for warning in done.warnings:
         console.print(f"[yellow]warning[/] {_escape(warning)}")
     for failure in done.failed:
@@ -223,18 +223,94 @@ def feedback(
     console.print(f"{len(pages)} pages in {out or course.feedback}/")
 
 
-@app.command(epilog=_example("labkit export", "labkit export --out grades.csv"))
+@app.command(
+    epilog=_example(
+        "labkit export",
+        "labkit export --format canvas --roster canvas-gradebook.csv",
+        "labkit export 02 --format moodle --roster participants.csv --out grades.csv",
+    )
+)
 def export(
-    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("grades.csv"),
+    labs: Labs = None,
+    form: Annotated[
+        str, typer.Option("--format", help="csv, canvas or moodle.")
+    ] = "csv",
+    roster: Annotated[
+        Path | None,
+        typer.Option(
+            help="What the system exported: Canvas's gradebook CSV, Moodle's "
+            "participants CSV. Identifiers come from it."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file. Default: grades.csv or <format>.csv.")
+    ] = None,
 ) -> None:
-    """Write the scores as CSV: student, lab, score, max_score."""
-    from labkit.course import Course
-    from labkit.grading.engine import read_grades
-    from labkit.grading.export import write_grades
+    """Write the scores, late penalties taken off, for a spreadsheet, Canvas or Moodle.
 
-    grades = read_grades(Course.here())
-    write_grades(grades, out)
-    console.print(f"{len(grades)} scores in {out}")
+    A lab that was not handed in has no row in csv, an empty cell for Canvas and `-` for
+    Moodle: no grade, so that the system's own rules for missing work apply. Who is in the
+    gradebook or in the roster only is listed, with exit code 1. A name that a spreadsheet
+    would run as a formula gets an apostrophe in front; identifiers are never changed.
+    """
+    from labkit.authoring import find_labs
+    from labkit.course import Course
+    from labkit.grading.export import export_scores
+
+    course = Course.here()
+    chosen = [path.stem for path in find_labs(course.solutions, labs)] if labs else ()
+    done = export_scores(course, form, out, roster, chosen)
+    console.print(f"{done.rows} rows in {done.path}")
+    for line in done.messages():
+        errors.print(f"[yellow]{_escape(line)}[/]")
+    if not done.complete:
+        raise typer.Exit(1)
+
+
+@app.command(epilog=_example("labkit report", "labkit report --out report.html"))
+def report(
+    out: Annotated[
+        Path | None, typer.Option(help="The page. Default: build/report.html.")
+    ] = None,
+) -> None:
+    """Write one page about the class: scores, and what was not understood."""
+    from labkit.course import Course
+    from labkit.grading.report import class_report, summary_tables, write_report
+
+    course = Course.here()
+    found = class_report(course)
+    for table in summary_tables(found):
+        console.print(table)
+    path = out or course.build / "report.html"
+    write_report(found, path)
+    console.print(f"The whole report: {os.path.relpath(path)}")
+
+
+@app.command(
+    epilog=_example("labkit similarity", "labkit similarity 02 --at-least 0.9")
+)
+def similarity(
+    lab: Annotated[
+        str | None, typer.Argument(help="A lab by name or number. Default: all.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The page. Default: build/similarity.html.")
+    ] = None,
+    at_least: Annotated[
+        float, typer.Option(min=0, max=1, help="List pairs from this share on.")
+    ] = 0.8,
+) -> None:
+    """List pairs of submissions with much code in common, side by side, to be looked at."""
+    from labkit.course import Course
+    from labkit.grading.similarity import compare_class, write_similarity
+
+    course = Course.here()
+    path = out or course.build / "similarity.html"
+    found = compare_class(course, [lab] if lab else None, at_least)
+    write_similarity(found, path)
+    for one in found:
+        console.print(_escape(one.text()))
+    console.print(f"Side by side: {os.path.relpath(path)}")
 
 
 @app.command(

@@ -4,6 +4,7 @@ Used at home (against the visible expected values) and by the grader (against
 all references). Pure: values in, text out.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,18 +21,44 @@ KIND_NAMES = {
 }
 
 
-def difference(found: Any, expected: Any, *, rtol: float, atol: float) -> str | None:
-    """Return None where `found` equals `expected`, else a sentence that says why not.
+@dataclass(frozen=True)
+class Difference:
+    """How a value differs, in one sentence.
+
+    `text` quotes what was found and what was expected. `general` quotes neither: it
+    is what a student may read of a hidden check, whose inputs a function could hand
+    back as its answer.
+    """
+
+    text: str
+    general: str
+
+    def at(self, place: str, general_place: str) -> "Difference":
+        """The same difference, of one part of a larger value."""
+        return Difference(f"{place}: {self.text}", f"{general_place}: {self.general}")
+
+
+def difference(
+    found: Any, expected: Any, *, rtol: float, atol: float
+) -> Difference | None:
+    """Return None where `found` equals `expected`, else how they differ.
 
     Both are values as `labkit.values.decode` gives them. Kind and shape are
     compared first, then values: |found - expected| <= atol + rtol * |expected|.
     """
     if expected is None:
-        return None if found is None else f"found {describe(found)}, expected None"
+        return None if found is None else _two(found, expected)
     if found is None:
-        return f"found None, expected {describe(expected)}. Is the `return` missing?"
+        missing = "Is the `return` missing?"
+        return Difference(
+            f"found None, expected {describe(expected)}. {missing}",
+            f"found None. {missing}",
+        )
     if isinstance(found, Opaque):
-        return f"found a value of type {found.type_name}, expected {describe(expected)}"
+        return Difference(
+            f"found a value of type {found.type_name}, expected {describe(expected)}",
+            f"found something that cannot be compared, expected {_kind(expected)}",
+        )
     if isinstance(expected, str):
         same = isinstance(found, str) and found == expected
         return None if same else _two(found, expected)
@@ -69,8 +96,23 @@ def _listed(items: list) -> str:
     return f"{len(items)} values ({shown}{more})" if items else "no values"
 
 
-def _two(found: Any, expected: Any) -> str:
-    return f"found {describe(found)}, expected {describe(expected)}"
+def _kind(value: Any) -> str:
+    """What sort of value it is, and nothing of what is in it."""
+    if isinstance(value, np.ndarray):
+        number = "a number" if value.ndim == 0 else "an array"
+        return f"{number} ({KIND_NAMES[value.dtype.kind]})"
+    names = {list: "several values", dict: "a dict", str: "a text"}
+    return names.get(type(value), "None" if value is None else "another value")
+
+
+def _two(found: Any, expected: Any) -> Difference:
+    kinds = _kind(found), _kind(expected)
+    general = f"found {kinds[0]}, expected {kinds[1]}"
+    if kinds[0] == kinds[1]:
+        general = f"found {kinds[0]}, but not the right one"
+    return Difference(
+        f"found {describe(found)}, expected {describe(expected)}", general
+    )
 
 
 def _number(value: Any) -> str:
@@ -88,58 +130,73 @@ def _stacked(items: list) -> Any:
 
 def _dict_difference(
     found: Any, expected: dict, rtol: float, atol: float
-) -> str | None:
+) -> Difference | None:
     if not isinstance(found, dict):
         return _two(found, expected)
     missing = [key for key in expected if key not in found]
-    if missing:
-        return f"the key {missing[0]!r} is missing; {_two(found, expected)}"
     foreign = [key for key in found if key not in expected]
-    if foreign:
-        return f"the key {foreign[0]!r} is not expected; {_two(found, expected)}"
+    if missing or foreign:
+        general = "a key is missing" if missing else "a key is not expected"
+        which = (
+            f"the key {missing[0]!r} is missing"
+            if missing
+            else f"the key {foreign[0]!r} is not expected"
+        )
+        return Difference(f"{which}; {_two(found, expected).text}", general)
     for key, value in expected.items():
         reason = difference(found[key], value, rtol=rtol, atol=atol)
         if reason:
-            return f"at key {key!r}: {reason}"
+            return reason.at(f"at key {key!r}", "at one of the keys")
     return None
 
 
 def _items_difference(
     found: Any, expected: list, rtol: float, atol: float
-) -> str | None:
+) -> Difference | None:
+    count = f"expected {len(expected)} values"
     if isinstance(found, np.ndarray) and found.ndim:
         found = [np.asarray(item) for item in found]
     if not isinstance(found, list):
-        return f"found {describe(found)}, expected {len(expected)} values"
+        return Difference(
+            f"found {describe(found)}, {count}", f"found {_kind(found)}, {count}"
+        )
     if len(found) != len(expected):
-        return f"found {_listed(found)}, expected {_listed(expected)}"
+        general = "too many values" if len(found) > len(expected) else "too few values"
+        return Difference(
+            f"found {_listed(found)}, expected {_listed(expected)}",
+            f"found {general}, {count}",
+        )
     for position, (one, other) in enumerate(zip(found, expected, strict=True), start=1):
         reason = difference(one, other, rtol=rtol, atol=atol)
         if reason:
-            return f"value {position} of {len(expected)}: {reason}"
+            place = f"value {position} of {len(expected)}"
+            return reason.at(place, place)
     return None
 
 
 def _array_difference(
     found: np.ndarray, expected: np.ndarray, rtol: float, atol: float
-) -> str | None:
+) -> Difference | None:
     def same(one: np.ndarray, other: np.ndarray) -> bool:
         return one.shape == other.shape and bool(_close(one, other, rtol, atol).all())
 
     if not _kinds_agree(found, expected):
-        right = " The values are right." if same(found, expected) else ""
-        return (
+        text = (
             f"found {KIND_NAMES[found.dtype.kind]} ({found.dtype}), expected "
-            f"{KIND_NAMES[expected.dtype.kind]} ({expected.dtype}).{right}"
+            f"{KIND_NAMES[expected.dtype.kind]} ({expected.dtype})."
         )
+        text += " The values are right." if same(found, expected) else ""
+        return Difference(text, text)
     if found.shape != expected.shape:
         return _shape_difference(found, expected, same)
     if same(found, expected):
         return None
-    if found.dtype.kind == "U":
-        return _first_difference(found, expected, found != expected)
     wrong = ~_close(found, expected, rtol, atol)
-    return _first_difference(found, expected, wrong) + _diagnosis(found, expected, same)
+    diagnosis = _diagnosis(found, expected, same)
+    return Difference(
+        _first_difference(found, expected, wrong) + diagnosis.text,
+        _how_many(wrong) + diagnosis.general,
+    )
 
 
 def _kinds_agree(found: np.ndarray, expected: np.ndarray) -> bool:
@@ -163,15 +220,23 @@ def _close(
     return np.isclose(*wide, rtol=rtol, atol=atol, equal_nan=True)
 
 
-def _shape_difference(found: np.ndarray, expected: np.ndarray, same) -> str:
-    text = f"found shape {found.shape}, expected {expected.shape}"
+def _shape_difference(found: np.ndarray, expected: np.ndarray, same) -> Difference:
+    shapes = f"found shape {found.shape}, expected {expected.shape}"
+    # An axis of any length could spell a hidden input.
+    plain = found.ndim <= expected.ndim + 1 and found.size <= 4 * expected.size + 16
+    general = shapes if plain else f"the shape is wrong, expected {expected.shape}"
+    reason = _shape_diagnosis(found, expected, same)
+    return Difference(shapes + reason, general + reason)
+
+
+def _shape_diagnosis(found: np.ndarray, expected: np.ndarray, same) -> str:
     if found.ndim >= 2 and same(found.T, expected):
-        return f"{text}. It is transposed."
+        return ". It is transposed."
     if same(found.squeeze(), expected.squeeze()):
-        return f"{text}. The values are right, but the axes of length 1 differ."
+        return ". The values are right, but the axes of length 1 differ."
     if found.size == expected.size and same(found.reshape(expected.shape), expected):
-        return f"{text}. The values are right, but arranged in another shape."
-    return text
+        return ". The values are right, but arranged in another shape."
+    return ""
 
 
 def _first_difference(
@@ -187,40 +252,60 @@ def _first_difference(
     )
 
 
-def _diagnosis(found: np.ndarray, expected: np.ndarray, same) -> str:
-    """What kind of difference it is, where that is plain to see."""
+def _how_many(wrong: np.ndarray) -> str:
+    if wrong.ndim == 0:
+        return "the value is wrong."
+    return "all values differ." if wrong.all() else "some of the values differ."
+
+
+def _diagnosis(found: np.ndarray, expected: np.ndarray, same) -> Difference:
+    """What kind of difference it is, where that is plain to see; else empty texts."""
     if found.dtype.kind not in "iuf" or expected.dtype.kind not in "iuf":
-        return ""
+        return _said("")
     found, expected = found.astype(np.float64), expected.astype(np.float64)
     strange = ~np.isfinite(found) & np.isfinite(expected)
     if strange.any():
         what = "nan" if np.isnan(found[strange]).any() else "infinity"
-        return f" It holds {what} in {int(strange.sum())} places."
+        return Difference(
+            f" It holds {what} in {int(strange.sum())} places.", f" It holds {what}."
+        )
     if same(-found, expected):
-        return " The sign is wrong."
+        return _said(" The sign is wrong.")
     if found.ndim == 2 and same(found.T, expected):
-        return " It is transposed."
+        return _said(" It is transposed.")
     return _constant(found, expected, same) or _border(found, expected, same)
 
 
-def _constant(found: np.ndarray, expected: np.ndarray, same) -> str:
+def _constant(found: np.ndarray, expected: np.ndarray, same) -> Difference | None:
     """A factor or an offset that explains every difference (needs two values)."""
     if expected.size < 2 or not np.isfinite(found).all():
-        return ""
+        return None
     largest = np.unravel_index(np.abs(expected).argmax(), expected.shape)
     factor = found[largest] / expected[largest] if expected[largest] else 0.0
     if factor and same(found / factor, expected) and np.ptp(expected):
-        return f" Every value is {factor:.4g} times the expected one."
+        return Difference(
+            f" Every value is {factor:.4g} times the expected one.",
+            " Every value is wrong by the same factor.",
+        )
     offset = found[largest] - expected[largest]
     if same(found - offset, expected):
-        return f" Every value is {abs(offset):.4g} too {'large' if offset > 0 else 'small'}."
-    return ""
+        size = "large" if offset > 0 else "small"
+        return Difference(
+            f" Every value is {abs(offset):.4g} too {size}.",
+            f" Every value is too {size}, by the same amount.",
+        )
+    return None
 
 
-def _border(found: np.ndarray, expected: np.ndarray, same) -> str:
+def _border(found: np.ndarray, expected: np.ndarray, same) -> Difference:
     """Images and volumes (rows, columns, ...) that agree but for their border."""
     if found.ndim < 2 or min(found.shape[:2]) < 3:
-        return ""
+        return _said("")
     if same(found[1:-1, 1:-1], expected[1:-1, 1:-1]):
-        return " Only the border differs."
-    return ""
+        return _said(" Only the border differs.")
+    return _said("")
+
+
+def _said(text: str) -> Difference:
+    """A remark that quotes no value."""
+    return Difference(text, text)

@@ -1,5 +1,8 @@
 """A course folder: where its labs, submissions, gradebook and reports lie."""
 
+import os
+import secrets
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +10,21 @@ from pathlib import Path
 from traitlets.config import Config
 
 from labkit.errors import LabkitError
+from labkit.files import write_text
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 CONFIG_FILE = "nbgrader_config.py"
+COURSE_FILE = "course.toml"
+COURSE_TEXT = """\
+# Hidden checks draw their inputs from this seed, and so do the labels that only the
+# grader knows. Keep it from students. Choose another text for the next course, and
+# keep this one until the last regrade.
+seed = "{seed}"
+"""
 
 
 @dataclass(frozen=True)
@@ -42,6 +58,16 @@ class Course:
             f"No course here: {here} and the folders above it hold no {CONFIG_FILE} beside "
             "a solutions/ folder. Change to the course folder and try again."
         )
+
+    @property
+    def seed(self) -> str:
+        """The course's seed, from the variable LABKIT_SEED or from course.toml.
+
+        course.toml lies beside the solutions folder; it is made with a seed of its own
+        where there is none yet.
+        """
+        named = os.environ.get("LABKIT_SEED", "").strip()
+        return named or _kept_seed(self.solutions.parent / COURSE_FILE)
 
     @property
     def submitted(self) -> Path:
@@ -84,3 +110,19 @@ class Course:
         from labkit.grading.nbgrader_parts import configure
 
         return configure(config, self)
+
+
+def _kept_seed(path: Path) -> str:
+    if not path.is_file():
+        write_text(path, COURSE_TEXT.format(seed=secrets.token_hex(16)))
+    try:
+        seed = tomllib.loads(path.read_text("utf-8")).get("seed")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise LabkitError(
+            f'{path}: not TOML: {error}. Write: seed = "any text"'
+        ) from None
+    if not isinstance(seed, str) or not seed.strip():
+        raise LabkitError(
+            f'{path}: found seed = {seed!r}, expected a text. Write: seed = "any text"'
+        )
+    return seed.strip()

@@ -76,7 +76,7 @@ def run_demo(
 
     progress.step("Run the solutions")
     runs = [
-        _run(path, folder / "runs" / path.stem, course.build, progress)
+        _run(path, folder / "runs" / path.stem, course, progress)
         for path in paths
     ]
 
@@ -100,13 +100,13 @@ def run_demo(
     return demo
 
 
-def _run(path: Path, folder: Path, build: Path, progress: DemoProgress) -> Run:
+def _run(path: Path, folder: Path, course: Course, progress: DemoProgress) -> Run:
     shutil.rmtree(folder, ignore_errors=True)
 
     def cell(number: int, count: int, heading: str) -> None:
         progress.cell(path.stem, number, count, heading)
 
-    run = run_solution(path, folder, build, cell)
+    run = run_solution(path, folder, course.build, course.seed, cell)
     if run.failed:
         raise LabkitError(
             f"The solution of {path.stem} failed: {'; '.join(run.failed)}"

@@ -4,14 +4,25 @@ The same format serves the instructor's references (every check, hidden ones
 too) and the `expected.json` that ships beside a notebook (visible checks only).
 """
 
+import builtins
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
-from labkit.compare import difference
-from labkit.values import Opaque, decode
+from labkit.compare import Difference, difference
+from labkit.values import decode
+
+NOT_DEFINED = re.compile(r"name '(\w+)' is not defined")
+# Other names of errors can be made up by a student's code, of what it has seen.
+KNOWN_ERRORS = {name for name in dir(builtins) if name[0].isupper()} | {
+    "AxisError",
+    "InvalidArgumentError",
+    "LinAlgError",
+    "ResourceExhaustedError",
+}
 
 
 @dataclass(frozen=True)
@@ -42,41 +53,61 @@ class Mistake:
 
 @dataclass(frozen=True)
 class CheckReference:
-    """What a check expects: a value with tolerances, or labels with an accuracy."""
+    """What a check expects: a value with tolerances, or labels with an accuracy.
+
+    `names` are those that the check's own text uses. `drawn` tells that its inputs
+    were drawn with the course's seed. The visible checks that ship to students come
+    without labels.
+    """
 
     name: str
     hidden: bool
-    value: dict
+    value: dict | None
     weight: float = 1.0
     rtol: float = 0.0
     atol: float = 0.0
     at_least: float | None = None
+    drawn: bool = False
+    names: tuple[str, ...] = ()
     mistakes: tuple[Mistake, ...] = field(default=())
 
     @classmethod
-    def from_message(cls, message: dict, hidden: bool) -> "CheckReference":
+    def from_message(
+        cls, message: dict, hidden: bool, names: Iterable[str] = ()
+    ) -> "CheckReference":
         """A reference from what `check` recorded in the reference run."""
         terms = {
             key: message[key]
-            for key in ("weight", "rtol", "atol", "at_least")
+            for key in ("weight", "rtol", "atol", "at_least", "drawn")
             if key in message
         }
         value = message["labels"] if "labels" in message else message["value"]
-        return cls(name=message["name"], hidden=hidden, value=value, **terms)
+        # What the author's own text changes between two checks is not a student's doing.
+        names = tuple(n for n in names if n not in message.get("changed", ()))
+        return cls(message["name"], hidden, value, names=names, **terms)
 
     @classmethod
     def from_json(cls, data: dict) -> "CheckReference":
         mistakes = tuple(Mistake(**one) for one in data.get("mistakes", ()))
-        return cls(**{**data, "mistakes": mistakes})
+        names = tuple(data.get("names", ()))
+        return cls(**{**data, "mistakes": mistakes, "names": names})
 
-    def judge(self, value: dict) -> Result:
-        """Compare an encoded value that arrived from a student's kernel."""
-        message = self._wrong(value)
+    def judge(self, message: dict, *, quote: bool = True) -> Result:
+        """Judge what a student's kernel sent for this check.
+
+        With `quote=False` the text of the result holds nothing that the student's code
+        has chosen: no values, no names of types or errors, only what kind of fault it is.
+        """
+        if "error" in message:
+            return self.failed(self._raised(message, quote))
+        wrong, hint = self._compare(message, quote)
+        if wrong is not None:
+            wrong += self._changed(message)
         return Result(
             name=self.name,
-            passed=message is None,
-            message=message or "",
-            hint=self._hint(value) if message else "",
+            passed=wrong is None,
+            message=wrong or "",
+            hint=hint,
             hidden=self.hidden,
             weight=self.weight,
         )
@@ -85,23 +116,52 @@ class CheckReference:
         """This check without a value: it never arrived, or it raised an error."""
         return Result(self.name, False, message, hidden=self.hidden, weight=self.weight)
 
-    def _wrong(self, value: dict) -> str | None:
+    def _compare(self, message: dict, quote: bool) -> tuple[str | None, str]:
+        """What is wrong with a value (None: nothing), and the hint that it deserves."""
         try:
-            found = decode(value)
+            found = decode(message.get("value"))
+            if self.at_least is not None:
+                labels = decode(self.value or message.get("labels"))
+                return accuracy_shortfall(found, labels, self.at_least), ""
         except ValueError as error:
-            return f"the value could not be read: {error}"
-        expected = decode(self.value)
-        if self.at_least is not None:
-            return accuracy_shortfall(found, expected, self.at_least)
-        return difference(found, expected, rtol=self.rtol, atol=self.atol)
+            return "the value could not be read" + (f": {error}" if quote else ""), ""
+        wrong = self._difference(found, self.value)
+        if wrong is None:
+            return None, ""
+        return (wrong.text if quote else wrong.general), self._hint(found)
 
-    def _hint(self, value: dict) -> str:
+    def _difference(self, found: Any, value: dict) -> Difference | None:
+        return difference(found, decode(value), rtol=self.rtol, atol=self.atol)
+
+    def _hint(self, found: Any) -> str:
         """The hint of the first declared mistake that gives the same wrong value."""
         for mistake in self.mistakes:
-            found, wrong = decode(value), decode(mistake.value)
-            if difference(found, wrong, rtol=self.rtol, atol=self.atol) is None:
+            if self._difference(found, mistake.value) is None:
                 return mistake.hint
         return ""
+
+    def _raised(self, message: dict, quote: bool) -> str:
+        kind, text = str(message["error"])[:80], str(message.get("text", ""))[:500]
+        missing = NOT_DEFINED.search(text) if kind == "NameError" else None
+        if missing and missing[1] in self.names:
+            return (
+                f"`{missing[1]}` is not defined. Run its cell first, and keep its name."
+            )
+        if quote:
+            return error_message(kind, text)
+        return error_message(kind if kind in KNOWN_ERRORS else "an error of its own")
+
+    def _changed(self, message: dict) -> str:
+        """A remark on the arguments that the student's code has changed."""
+        told = message.get("changed")
+        changed = [
+            name for name in self.names if isinstance(told, list) and name in told
+        ]
+        if not changed:
+            return ""
+        return (
+            f" Your code changed `{'`, `'.join(changed)}`, which it was given to read."
+        )
 
 
 def accuracy_shortfall(
@@ -111,22 +171,24 @@ def accuracy_shortfall(
 
     `predictions`: class numbers (N,) or scores (N, C); `labels`: class numbers (N,).
     """
+    if not isinstance(labels, np.ndarray):
+        return "the labels are not an array of class numbers"
     expected = f"expected class numbers of shape {labels.shape} or scores {(*labels.shape, 'C')}"
-    if isinstance(predictions, Opaque) or not isinstance(predictions, np.ndarray):
+    if not isinstance(predictions, np.ndarray) or predictions.dtype.kind not in "iuf":
         return f"found no array of predictions; {expected}"
     if predictions.ndim == 2 and predictions.shape[0] == labels.shape[0]:
         if predictions.dtype.kind == "f" and not np.isfinite(predictions).all():
             return "the predictions hold nan or infinity: the training has diverged"
         predictions = predictions.argmax(axis=1)
     if predictions.shape != labels.shape:
-        return f"found predictions of shape {predictions.shape}; {expected}"
+        return f"found predictions of another shape; {expected}"
     accuracy = float((predictions == labels).mean())
     if accuracy >= at_least:
         return None
     return f"accuracy {accuracy:.1%}, expected at least {at_least:.1%}"
 
 
-def error_message(kind: str, text: str) -> str:
+def error_message(kind: str, text: str = "") -> str:
     """Why a check has no value: its code raised an error of that kind."""
     if kind == "NotImplementedError":
         return "not written yet"
@@ -148,7 +210,15 @@ def cells(data: dict) -> dict[str, list[CheckReference]]:
 
 def to_json(check: CheckReference) -> dict:
     """A reference as JSON-ready data, without what has its usual value."""
-    usual = {"weight": 1.0, "rtol": 0.0, "atol": 0.0, "at_least": None, "mistakes": ()}
+    usual = {
+        "weight": 1.0,
+        "rtol": 0.0,
+        "atol": 0.0,
+        "at_least": None,
+        "drawn": False,
+        "names": (),
+        "mistakes": (),
+    }
     data = asdict(check)
     return {
         key: value

@@ -74,7 +74,7 @@ def _make(course: Course, path: Path, notebooks: Path, announce: Callable) -> Re
     """Make one lab's release folder in `notebooks` with nbgrader's own converter."""
     lab = read_lab(path)
     write_source(path)
-    found = reference.references(path, course.build, announce)
+    found = reference.references(path, course.build, course.seed, announce)
     announce(f"{lab.name}: release")
     # A gradebook of its own: a release alone enters nothing into the course's.
     scratch = Course(notebooks.parent, course.solutions, notebooks, course.build)

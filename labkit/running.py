@@ -17,6 +17,7 @@ from labkit.errors import LabkitError
 from labkit.files import write_text
 from labkit.grading import reference
 from labkit.grading.execute import execute, grading_environment
+from labkit.grading.withheld import inputs_environment
 from labkit.references import Result, cells, score
 
 
@@ -47,19 +48,21 @@ def run_solution(
     lab_path: Path,
     folder: Path,
     build: Path,
+    seed: str,
     on_cell: Callable[[int, int, str], None] = lambda *_: None,
 ) -> Run:
     """Execute a lab's solution in `folder`, in the profile and on the data of the user.
 
-    The executed notebook and whatever it writes stay in the folder.
+    `seed` is the course's, `build` where its references are kept. The executed notebook and whatever it writes stay in the folder.
     `on_cell(number, count, heading)` is called before each code cell.
     """
     lab = read_lab(lab_path)
-    reference.references(lab_path, build)
+    reference.references(lab_path, build, seed)
     notebook = source_notebook(lab)
     folder.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,
+        **inputs_environment(seed),
         "LABKIT_EXPECTED": str(reference.references_path(lab_path, build).resolve()),
     }
     watch = _Watch(notebook, on_cell)
@@ -199,6 +202,7 @@ def _checked(
             for check in checks
         ]
         return CheckedCell(name, 0.0, 0.0, results, changed)
-    results = judge(checks, cell, ran.metadata.get("labkit", {}).get("stopped", ""))
+    stopped = ran.metadata.get("labkit", {}).get("stopped", "")
+    results = judge(checks, cell, stopped, quote=True)
     points = float(cell.metadata.nbgrader.points)
     return CheckedCell(name, score(results, points), points, results, changed)

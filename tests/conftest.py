@@ -19,6 +19,7 @@ def environment(tmp_path_factory):
     """Stand-ins only, in a cache of this run's own; commands of this environment first."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LABKIT_OFFLINE", "1")
+        patch.setenv("LABKIT_SEED", "the seed of the tests")
         if "LABKIT_TEST_CACHE" in os.environ:
             patch.setenv("LABKIT_CACHE", os.environ["LABKIT_TEST_CACHE"])
         else:

@@ -9,9 +9,11 @@ from labkit.authoring import cell_id, find_labs, read_lab, source_notebook
 from labkit.grading import reference
 from labkit.grading.execute import execute, grading_environment
 from labkit.grading.nbgrader_parts import judge
+from labkit.grading.withheld import reference_environment, submission_environment
 from labkit.references import cells
 from tests.conftest import ROOT
 
+SEED = "the seed of the tests"
 LABS = find_labs(ROOT / "solutions")
 pytestmark = pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
 
@@ -29,7 +31,8 @@ def test_the_blank_lab_runs_to_its_first_exercise_and_scores_0(path, tmp_path):
     notebook = nbformat.read(
         ROOT / "notebooks" / path.stem / f"{path.stem}.ipynb", as_version=4
     )
-    ran = execute(notebook, tmp_path, grading_environment())
+    told = submission_environment(ROOT / "build", SEED)
+    ran = execute(notebook, tmp_path, {**grading_environment(), **told})
     errors = [
         o.ename
         for cell in ran.cells
@@ -38,7 +41,7 @@ def test_the_blank_lab_runs_to_its_first_exercise_and_scores_0(path, tmp_path):
     ]
     assert errors[0] == "NotImplementedError"
     by_id = {cell.id: cell for cell in ran.cells}
-    expected = cells(reference.references(path, ROOT / "build"))
+    expected = cells(reference.references(path, ROOT / "build", SEED))
     passed = [
         result.name
         for name, checks in expected.items()
@@ -57,8 +60,9 @@ def test_every_exercise_has_three_other_right_answers(path):
 @pytest.mark.timeout(900)
 def test_right_answers_written_differently_get_full_marks(path, tmp_path):
     notebook, trials = _with_trials(source_notebook(read_lab(path)), variants(path))
-    ran = execute(notebook, tmp_path, grading_environment())
-    expected = cells(reference.references(path, ROOT / "build"))
+    told = reference_environment(ROOT / "build", SEED)
+    ran = execute(notebook, tmp_path, {**grading_environment(), **told})
+    expected = cells(reference.references(path, ROOT / "build", SEED))
     wrong = []
     for index, exercise, number in trials:
         results = judge(expected[cell_id("check", exercise)], ran.cells[index])

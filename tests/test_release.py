@@ -122,7 +122,7 @@ def test_a_hidden_line_outside_its_markers_stops_the_release(course):
     replace(
         course,
         "### END HIDDEN TESTS",
-        '### END HIDDEN TESTS\n# check("a table", double(np.ones((2, 3))), weight=2)',
+        '### END HIDDEN TESTS\n# check("a table", double(rng.normal(size=(2, 3))), weight=2)',
     )
     with pytest.raises(LabError, match="holds the hidden line"):
         release(course)

@@ -110,17 +110,17 @@ def folder(train: int, test: int) -> Path:
     path = cache.place(*parts)
     with cache.lock(path):
         if not path.exists():
-            _write(path, train, test)
+            write(path, train, test)
     return path
 
 
-def _write(path: Path, train: int, test: int) -> None:
+def write(path: Path, train: int, test: int, test_seed: int = 2) -> None:
     """Draw everything beside `path`, then rename: nobody ever sees half a folder."""
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".faces-"))
     try:
         names = [who.name for who in CHARACTERS]
         _write_train(temporary / "train.zip", train)
-        truth = _write_test(temporary / "test.zip", test)
+        truth = _write_test(temporary / "test.zip", test, test_seed)
         (temporary / "character_name.lst").write_text(
             "".join(f"{name}\n" for name in names)
         )
@@ -155,8 +155,8 @@ def _write_train(path: Path, count: int) -> None:
             seen[label] += 1
 
 
-def _write_test(path: Path, count: int) -> list[int]:
-    frames = _film(seed=2, count=count, lengths=TEST_CLIP_FRAMES)
+def _write_test(path: Path, count: int, seed: int) -> list[int]:
+    frames = _film(seed=seed, count=count, lengths=TEST_CLIP_FRAMES)
     order = np.random.default_rng(4).permutation(count)
     odd = _oddities(seed=5, count=count, truncated=1)
     with zipfile.ZipFile(path, "w") as archive:

@@ -22,6 +22,7 @@ from labkit.errors import LabkitError
 from labkit.grading import reference
 from labkit.grading.execute import executed, submission_key
 from labkit.grading.nbgrader_parts import stored_run, write_source
+from labkit.grading.withheld import submission_environment
 from labkit.release import generate_assignment, nbgrader_api
 
 
@@ -133,7 +134,7 @@ def plan(
 def register(course: Course, lab_path: Path, announce: Callable[[str], None]) -> None:
     """Enter a lab into the gradebook, and make its references ready."""
     write_source(lab_path)
-    reference.references(lab_path, course.build, announce)
+    reference.references(lab_path, course.build, course.seed, announce)
     announce(f"{lab_path.stem}: into the gradebook")
     # nbgrader writes its release as it does so; the students' copy stays as it is.
     generate_assignment(
@@ -166,7 +167,9 @@ def run_all(
 
 
 def _run_one(course: Course, config: Config, submission: Submission) -> None:
-    key = submission_key(submission.folder, course.solutions / submission.lab)
+    key = submission_key(
+        course.seed, submission.folder, course.solutions / submission.lab
+    )
     stored = stored_run(
         course.build, submission.student, submission.lab, submission.lab
     )
@@ -177,7 +180,8 @@ def _run_one(course: Course, config: Config, submission: Submission) -> None:
             submission.folder, place, ignore=shutil.ignore_patterns("*.ipynb")
         )
         _add_source_files(course, config, submission.lab, place)
-        executed(notebook, place, stored, key)
+        told = submission_environment(course.build, course.seed)
+        executed(notebook, place, stored, key, told)
 
 
 def sanitise(course: Course, config: Config, submission: Submission):

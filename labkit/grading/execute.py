@@ -30,7 +30,7 @@ GRADING_ENVIRONMENT = {
     "TF_NUM_INTEROP_THREADS": "1",
     "CUDA_VISIBLE_DEVICES": "-1",
 }
-NOT_FOR_GRADING = ("LABKIT_DATA", "LABKIT_EXPECTED")
+NOT_FOR_GRADING = ("LABKIT_DATA", "LABKIT_EXPECTED", "LABKIT_SEED")
 
 
 def grading_environment() -> dict[str, str]:
@@ -101,19 +101,24 @@ def _transport(sockets: str) -> Config:
 
 
 def executed(
-    notebook: NotebookNode, folder: Path, stored: Path, key: str
+    notebook: NotebookNode,
+    folder: Path,
+    stored: Path,
+    key: str,
+    told: dict[str, str],
 ) -> NotebookNode:
     """Return a sanitised submission as it ran at grading: as stored, or run now and stored.
 
     `folder` holds the files beside the notebook; the run works on a copy of them. A
     result stored under another `key` (`submission_key`) is of other content: run again.
+    `told` is what its kernel finds in the environment besides the usual.
     """
     run = _stored(notebook, stored, key)
     if run is None:
         with tempfile.TemporaryDirectory(prefix="labkit-grading-") as scratch:
             place = Path(scratch, "submission")
             shutil.copytree(folder, place, ignore=shutil.ignore_patterns("*.ipynb"))
-            run = execute(notebook, place, grading_environment())
+            run = execute(notebook, place, {**grading_environment(), **told})
         run.metadata.setdefault("labkit", {})["key"] = key
         write_text(stored, nbformat.writes(run))
     for cell, done in zip(notebook.cells, run.cells, strict=True):
@@ -123,9 +128,10 @@ def executed(
     return notebook
 
 
-def submission_key(*folders: Path) -> str:
-    """A hash of all that a run depends on: every file of the folders, and this package."""
-    digest = hashlib.sha256(package_hash().encode())
+def submission_key(seed: str, *folders: Path) -> str:
+    """A hash of all that a run depends on: the course's seed, every file of the folders,
+    and this package."""
+    digest = hashlib.sha256(f"{seed} {package_hash()}".encode())
     for folder in folders:
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
             digest.update(str(path.relative_to(folder)).encode())

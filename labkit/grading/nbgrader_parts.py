@@ -5,6 +5,7 @@ formgrader. Only what runs a notebook and what judges its checks is ours.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -24,7 +25,6 @@ from nbgrader.preprocessors import (
     ClearOutput,
     ClearSolutions,
     ComputeChecksums,
-    DeduplicateIds,
     GetGrades,
     IgnorePattern,
     IncludeHeaderFooter,
@@ -46,9 +46,29 @@ from labkit.course import Course
 from labkit.files import write_text
 from labkit.grading import reference
 from labkit.grading.execute import executed, submission_key
-from labkit.references import CheckReference, Result, cells, error_message, score
+from labkit.grading.mending import (
+    CurrentFormat,
+    KeepOneOfEach,
+    KeepSubmitted,
+    PutBackCells,
+    RestoreRoles,
+    TellRepairs,
+)
+from labkit.grading.withheld import submission_environment
+from labkit.references import (
+    KNOWN_ERRORS,
+    CheckReference,
+    Result,
+    cells,
+    error_message,
+    score,
+)
 
 STDERR_KEPT = 2000
+MEMORISED = (
+    "right for the input shown, but wrong for every input drawn at grading: "
+    "it does not count"
+)
 STUB = '# YOUR CODE HERE\nraise NotImplementedError("Write your code here.")'
 
 
@@ -61,12 +81,16 @@ class CoursePart(NbGraderPreprocessor):
         config=True
     )
 
+    seed = Unicode(help="The course's seed: hidden inputs come from it.").tag(
+        config=True
+    )
+
     def lab_references(self, resources: ResourcesDict) -> dict | None:
         """The references of the notebook at hand; None for one that is not a lab of ours."""
         name = resources["nbgrader"]["notebook"]
         path = Path(self.solutions, resources["nbgrader"]["assignment"], f"{name}.py")
         return (
-            reference.references(path, Path(self.build), self.log.info)
+            reference.references(path, Path(self.build), self.seed, self.log.info)
             if path.is_file()
             else None
         )
@@ -85,20 +109,6 @@ class ShipExpected(CoursePart):
         return nb, resources
 
 
-class NameRestoredCells(NbGraderPreprocessor):
-    """Give the cells that nbgrader put back the id they were released with.
-
-    Must come after OverwriteCells, which restores them without one.
-    """
-
-    def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
-        nb = nbformat.from_dict(nb)  # it restores them as plain dicts, too
-        for cell in nb.cells:
-            if "id" not in cell:
-                cell["id"] = cell.metadata.nbgrader.grade_id
-        return nb, resources
-
-
 class RunSubmission(CoursePart):
     """Execute a submission, or take the stored result of its execution."""
 
@@ -108,10 +118,13 @@ class RunSubmission(CoursePart):
             Path(self.build), names["student"], names["assignment"], names["notebook"]
         )
         key = submission_key(
+            self.seed,
             Path(self.submitted, names["student"], names["assignment"]),
             Path(self.solutions, names["assignment"]),
         )
-        return executed(nb, Path(resources["metadata"]["path"]), stored, key), resources
+        told = submission_environment(Path(self.build), self.seed)
+        place = Path(resources["metadata"]["path"])
+        return executed(nb, place, stored, key, told), resources
 
 
 def stored_run(build: Path, student: str, lab: str, notebook: str) -> Path:
@@ -166,39 +179,65 @@ def judge_cell(
 
 
 def judge(
-    checks: list[CheckReference], cell: NotebookNode, stopped: str = ""
+    checks: list[CheckReference],
+    cell: NotebookNode,
+    stopped: str = "",
+    *,
+    quote: bool = False,
 ) -> list[Result]:
     """Judge the checks that the reference run recorded for a cell against what it sent.
 
-    A check that did not arrive, or arrived twice, fails.
+    A check that did not arrive from this cell, or arrived twice, fails. With
+    `quote=False` no text of a result holds anything that the student's code has chosen,
+    such as a hidden input that it was given earlier.
     """
     sent: dict[str, list[dict]] = {}
     for message in reference.messages(cell):
         if isinstance(message, dict) and isinstance(message.get("name"), str):
             sent.setdefault(message["name"], []).append(message)
     why = stopped or _error_text(cell)
-    return [_judge_one(check, sent.get(check.name, []), why) for check in checks]
+    results = [
+        _judge_one(check, sent.get(check.name, []), why, quote) for check in checks
+    ]
+    return _without_memorised(checks, results)
 
 
-def _judge_one(check: CheckReference, arrived: list[dict], why: str) -> Result:
+def _judge_one(
+    check: CheckReference, arrived: list[dict], why: str, quote: bool
+) -> Result:
     if len(arrived) > 1:
         return check.failed("it was sent more than once")
     if not arrived:
         return check.failed(why or "it was never reached")
-    message = arrived[0]
-    if "error" in message:
-        # A hidden check's inputs could be read out of the text of an error.
-        text = "" if check.hidden else str(message.get("text", ""))
-        return check.failed(error_message(str(message["error"])[:80], text))
-    return check.judge(message.get("value", {}))
+    return check.judge(arrived[0], quote=quote)
+
+
+def _without_memorised(
+    checks: list[CheckReference], results: list[Result]
+) -> list[Result]:
+    """Fail the visible checks of code that knows their answers and no others.
+
+    Their expected values are in every student's hands. Code that fails on every drawn
+    input, and not by a usual mistake, has not computed them.
+    """
+    drawn = [r for check, r in zip(checks, results, strict=True) if check.drawn]
+    if not drawn or any(result.passed or result.hint for result in drawn):
+        return results
+    return [
+        replace(result, passed=False, message=MEMORISED)
+        if result.passed and not result.hidden
+        else result
+        for result in results
+    ]
 
 
 def _error_text(cell: NotebookNode) -> str:
     for output in cell.outputs:
         if output.output_type == "error":
             if output.ename == "NotImplementedError":
-                return error_message(output.ename, "")
-            return f"the cell stopped before it with {output.ename}"
+                return error_message(output.ename)
+            kind = output.ename if output.ename in KNOWN_ERRORS else "an error"
+            return f"the cell stopped before it with {kind}"
     return ""
 
 
@@ -275,9 +314,9 @@ def configure(config: Config, course: Course) -> Config:
     config.CoursePart.solutions = str(course.solutions)
     config.CoursePart.submitted = str(course.submitted)
     config.CoursePart.build = str(course.build)
+    config.CoursePart.seed = course.seed
 
     config.ClearSolutions.code_stub = {"python": STUB}
-    config.OverwriteCells.add_missing_cells = True
     # ShipExpected comes last: the notebook is as the student will get it.
     config.GenerateAssignment.preprocessors = [
         IncludeHeaderFooter,
@@ -294,15 +333,19 @@ def configure(config: Config, course: Course) -> Config:
         CheckCellMetadata,
         ShipExpected,
     ]
-    # nbgrader's own lists, the first with an addition, the second with its Execute
-    # replaced by two parts.
+    # nbgrader's own lists. In the first, what puts each cell in order stands in front of
+    # its own and replaces its DeduplicateIds; in the second, two parts replace its Execute.
     config.Autograde.sanitize_preprocessors = [
+        CurrentFormat,
         ClearOutput,
-        DeduplicateIds,
+        KeepSubmitted,
+        RestoreRoles,
+        KeepOneOfEach,
+        PutBackCells,
         OverwriteKernelspec,
         OverwriteCells,
-        NameRestoredCells,
         CheckCellMetadata,
+        TellRepairs,
     ]
     config.Autograde.autograde_preprocessors = [
         RunSubmission,

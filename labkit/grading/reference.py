@@ -18,6 +18,7 @@ from labkit.authoring import (
     cell_id,
     check_names,
     mistake_functions,
+    names_by_check,
     read_lab,
     source_notebook,
     visible_source,
@@ -26,6 +27,7 @@ from labkit.checks import MIME
 from labkit.errors import LabkitError
 from labkit.files import write_text
 from labkit.grading.execute import execute, grading_environment, package_hash
+from labkit.grading.withheld import reference_environment
 from labkit.references import CheckReference, Mistake, cells, to_json
 
 # The mistaken function takes the right one's place for one run of the check cell;
@@ -47,17 +49,24 @@ class Trial:
 
 
 def references(
-    lab_path: Path, build: Path, announce: Callable[[str], None] = lambda _: None
+    lab_path: Path,
+    build: Path,
+    seed: str,
+    announce: Callable[[str], None] = lambda _: None,
 ) -> dict:
-    """The references of a lab: those kept in `build`, or of a reference run made now."""
+    """The references of a lab: those kept in `build`, or of a reference run made now.
+
+    `seed` is the course's: hidden inputs come from it.
+    """
     path = references_path(lab_path, build)
-    key = _key(lab_path)
+    key = _key(lab_path, seed)
     if path.is_file():
         kept = json.loads(path.read_text("utf-8"))
         if kept["key"] == key:
             return kept
     announce(f"{lab_path.stem}: reference run")
-    made = {"lab": lab_path.stem, "key": key, **run_reference(read_lab(lab_path))}
+    told = reference_environment(build, seed)
+    made = {"lab": lab_path.stem, "key": key, **run_reference(read_lab(lab_path), told)}
     write_text(path, json.dumps(made, indent=1))
     return made
 
@@ -68,15 +77,17 @@ def references_path(lab_path: Path, build: Path) -> Path:
     return build / "references" / f"{lab_path.stem}.json"
 
 
-def run_reference(lab: Lab) -> dict:
+def run_reference(lab: Lab, told: dict[str, str]) -> dict:
     """Run the solution and its mistakes; returns the checks by cell and the seconds.
+
+    `told` is what the kernel finds in the environment besides the usual.
 
     Raises LabError where a cell of the solution fails, a check is not recorded, or a
     mistake is not caught by the checks of its exercise.
     """
     notebook, trials = _reference_notebook(lab)
     with tempfile.TemporaryDirectory(prefix="labkit-reference-") as folder:
-        ran = execute(notebook, Path(folder), grading_environment())
+        ran = execute(notebook, Path(folder), {**grading_environment(), **told})
     trial_cells = {trial.notebook_cell for trial in trials}
     faults = _run_faults(ran, trial_cells)
     if faults:
@@ -92,9 +103,16 @@ def run_reference(lab: Lab) -> dict:
 
 
 def expected_values(references: dict) -> dict:
-    """What ships beside the notebook: the visible checks of a lab's references."""
+    """What ships beside the notebook: the visible checks of a lab's references.
+
+    Labels stay behind: at home a check of predictions takes the notebook's own.
+    """
     visible = {
-        cell: [check for check in checks if not check["hidden"]]
+        cell: [
+            {**check, "value": None} if "at_least" in check else check
+            for check in checks
+            if not check["hidden"]
+        ]
         for cell, checks in references["cells"].items()
     }
     return {
@@ -127,9 +145,9 @@ def messages(cell: NotebookNode) -> list[dict]:
     ]
 
 
-def _key(lab_path: Path) -> str:
+def _key(lab_path: Path, seed: str) -> str:
     try:
-        text = hashlib.sha256(lab_path.read_bytes()).hexdigest()
+        text = hashlib.sha256(seed.encode() + lab_path.read_bytes()).hexdigest()
     except OSError as error:
         raise LabkitError(f"{lab_path}: cannot be read: {error}") from None
     return f"{text[:16]}-{package_hash()[:16]}"
@@ -195,8 +213,12 @@ def _recorded(
             continue
         visible = check_names(visible_source(sources[name]))
         sent = messages(cell)
+        names = names_by_check(sources[name])
         checks[name] = [
-            CheckReference.from_message(m, m["name"] not in visible) for m in sent
+            CheckReference.from_message(
+                m, m["name"] not in visible, names.get(m["name"], ())
+            )
+            for m in sent
         ]
         if [m["name"] for m in sent] != check_names(sources[name]):
             faults.append(
@@ -220,7 +242,7 @@ def _with_mistakes(
         failed = [
             c
             for c in checks[trial.cell]
-            if c.name not in sent or not c.judge(sent[c.name]["value"]).passed
+            if c.name not in sent or not c.judge(sent[c.name]).passed
         ]
         if not failed:
             missed.append(
@@ -273,11 +295,13 @@ def _same_check(one: CheckReference, other: CheckReference) -> bool:
             check.rtol,
             check.atol,
             check.at_least,
+            check.drawn,
+            check.names,
             hints,
         )
 
     if terms(one) != terms(other):
         return False
     if one.at_least is not None:
-        return one.value == other.value
-    return one.judge(other.value).passed
+        return True
+    return one.judge({"value": other.value}).passed
