@@ -206,7 +206,7 @@ def test_feedback_has_scores_and_hints_and_no_hidden_source(course, hand_in):
     grade(course)
     write_feedback(course)
     text = (course.feedback / "adds" / f"{LAB}.html").read_text()
-    assert "0.75 / 3" in text
+    assert "0.75 of 3" in text
     assert "You added 2 where you should multiply by it." in text
     assert "a table" in text
     assert "hidden check" in text

@@ -1,68 +1,158 @@
 """Feedback pages: one HTML file a student and lab, with scores, results and hints.
 
-What is in a page comes from the gradebook and from the judged checks. No source of
-a check cell and nothing that a student's code printed is.
+What is in a page comes from the gradebook, from the judged checks and from what was
+repaired. No source of a check cell and nothing that a student's code put out is.
 """
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
 from jinja2 import Environment, PackageLoader
+from markupsafe import Markup, escape
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Grade as Entry
+from nbgrader.api import Gradebook, SubmittedNotebook
 
 from labkit.authoring import read_lab
 from labkit.course import Course
+from labkit.errors import LabkitError
 from labkit.files import write_text
-from labkit.grading.engine import Grade, read_grades
+from labkit.grading.repairs import grade_id
+from labkit.grading.shown import shown_results
+from labkit.references import Result
+
+
+@dataclass(frozen=True)
+class Comment:
+    """What a person wrote, and on which cell."""
+
+    cell: str
+    text: str
 
 
 @dataclass
 class CellFeedback:
-    """One graded cell: its score (None: a person has not scored it yet) and its checks."""
+    """One graded cell: its points and where they come from.
+
+    `score` is None where a person has not scored it yet. `by_checks` is what the checks
+    alone gave, where a person has given other points.
+    """
 
     title: str
     score: float | None
     max_score: float
-    checks: list[dict] = field(default_factory=list)
-    comment: str = ""
+    results: list[Result] = field(default_factory=list)
+    comments: list[Comment] = field(default_factory=list)
+    by_checks: float | None = None
+    by_hand: bool = False
+    again: bool = False
+    extra: float = 0.0
 
 
 @dataclass
 class Page:
-    """What one feedback page says."""
+    """What one feedback page says.
+
+    `score` is after the late penalty. `reason` says why a submission could not be
+    graded; `stopped` why its run ended early.
+    """
 
     student: str
     title: str
-    score: float
     max_score: float
-    waiting: float
-    late: str
-    cells: list[CellFeedback]
+    score: float = 0.0
+    late: str = ""
+    penalty: float = 0.0
+    reason: str = ""
+    stopped: str = ""
+    repairs: list[str] = field(default_factory=list)
+    cells: list[CellFeedback] = field(default_factory=list)
+
+    @property
+    def waiting(self) -> list[CellFeedback]:
+        """The cells that a person has not scored yet."""
+        return [cell for cell in self.cells if cell.score is None]
 
 
 def write_feedback(course: Course, folder: Path | None = None) -> list[Path]:
-    """Write `<folder>/<student>/<lab>.html` for all that is graded; returns the files."""
+    """Write `<folder>/<student>/<lab>.html` for each submission; returns the files.
+
+    One that cannot be read gets a page that says why. One that is not graded yet gets
+    none. Raises LabkitError where there is no gradebook.
+    """
     folder = folder or course.feedback
-    return [_write_page(course, grade, folder) for grade in read_grades(course)]
+    if not course.gradebook.is_file():
+        raise LabkitError(f"No gradebook at {course.gradebook}. Type: labkit grade")
+    template = _template()
+    written = []
+    with Gradebook(course.gradebook_url) as gradebook:
+        for student, lab in _submissions(course, gradebook):
+            target = folder / student / f"{lab}.html"
+            found = page(course, gradebook, student, lab)
+            write_text(target, template.render(page=found))
+            written.append(target)
+    return written
 
 
-def _write_page(course: Course, grade: Grade, folder: Path) -> Path:
-    target = folder / grade.student / f"{grade.lab}.html"
-    write_text(target, _template().render(page=page(course, grade)))
-    return target
+def _submissions(course: Course, gradebook: Gradebook) -> list[tuple[str, str]]:
+    """Those in the gradebook, and those of its labs that could not be read."""
+    labs = {assignment.name for assignment in gradebook.assignments}
+    graded = {
+        (submission.student.id, assignment.name)
+        for assignment in gradebook.assignments
+        for submission in assignment.submissions
+    }
+    unread = {one for one in course.submissions(labs) if unreadable(course, *one)}
+    return sorted(graded | unread) if labs else []
 
 
-def page(course: Course, grade: Grade) -> Page:
+def unreadable(course: Course, student: str, lab: str) -> str:
+    """Why what a student handed in cannot be read; empty where it can, or is not here."""
+    folder = course.submitted / student / lab
+    path = folder / f"{lab}.ipynb"
+    if not folder.is_dir():
+        return ""
+    if not path.is_file():
+        there = ", ".join(f"`{p.name}`" for p in sorted(folder.glob("*.ipynb")))
+        found = f"There is {there}" if there else "There is no notebook"
+        return f"There is no file `{path.name}` in what you handed in. {found}."
+    try:
+        cells = nbformat.read(path, as_version=4).cells
+    except Exception:  # nbformat raises nearly anything, depending on what it meets
+        cells = None
+    if isinstance(cells, list):
+        return ""
+    what = "is empty" if not path.stat().st_size else "is not a Jupyter notebook"
+    return f"The file `{path.name}` {what}, or it is damaged."
+
+
+def page(course: Course, gradebook: Gradebook, student: str, lab: str) -> Page:
     """The feedback on one submission, from the gradebook and its autograded notebook."""
-    cells = _cells(course, grade)
-    waiting = sum(cell.max_score for cell in cells if cell.score is None)
-    lab = course.solutions / grade.lab / f"{grade.lab}.py"
-    title = read_lab(lab).title if lab.is_file() else grade.lab
-    late = duration(grade.late_seconds) if grade.late_seconds > 0 else ""
+    source = course.solutions / lab / f"{lab}.py"
+    title = read_lab(source).title if source.is_file() else lab
+    max_score = gradebook.find_assignment(lab).max_score
+    graded = course.autograded / student / lab / f"{lab}.ipynb"
+    reason = unreadable(course, student, lab)
+    if reason or not graded.is_file():
+        reason = reason or "Something went wrong on our side. Ask your teacher."
+        return Page(student, title, max_score, reason=reason)
+    submission = gradebook.find_submission(lab, student)
+    notebook = nbformat.read(graded, as_version=4)
+    kept = notebook.metadata.get("labkit", {})
+    penalty = submission.late_submission_penalty or 0.0
+    late = submission.total_seconds_late
     return Page(
-        grade.student, title, grade.score, grade.max_score, waiting, late, cells
+        student,
+        title,
+        max_score,
+        score=max(0.0, submission.score - penalty),
+        late=duration(late) if late > 0 else "",
+        penalty=penalty,
+        stopped=kept.get("stopped", ""),
+        repairs=kept.get("repairs", []),
+        cells=_cells(gradebook.find_submission_notebook(lab, lab, student), notebook),
     )
 
 
@@ -75,58 +165,67 @@ def duration(seconds: float) -> str:
     return "0 seconds"
 
 
-def _cells(course: Course, grade: Grade) -> list[CellFeedback]:
-    judged = _judged_checks(
-        course.autograded / grade.student / grade.lab / f"{grade.lab}.ipynb"
+def _cells(submitted: SubmittedNotebook, notebook: NotebookNode) -> list[CellFeedback]:
+    """The graded cells in the lab's order; a comment stands with the points it is about."""
+    stopped = notebook.metadata.get("labkit", {}).get("stopped", "")
+    results = {grade_id(cell): shown_results(cell, stopped) for cell in notebook.cells}
+    entries = {entry.name: entry for entry in submitted.grades}
+    comments = {one.name: one for one in submitted.comments}
+    found, waiting = [], []
+    for source in submitted.notebook.source_cells:
+        waiting += _comments(comments.get(source.name), source.name in entries)
+        if source.name in entries:
+            cell = _cell(entries[source.name], results.get(source.name, []))
+            cell.comments, waiting = waiting, []
+            found.append(cell)
+    if found:
+        found[-1].comments += waiting
+    return found
+
+
+def _comments(comment, graded: bool) -> list[Comment]:
+    if comment is None:
+        return []
+    if comment.manual_comment:
+        return [Comment(_title(comment.name), comment.manual_comment)]
+    # nbgrader's own remark on an untouched cell; on code, the checks say it better.
+    if comment.auto_comment and graded:
+        return [Comment(_title(comment.name), "There is no answer in this cell.")]
+    return []
+
+
+def _cell(entry: Entry, results: list[Result]) -> CellFeedback:
+    by_hand = entry.manual_score is not None
+    scored = by_hand or entry.auto_score is not None
+    return CellFeedback(
+        _title(entry.name),
+        score=entry.score if scored else None,
+        max_score=entry.max_score,
+        results=results,
+        by_checks=entry.auto_score if by_hand else None,
+        by_hand=by_hand,
+        again=by_hand and entry.needs_manual_grade,
+        extra=entry.extra_credit or 0.0,
     )
-    with Gradebook(course.gradebook_url) as gradebook:
-        try:
-            notebook = gradebook.find_submission_notebook(
-                grade.lab, grade.lab, grade.student
-            )
-        except MissingEntry:
-            return []
-        comments = {c.name: c.comment or "" for c in notebook.comments}
-        order = {
-            cell.name: number
-            for number, cell in enumerate(notebook.notebook.source_cells)
-        }
-        return [
-            CellFeedback(
-                title=_title(entry.name),
-                score=None if entry.needs_manual_grade else entry.score,
-                max_score=entry.max_score,
-                checks=judged.get(entry.name, []),
-                comment=comments.get(entry.name, ""),
-            )
-            for entry in sorted(
-                notebook.grades, key=lambda entry: order.get(entry.name, 0)
-            )
-        ]
 
 
-def _judged_checks(path: Path) -> dict[str, list[dict]]:
-    if not path.is_file():
-        return {}
-    notebook: NotebookNode = nbformat.read(path, as_version=4)
-    return {
-        cell.metadata.nbgrader.grade_id: cell.metadata.labkit.get("checks", [])
-        for cell in notebook.cells
-        if "labkit" in cell.metadata and "nbgrader" in cell.metadata
-    }
-
-
-def _title(grade_id: str) -> str:
+def _title(name: str) -> str:
     """`check-unit_norm` is shown as `unit_norm`, `manual-why_xor` as `why xor (in words)`."""
-    role, _, key = grade_id.partition("-")
+    role, _, key = name.partition("-")
     if role == "manual":
         return f"{key.replace('_', ' ')} (in words)"
-    return key if role == "check" else grade_id
+    return key if role == "check" else name
 
 
 def _template():
     environment = Environment(
         loader=PackageLoader("labkit.grading"), autoescape=True, trim_blocks=True
     )
-    environment.filters["points"] = lambda value: f"{value:g}"
+    environment.filters["points"] = lambda value: f"{value:.2f}".rstrip("0").rstrip(".")
+    environment.filters["marked"] = _marked
     return environment.get_template("feedback.html")
+
+
+def _marked(text: str) -> Markup:
+    """Text as HTML, with what stands in `backticks` as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))

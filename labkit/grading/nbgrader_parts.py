@@ -44,8 +44,8 @@ from labkit.authoring import find_labs, read_lab, source_notebook
 from labkit.checks import EXPECTED, result_html
 from labkit.course import Course
 from labkit.files import write_text
-from labkit.grading import reference
-from labkit.grading.execute import executed, submission_key
+from labkit.grading import reference, validating
+from labkit.grading.execute import CELL_SECONDS, executed, submission_key
 from labkit.grading.mending import (
     CurrentFormat,
     KeepOneOfEach,
@@ -54,6 +54,7 @@ from labkit.grading.mending import (
     RestoreRoles,
     TellRepairs,
 )
+from labkit.grading.shown import ClearHiddenChecks, ShowOnlyResults
 from labkit.grading.withheld import submission_environment
 from labkit.references import (
     KNOWN_ERRORS,
@@ -357,10 +358,15 @@ def configure(config: Config, course: Course) -> Config:
         AssignLatePenalties,
         CheckCellMetadata,
     ]
-    # The autograded notebook holds the hidden checks again; a student's page must not.
+    # The autograded notebook holds the hidden checks again, and what the student's code
+    # put out; a student's page must not.
     config.GenerateFeedback.preprocessors = [
-        ClearHiddenTests,
+        ShowOnlyResults,
+        ClearHiddenChecks,
         GetGrades,
         CSSHTMLHeaderPreprocessor,
     ]
+    # Only `nbgrader validate` still uses nbgrader's Execute: as patient as the grader.
+    config.Execute.timeout = CELL_SECONDS
+    config.Execute.extra_arguments = ["--ext", validating.__name__]
     return config
