@@ -1,0 +1,239 @@
+"""Parts of nbgrader's pipeline that put a submitted notebook in order before it runs.
+
+nbgrader restores the text of locked cells. It stops at most other damage: at a cell that
+was copied, at one of another lab, at changed roles, at two cells deleted in a row. Here
+every cell gets back what the gradebook knows of it, and the student is told.
+"""
+
+import copy
+
+import nbformat
+from nbconvert.exporters.exporter import ResourcesDict
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import compute_checksum
+
+from labkit.errors import LabkitError
+from labkit.grading.repairs import LabCell, grade_id, repairs
+
+LOCKED = {"deletable": False, "editable": False}
+ID_LENGTH = 64  # of the notebook format
+
+
+class CurrentFormat(NbGraderPreprocessor):
+    """Bring a notebook to today's format: whole cells, each with an id of its own.
+
+    Must come first: all others, nbgrader's too, take metadata and ids for granted.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
+        if not isinstance(nb.get("cells"), list):
+            raise LabkitError("The file is not a notebook: it has no list of cells.")
+        metadata = nb.get("metadata")
+        nb.metadata = metadata if isinstance(metadata, dict) else NotebookNode()
+        # What the student's file says under our name is not ours.
+        nb.metadata.pop("labkit", None)
+        if nb.get("nbformat_minor", 0) < nbformat.v4.nbformat_minor:
+            nb.metadata["orig_nbformat_minor"] = nb.get("nbformat_minor", 0)
+        nb.nbformat_minor = nbformat.v4.nbformat_minor
+        nb.cells = [_whole(cell) for cell in nb.cells if isinstance(cell, dict)]
+        _give_ids(nb.cells)
+        return nb, resources
+
+
+def _whole(cell: dict) -> NotebookNode:
+    make = {
+        "code": nbformat.v4.new_code_cell,
+        "markdown": nbformat.v4.new_markdown_cell,
+    }.get(cell.get("cell_type"), nbformat.v4.new_raw_cell)
+    metadata = cell.get("metadata")
+    metadata = dict(metadata) if isinstance(metadata, dict) else {}
+    metadata.pop("labkit", None)
+    if not isinstance(metadata.get("nbgrader", {}), dict):
+        del metadata["nbgrader"]
+    source = cell.get("source")
+    made = make(
+        source if isinstance(source, str) else "",
+        metadata=nbformat.from_dict(metadata),
+    )
+    made["id"] = cell.get("id")
+    if made.cell_type != "code" and isinstance(cell.get("attachments"), dict):
+        made["attachments"] = cell["attachments"]
+    return made
+
+
+def _give_ids(cells: list[NotebookNode]) -> None:
+    """An id of its own for each cell: the one it has, where it is the first to have it."""
+    taken = {cell["id"] for cell in cells if isinstance(cell["id"], str)}
+    seen = set()
+    for number, cell in enumerate(cells):
+        if not isinstance(cell["id"], str) or cell["id"] in seen:
+            cell["id"] = _free_id(f"cell-{number}", taken)
+        seen.add(cell["id"])
+
+
+def _free_id(wanted: str, taken: set[str]) -> str:
+    """`wanted`, or with a number behind it where it is taken; it is taken then."""
+    name, number = wanted[:ID_LENGTH], 2
+    while name in taken:
+        end = f"-{number}"
+        name, number = wanted[: ID_LENGTH - len(end)] + end, number + 1
+    taken.add(name)
+    return name
+
+
+class KeepSubmitted(NbGraderPreprocessor):
+    """Keep the notebook as it was handed in, and the lab's cells, for the parts below.
+
+    Must come after CurrentFormat and ClearOutput and before whatever repairs.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
+        resources["labkit"] = {"submitted": copy.deepcopy(nb), "lab": _lab(resources)}
+        return nb, resources
+
+
+def _lab(resources: ResourcesDict) -> dict[str, LabCell]:
+    names = resources["nbgrader"]
+    with Gradebook(names["db_url"]) as gradebook:
+        notebook = gradebook.find_notebook(names["notebook"], names["assignment"])
+        points = {
+            cell.name: float(cell.max_score)
+            for cell in (*notebook.grade_cells, *notebook.task_cells)
+        }
+        grades, solutions, tasks = (
+            {cell.name for cell in cells}
+            for cells in (
+                notebook.grade_cells,
+                notebook.solution_cells,
+                notebook.task_cells,
+            )
+        )
+        return {
+            cell.name: LabCell(
+                cell.name,
+                cell.cell_type,
+                cell.source,
+                cell.checksum,
+                cell.locked,
+                cell.name in grades,
+                cell.name in solutions,
+                cell.name in tasks,
+                points.get(cell.name),
+            )
+            for cell in notebook.source_cells
+        }
+
+
+class RestoreRoles(NbGraderPreprocessor):
+    """Give each cell of the lab the role, points and type that the gradebook has for it.
+
+    A cell that lost its mark is known by its id. One that is not of this lab is an
+    ordinary cell. Must come after KeepSubmitted and before OverwriteCells, which fails
+    on other roles and believes the tags of a check cell ("skip-execution" would give it
+    full points).
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
+        lab = resources["labkit"]["lab"]
+        marked = {grade_id(cell) for cell in nb.cells}
+        for index, cell in enumerate(nb.cells):
+            name = grade_id(cell)
+            if name is None and cell.id not in marked:
+                name = cell.id
+            cell.metadata.pop("nbgrader", None)
+            if name in lab:
+                nb.cells[index] = _with_role(cell, lab[name])
+        return nb, resources
+
+
+def _with_role(cell: NotebookNode, known: LabCell) -> NotebookNode:
+    make = {
+        "code": nbformat.v4.new_code_cell,
+        "markdown": nbformat.v4.new_markdown_cell,
+    }[known.cell_type]
+    if known.cell_type != cell.cell_type:
+        cell = make(cell.source, id=cell.id, metadata=cell.metadata)
+    if known.locked:
+        cell.metadata = NotebookNode(LOCKED)
+    cell.metadata["nbgrader"] = nbformat.from_dict(known.role())
+    return cell
+
+
+class KeepOneOfEach(NbGraderPreprocessor):
+    """Leave one cell of each name; the others become ordinary cells.
+
+    The last one counts, as in nbgrader and in Python; of answers that a person reads,
+    the last that was written in. Must come after RestoreRoles. nbgrader's
+    DeduplicateIds leaves marks behind at which its own CheckCellMetadata stops.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
+        by_name: dict[str, list[NotebookNode]] = {}
+        for cell in nb.cells:
+            if grade_id(cell) is not None:
+                by_name.setdefault(grade_id(cell), []).append(cell)
+        for cells in by_name.values():
+            kept = _counting(cells)
+            for cell in cells:
+                if cell is not kept:
+                    del cell.metadata["nbgrader"]
+        return nb, resources
+
+
+def _counting(cells: list[NotebookNode]) -> NotebookNode:
+    role = cells[-1].metadata.nbgrader
+    if role.solution and role.grade:
+        written = [c for c in cells if compute_checksum(c) != role.get("checksum")]
+        return (written or cells)[-1]
+    return cells[-1]
+
+
+class PutBackCells(NbGraderPreprocessor):
+    """Put the lab's missing cells back, each behind the cell it belongs to.
+
+    Must come after KeepOneOfEach. OverwriteCells has an option for it, but stops where
+    the cell in front is missing too, and takes a deleted answer for a written one. An
+    answer that is code and has no points stays away: its stub would undo code that the
+    student wrote elsewhere.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
+        lab = list(resources["labkit"]["lab"].values())
+        taken = {cell.id for cell in nb.cells}
+        for index, known in enumerate(lab):
+            present = {grade_id(cell): i for i, cell in enumerate(nb.cells)}
+            ungraded = known.solution and not known.grade
+            if known.name not in present and not ungraded:
+                place = _place(present, lab, index, len(nb.cells))
+                nb.cells.insert(place, _new_cell(known, _free_id(known.name, taken)))
+        return nb, resources
+
+
+def _place(
+    present: dict[str | None, int], lab: list[LabCell], index: int, end: int
+) -> int:
+    """Right behind the cell in front of it in the lab, else in front of the next one."""
+    if index and lab[index - 1].name in present:
+        return present[lab[index - 1].name] + 1
+    later = (present[one.name] for one in lab[index + 1 :] if one.name in present)
+    return next(later, end)
+
+
+def _new_cell(known: LabCell, cell_id: str) -> NotebookNode:
+    cell = nbformat.v4.new_raw_cell(known.source, id=cell_id)
+    return _with_role(cell, known)
+
+
+class TellRepairs(NbGraderPreprocessor):
+    """Write into the notebook's metadata, for its feedback, what was repaired.
+
+    Must come last of those that repair.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
+        kept = resources.pop("labkit")
+        told = repairs(kept["submitted"], nb, kept["lab"].values())
+        nb.metadata["labkit"] = {"repairs": told}
+        return nb, resources
