@@ -1,0 +1,452 @@
+"""The class at a glance: what was handed in, the scores, and what was not understood.
+
+`class_report` computes it from the gradebook and from the judged checks in the autograded
+notebooks; `write_report` and `summary_tables` show it.
+"""
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import nbformat
+import numpy as np
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+from nbgrader.api import (
+    Assignment,
+    BaseCell,
+    Grade,
+    Gradebook,
+    Notebook,
+    SubmittedAssignment,
+    SubmittedNotebook,
+)
+from rich.table import Table
+
+from labkit.authoring import read_lab
+from labkit.course import Course
+from labkit.errors import LabkitError
+from labkit.files import write_text
+from labkit.grading.scores import ClassScores, read_scores
+
+SHOWN = 10
+BINS = 10
+BLOCKS = " ▁▂▃▄▅▆▇█"
+# What a check says of an exercise that is as released, or whose name stands nowhere.
+NOT_TRIED = re.compile(r"not written yet|`\w+` is not defined")
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """How a class did in one graded cell; counts are submissions, `lost` is points in all.
+
+    `waiting` answers have no score yet and count nowhere else.
+    """
+
+    lab: str
+    title: str
+    max_score: float
+    right: int
+    partly: int
+    wrong: int
+    not_tried: int
+    waiting: int
+    lost: float
+
+    @property
+    def scored(self) -> int:
+        return self.right + self.partly + self.wrong + self.not_tried
+
+    @property
+    def lost_share(self) -> float:
+        """The share of the points that were lost, 0 to 1."""
+        possible = self.scored * self.max_score
+        return self.lost / possible if possible else 0.0
+
+
+@dataclass(frozen=True)
+class FailedCheck:
+    """A check, and how many of the submissions failed it."""
+
+    lab: str
+    exercise: str
+    name: str
+    hidden: bool
+    failed: int
+    judged: int
+
+
+@dataclass(frozen=True)
+class GivenHint:
+    """A hint, and how many submissions got it."""
+
+    lab: str
+    exercise: str
+    text: str
+    given: int
+
+
+@dataclass(frozen=True)
+class Ungraded:
+    """A submission that is not in the gradebook, and why."""
+
+    student: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class LabReport:
+    """One lab: its scores in points after late penalties, and what needs a look."""
+
+    name: str
+    title: str
+    max_score: float
+    scores: tuple[float, ...]
+    late: int
+    waiting: int
+    ungraded: tuple[Ungraded, ...]
+    exercises: tuple[Exercise, ...]
+
+    @property
+    def handed_in(self) -> int:
+        return len(self.scores) + len(self.ungraded)
+
+    def quartiles(self) -> tuple[float, float, float]:
+        """The lower quartile, the median and the upper quartile in points; 0 without scores."""
+        if not self.scores:
+            return (0.0, 0.0, 0.0)
+        low, middle, high = np.percentile(self.scores, [25, 50, 75])
+        return float(low), float(middle), float(high)
+
+    def histogram(self) -> list[int]:
+        """How many scores are in each tenth of the points, the full score in the last."""
+        counts, _ = np.histogram(
+            self.scores, bins=BINS, range=(0, max(self.max_score, 1e-9))
+        )
+        return [int(count) for count in counts]
+
+
+@dataclass(frozen=True)
+class ClassReport:
+    """A class: its labs, then exercises, checks and hints, those that cost most first."""
+
+    students: int
+    labs: tuple[LabReport, ...]
+    exercises: tuple[Exercise, ...]
+    checks: tuple[FailedCheck, ...]
+    hints: tuple[GivenHint, ...]
+
+    @property
+    def graded(self) -> int:
+        return sum(len(lab.scores) for lab in self.labs)
+
+
+@dataclass
+class _Judged:
+    """What the notebooks of a class say, counted by (lab, cell id)."""
+
+    failed: Counter = field(default_factory=Counter)
+    judged: Counter = field(default_factory=Counter)
+    hints: Counter = field(default_factory=Counter)
+    # Those of whom every check of the cell says that nothing is there.
+    not_tried: set = field(default_factory=set)
+
+
+def class_report(course: Course) -> ClassReport:
+    """The report on all that is graded; raises LabkitError where there is no gradebook.
+
+    Each autograded notebook is read once, and none is kept.
+    """
+    if not course.gradebook.is_file():
+        raise LabkitError(f"No gradebook at {course.gradebook}. Type: labkit grade")
+    with Gradebook(course.gradebook_url) as gradebook:
+        scores = read_scores(gradebook)
+        late = _late(gradebook)
+        cells = _cell_scores(gradebook)
+    judged = _count(course, scores.points)
+    exercises = _exercises(cells, judged.not_tried)
+    ungraded = _ungraded(course, scores)
+    labs = tuple(
+        LabReport(
+            lab,
+            _lab_title(course, lab),
+            points,
+            tuple(value for (_, of), value in scores.points.items() if of == lab),
+            late[lab],
+            sum(of == lab for _, of in scores.waiting),
+            tuple(ungraded[lab]),
+            tuple(one for one in exercises if one.lab == lab),
+        )
+        for lab, points in scores.labs.items()
+    )
+    return ClassReport(
+        len(scores.students),
+        labs,
+        tuple(sorted(exercises, key=lambda one: -one.lost)),
+        _failed_checks(judged),
+        _given_hints(judged),
+    )
+
+
+def exercise_title(cell_id: str) -> str:
+    """`check-unit_norm` is shown as `unit_norm`, `manual-why` as `why (in words)`."""
+    role, _, key = cell_id.partition("-")
+    if role == "manual":
+        return f"{key.replace('_', ' ')} (in words)"
+    return key if role == "check" else cell_id
+
+
+def judged_cells(notebook: Path) -> Iterator[tuple[str, list[dict]]]:
+    """The judged checks in an autograded notebook, by the id of their cell.
+
+    Its own JSON reading, not nbformat's: that validates megabytes of pictures.
+    """
+    for cell in json.loads(notebook.read_bytes())["cells"]:
+        metadata = cell["metadata"]
+        checks = metadata.get("labkit", {}).get("checks")
+        if checks and "nbgrader" in metadata:
+            yield metadata["nbgrader"]["grade_id"], checks
+
+
+def _count(course: Course, submissions: Iterable[tuple[str, str]]) -> _Judged:
+    found = _Judged()
+    for student, lab in submissions:
+        path = course.autograded / student / lab / f"{lab}.ipynb"
+        if path.is_file():
+            for cell, checks in judged_cells(path):
+                _count_cell(found, student, lab, cell, checks)
+    return found
+
+
+def _count_cell(
+    found: _Judged, student: str, lab: str, cell: str, checks: list[dict]
+) -> None:
+    for check in checks:
+        key = (lab, cell, check["name"], check["hidden"])
+        found.judged[key] += 1
+        found.failed[key] += not check["passed"]
+    found.hints.update({(lab, cell, c["hint"]) for c in checks if c["hint"]})
+    if all(NOT_TRIED.match(check["message"]) for check in checks):
+        found.not_tried.add((student, lab, cell))
+
+
+def _cell_scores(gradebook: Gradebook) -> dict[tuple[str, str], list]:
+    """(student, points, possible, waiting, untouched) of each submission, by (lab, cell)."""
+    rows = (
+        gradebook.db.query(
+            SubmittedAssignment.student_id,
+            Assignment.name,
+            BaseCell.name,
+            Grade.score,
+            Grade.max_score,
+            Grade.needs_manual_grade,
+            # nbgrader gives an answer in words that was not touched 0 points by itself.
+            (Grade.cell_type == "markdown") & Grade.manual_score.is_(None),
+        )
+        .select_from(Grade)
+        .join(BaseCell, Grade.cell_id == BaseCell.id)
+        .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
+        .join(
+            SubmittedAssignment,
+            SubmittedNotebook.assignment_id == SubmittedAssignment.id,
+        )
+        .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+    )
+    found = {key: [] for key in _cell_order(gradebook)}
+    for student, lab, cell, *score in rows:
+        found.setdefault((lab, cell), []).append((student, *score))
+    return found
+
+
+def _cell_order(gradebook: Gradebook) -> list[tuple[str, str]]:
+    """The graded cells of every lab, as they stand in its notebook."""
+    return [
+        (assignment.name, cell.name)
+        for assignment in gradebook.assignments
+        for notebook in assignment.notebooks
+        for cell in _in_order(notebook)
+    ]
+
+
+def _in_order(notebook: Notebook) -> list[BaseCell]:
+    order = {cell.name: number for number, cell in enumerate(notebook.source_cells)}
+    graded = [*notebook.grade_cells, *notebook.task_cells]
+    return sorted(graded, key=lambda cell: order.get(cell.name, 0))
+
+
+def _exercises(cells: dict[tuple[str, str], list], not_tried: set) -> list[Exercise]:
+    found = []
+    for (lab, cell), rows in cells.items():
+        kinds, lost = Counter(), 0.0
+        for student, score, possible, waiting, untouched in rows:
+            if waiting:
+                kinds["waiting"] += 1
+                continue
+            lost += max(0.0, possible - score)
+            nothing = untouched or (student, lab, cell) in not_tried
+            kinds[_kind(score, possible, nothing)] += 1
+        if rows:
+            counts = (kinds[k] for k in ("right", "partly", "wrong", "not tried"))
+            title = exercise_title(cell)
+            found.append(
+                Exercise(lab, title, rows[0][2], *counts, kinds["waiting"], lost)
+            )
+    return found
+
+
+def _kind(score: float, possible: float, not_tried: bool) -> str:
+    if score >= possible:
+        return "right"
+    if score > 0:
+        return "partly"
+    return "not tried" if not_tried else "wrong"
+
+
+def _failed_checks(judged: _Judged) -> tuple[FailedCheck, ...]:
+    return tuple(
+        FailedCheck(lab, exercise_title(cell), name, hidden, count, judged.judged[key])
+        for key, count in judged.failed.most_common()
+        for lab, cell, name, hidden in [key]
+        if count
+    )
+
+
+def _given_hints(judged: _Judged) -> tuple[GivenHint, ...]:
+    return tuple(
+        GivenHint(lab, exercise_title(cell), text, count)
+        for (lab, cell, text), count in judged.hints.most_common()
+    )
+
+
+def _late(gradebook: Gradebook) -> Counter:
+    """How many submissions of each lab came after their due date and extension."""
+    late: Counter = Counter()
+    rows = gradebook.db.query(
+        Assignment.name,
+        Assignment.duedate,
+        SubmittedAssignment.timestamp,
+        SubmittedAssignment.extension,
+    ).join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+    for lab, due, handed_in, extension in rows:
+        if due and handed_in:
+            late[lab] += handed_in > (due + extension if extension else due)
+    return late
+
+
+def _ungraded(course: Course, scores: ClassScores) -> dict[str, list[Ungraded]]:
+    found = defaultdict(list)
+    for student, lab in course.submissions(scores.labs):
+        if (student, lab) not in scores.points:
+            path = course.submitted / student / lab / f"{lab}.ipynb"
+            found[lab].append(Ungraded(student, _reason(path)))
+    return found
+
+
+def _reason(path: Path) -> str:
+    if not path.is_file():
+        return f"no file {path.name} in {path.parent}"
+    try:
+        nbformat.read(path, as_version=4)
+    except Exception as error:  # whatever a broken file makes nbformat raise
+        first = str(error).strip().splitlines() or [""]
+        return f"{path.name}: {type(error).__name__}: {first[0][:200]}"
+    return "not graded yet. Type: labkit grade"
+
+
+def _lab_title(course: Course, lab: str) -> str:
+    path = course.solutions / lab / f"{lab}.py"
+    return read_lab(path).title if path.is_file() else lab
+
+
+def summary_tables(report: ClassReport) -> list[Table]:
+    """The report's tables for a terminal: scores a lab, checks most failed, hints most given."""
+    tables = [_score_table(report)]
+    if report.checks:
+        tables.append(_check_table(report))
+    if report.hints:
+        tables.append(_hint_table(report))
+    return tables
+
+
+def _score_table(report: ClassReport) -> Table:
+    table = _table("Scores", "lab", "0 to full")
+    numbers = ("handed in", "late", "not graded", "waiting", "quarter", "median")
+    for name in (*numbers, "3 quarters", "of"):
+        table.add_column(name, justify="right")
+    for lab in report.labs:
+        counts = (lab.handed_in, lab.late, len(lab.ungraded), lab.waiting)
+        points = (*lab.quartiles(), lab.max_score)
+        table.add_row(
+            lab.name,
+            _blocks(lab.histogram()),
+            *(str(count) if count else "" for count in counts),
+            *(f"{value:.4g}" for value in points),
+        )
+    return table
+
+
+def _check_table(report: ClassReport) -> Table:
+    table = _table("Checks most failed", "lab", "exercise", "check")
+    table.add_column("failed", justify="right")
+    for one in report.checks[:SHOWN]:
+        name = f"{one.name} (hidden)" if one.hidden else one.name
+        table.add_row(
+            one.lab, one.exercise, _plain(name), f"{one.failed} of {one.judged}"
+        )
+    return table
+
+
+def _hint_table(report: ClassReport) -> Table:
+    table = _table("Hints most given", "lab", "exercise", "hint")
+    table.add_column("given", justify="right")
+    for one in report.hints[:SHOWN]:
+        table.add_row(one.lab, one.exercise, _plain(one.text), str(one.given))
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    return Table(*columns, title=title, title_justify="left", box=None)
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _blocks(counts: list[int]) -> str:
+    """A histogram as a line of block characters, the highest bar full."""
+    highest = max(counts, default=0)
+    scale = (len(BLOCKS) - 1) / highest if highest else 0
+    # Rounded up: one student in a class of thousands is still seen.
+    return "".join(BLOCKS[int(np.ceil(count * scale))] for count in counts)
+
+
+def _breakable(name: str) -> Markup:
+    """A name that a narrow column may break after an underscore."""
+    return Markup("_<wbr>").join(name.split("_"))
+
+
+def write_report(report: ClassReport, path: Path) -> None:
+    """Write the report as one HTML file that needs no other."""
+    from labkit.grading import figures
+
+    environment = Environment(
+        loader=PackageLoader("labkit.grading"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["points"] = lambda value: f"{round(value, 1):g}"
+    environment.filters["name"] = _breakable
+    page = environment.get_template("report.html").render(
+        report=report,
+        shown=SHOWN,
+        figures={lab.name: figures.of_lab(lab) for lab in report.labs if lab.scores},
+        made=datetime.now().astimezone(),
+    )
+    write_text(path, page)
