@@ -33,12 +33,50 @@ def environment(tmp_path_factory):
         yield
 
 
+def make_course(folder: Path) -> Course:
+    """A course with one tiny lab, as an instructor's folder is laid out."""
+    shutil.copy(ROOT / "nbgrader_config.py", folder)
+    shutil.copytree(ROOT / "tests" / "labs", folder / "solutions")
+    return Course.at(folder)
+
+
 @pytest.fixture
 def course(tmp_path) -> Course:
-    """A course with one tiny lab, as an instructor's folder is laid out."""
-    shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
-    shutil.copytree(ROOT / "tests" / "labs", tmp_path / "solutions")
-    return Course.at(tmp_path)
+    return make_course(tmp_path)
+
+
+@pytest.fixture
+def assert_accessible():
+    """Fail on what axe-core finds in a page on a phone, in light and in dark colours."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium or Chrome on this machine")
+    from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import sync_playwright
+
+    def check(path: Path, colours: str) -> None:
+        with sync_playwright() as driver:
+            browser = driver.chromium.launch(
+                executable_path=chromium, args=["--no-sandbox"]
+            )
+            page = browser.new_page(
+                viewport={"width": 390, "height": 844}, color_scheme=colours
+            )
+            asked = []
+            page.on("request", lambda request: asked.append(request.url))
+            page.goto(path.resolve().as_uri())
+            width = page.evaluate("document.documentElement.scrollWidth")
+            found = Axe().run(page)
+            browser.close()
+        assert found.violations_count == 0, found.generate_report()
+        assert width <= 390, f"{path} is {width} pixels wide on a phone"
+        assert len(asked) == 1, f"{path} asks for {asked[1:]}"
+
+    def check_both(path: Path) -> None:
+        for colours in ("light", "dark"):
+            check(path, colours)
+
+    return check_both
 
 
 @pytest.fixture
