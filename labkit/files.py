@@ -1,7 +1,10 @@
 """Writing files so that a reader sees the old one or the new one, never a half."""
 
 import os
+import shutil
+import stat
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 
@@ -26,6 +29,20 @@ def write_bytes(path: Path, content: bytes) -> bool:
 def write_text(path: Path, content: str) -> bool:
     """Write a text file in one step, as UTF-8; returns False where nothing changed."""
     return write_bytes(path, content.encode())
+
+
+def copy_files(source: Path, target: Path, without: Collection[str] = ()) -> None:
+    """Copy a folder's files and folders, but those with a suffix of `without`.
+
+    Links are left out, so nothing from outside the folder comes along.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    for entry in sorted(os.scandir(source), key=lambda entry: entry.name):
+        kind = entry.stat(follow_symlinks=False).st_mode
+        if stat.S_ISDIR(kind):
+            copy_files(Path(entry), target / entry.name, without)
+        elif stat.S_ISREG(kind) and Path(entry).suffix not in without:
+            shutil.copyfile(entry, target / entry.name, follow_symlinks=False)
 
 
 def _umask() -> int:

@@ -1,24 +1,33 @@
 """Run one notebook in a fresh kernel, in a folder of its own."""
 
+import atexit
 import copy
 import hashlib
+import math
 import os
-import shutil
 import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import nbformat
-from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
-from traitlets.config import Config
 
-from labkit.files import write_text
+from labkit.data import standins
+from labkit.data.cache import configured
+from labkit.files import copy_files, write_text
+from labkit.kernels.client import BoundedClient, OutputLimits, Stopped
+from labkit.kernels.confinement import Policy
+from labkit.kernels.provisioner import kernel_manager
+from labkit.kernels.watchdog import Watchdog
 
 CELL_SECONDS = 120
+SUBMISSION_SECONDS = 600
 STARTUP_SECONDS = 120
+# After the time of a notebook is over: for the last cell to end by itself.
+_GRACE_SECONDS = 30
 
 # One thread a kernel: several run side by side, and sums come out the same.
 GRADING_ENVIRONMENT = {
@@ -30,15 +39,57 @@ GRADING_ENVIRONMENT = {
     "TF_NUM_INTEROP_THREADS": "1",
     "CUDA_VISIBLE_DEVICES": "-1",
 }
-NOT_FOR_GRADING = ("LABKIT_DATA", "LABKIT_EXPECTED", "LABKIT_SEED")
+NOT_FOR_GRADING = (
+    "LABKIT_CONFINEMENT",
+    "LABKIT_DATA",
+    "LABKIT_EXPECTED",
+    "LABKIT_SEED",
+)
+# All else of the instructor's environment stays out of a kernel: it may hold secrets.
+_FOR_GRADING = {
+    "APPDATA",
+    "HOME",
+    "IPYTHONDIR",
+    "JUPYTER_CONFIG_DIR",
+    "JUPYTER_DATA_DIR",
+    "JUPYTER_RUNTIME_DIR",
+    "KERAS_BACKEND",
+    "KERAS_HOME",
+    "LANG",
+    "LD_LIBRARY_PATH",
+    "LOCALAPPDATA",
+    "MPLCONFIGDIR",
+    "PATH",
+    "PATHEXT",
+    "SYSTEMROOT",
+    "TEMP",
+    "TMP",
+    "TMPDIR",
+    "TZ",
+    "USERPROFILE",
+    "XDG_CACHE_HOME",
+}
+_KINDS_FOR_GRADING = ("LABKIT_", "LC_", "PYTHON", "TF_", "XLA_")
 
 
 def grading_environment() -> dict[str, str]:
-    """The environment of a kernel that grades: this process's, less the student's choices."""
+    """The environment of a kernel that grades: no secrets and no choices of the student's."""
     kept = {
-        name: value for name, value in os.environ.items() if name not in NOT_FOR_GRADING
+        name: value
+        for name, value in os.environ.items()
+        if (name in _FOR_GRADING or name.startswith(_KINDS_FOR_GRADING))
+        and name not in NOT_FOR_GRADING
     }
     return {**kept, **GRADING_ENVIRONMENT}
+
+
+def grading_policy(told: dict[str, str]) -> Policy:
+    """What a submission may do: compute, and read the data that it is told of."""
+    readable = [configured()]
+    if standins.GRADING_DATA in told:
+        data = Path(told[standins.GRADING_DATA])
+        readable += [data, standins.grading_pictures(data)]
+    return Policy(readable=tuple(readable))
 
 
 def execute(
@@ -47,57 +98,90 @@ def execute(
     environment: dict[str, str],
     *,
     cell_seconds: int | None = CELL_SECONDS,
+    seconds: int | None = None,
     stop_on_error: bool = False,
     on_cell: Callable[..., None] | None = None,
+    policy: Policy | None = None,
+    limits: OutputLimits | None = None,
 ) -> NotebookNode:
     """Return the notebook with the outputs of a run in a fresh kernel started in `folder`.
 
-    A kernel that dies or cannot be interrupted ends the run: the reason is kept in the
-    notebook's metadata (`labkit.stopped`) and the cells after it have no outputs.
-    `on_cell(cell=..., cell_index=...)` is called before each code cell.
+    With a policy the kernel is confined and works on a copy of the folder. A kernel that
+    dies, cannot be interrupted or takes too much ends the run: the reason is kept in the
+    notebook's metadata (`labkit.stopped`) and the cells after it have no outputs. `seconds`
+    bounds the whole run. `on_cell(cell=..., cell_index=...)` is called before each code
+    cell.
     """
     notebook = copy.deepcopy(notebook)
-    with tempfile.TemporaryDirectory(prefix="labkit-") as sockets:
-        client = _client(
-            notebook, folder, sockets, cell_seconds, stop_on_error, on_cell
-        )
-        try:
-            client.execute(env=environment)
-        except (DeadKernelError, CellTimeoutError) as error:
-            if stop_on_error:
-                raise
-            notebook.metadata.setdefault("labkit", {})["stopped"] = _reason(error)
-    return notebook
-
-
-def _client(
-    notebook, folder, sockets, cell_seconds, stop_on_error, on_cell
-) -> NotebookClient:
-    return NotebookClient(
+    client = BoundedClient(
         notebook,
-        kernel_name="python3",
-        timeout=cell_seconds,
+        cell_seconds=cell_seconds,
+        seconds=seconds,
+        limits=limits or OutputLimits(),
+        widgets=policy is None,
         startup_timeout=STARTUP_SECONDS,
         interrupt_on_timeout=not stop_on_error,
         allow_errors=not stop_on_error,
-        error_on_timeout={
-            "ename": "CellTimeoutError",
-            "evalue": f"the cell ran for more than {cell_seconds} s",
-            "traceback": [
-                f"The cell ran for more than {cell_seconds} s and was stopped."
-            ],
-        },
-        resources={"metadata": {"path": str(folder)}},
-        config=_transport(sockets),
+        error_on_timeout=_timeout_error(cell_seconds),
         on_cell_execute=on_cell,
+        # What a confined kernel would still do at its end is of no use to anybody.
+        shutdown_kernel="graceful" if policy is None else "immediate",
     )
+    manager = client.km = kernel_manager(environment, folder, policy)
+    watch = _Watch(client, policy, seconds)
+    client.on_notebook_start = watch.begin
+    try:
+        client.execute(cleanup_kc=True)
+    except (DeadKernelError, CellTimeoutError, Stopped) as error:
+        if stop_on_error:
+            raise
+        reason = watch.reason or client.stopped or _reason(error)
+        notebook.metadata.setdefault("labkit", {})["stopped"] = reason
+    finally:
+        watch.end()
+        manager.forget()
+        # nbclient leaves it there where a kernel did not start.
+        atexit.unregister(client._cleanup_kernel)
+    if policy is not None:  # the kernel's own words, which may be anything
+        notebook.metadata["language_info"] = {"name": "python"}
+    return notebook
 
 
-def _transport(sockets: str) -> Config:
-    """Unix sockets where the system has them: out of reach of the network and of others."""
-    if os.name == "nt":
-        return Config()
-    return Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"})
+class _Watch:
+    """The watchdog of a confined kernel, from when it has started; none for another."""
+
+    def __init__(
+        self, client: BoundedClient, policy: Policy | None, seconds: float | None
+    ) -> None:
+        self._client = client
+        self._policy = policy
+        self._seconds = seconds or math.inf
+        self._watchdog: Watchdog | None = None
+
+    def begin(self, **_: Any) -> None:
+        """Called by nbclient as the first cell is about to run."""
+        if self._policy is not None:
+            process = self._client.km.provisioner.process
+            seconds = self._seconds + _GRACE_SECONDS
+            self._watchdog = Watchdog(process, self._policy, seconds)
+            self._watchdog.start()
+
+    def end(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.stop()
+
+    @property
+    def reason(self) -> str:
+        return self._watchdog.reason if self._watchdog else ""
+
+
+def _timeout_error(seconds: float | None) -> dict:
+    text = f"the cell ran for more than {seconds} s"
+    return {
+        "ename": "CellTimeoutError",
+        "evalue": text,
+        "traceback": [f"T{text[1:]} and was stopped."],
+    }
 
 
 def executed(
@@ -117,8 +201,14 @@ def executed(
     if run is None:
         with tempfile.TemporaryDirectory(prefix="labkit-grading-") as scratch:
             place = Path(scratch, "submission")
-            shutil.copytree(folder, place, ignore=shutil.ignore_patterns("*.ipynb"))
-            run = execute(notebook, place, {**grading_environment(), **told})
+            copy_files(folder, place, without={".ipynb"})
+            run = execute(
+                notebook,
+                place,
+                {**grading_environment(), **told},
+                seconds=SUBMISSION_SECONDS,
+                policy=grading_policy(told),
+            )
         run.metadata.setdefault("labkit", {})["key"] = key
         write_text(stored, nbformat.writes(run))
     for cell, done in zip(notebook.cells, run.cells, strict=True):

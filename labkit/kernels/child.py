@@ -1,0 +1,182 @@
+"""What becomes the kernel: set up after the fork (or a cold start), then IPython's own."""
+
+import atexit
+import json
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from labkit.kernels import walls
+from labkit.kernels.confinement import FOLDER, HOME, Policy, visible_paths
+
+# Set by `labkit` as it is imported, for Keras and TensorFlow to read.
+_SET_AT_IMPORT = ("TF_CPP_MIN_LOG_LEVEL", "KERAS_BACKEND")
+# Names of folders that a confined kernel cannot reach.
+_OF_THE_HOME = ("XDG_", "JUPYTER_", "IPYTHONDIR", "MPLCONFIGDIR", "KERAS_HOME")
+_NAMES_OF_USERS = ("/etc/passwd", "/etc/group", "/etc/hosts", "/etc/nsswitch.conf")
+INLINE = "module://matplotlib_inline.backend_inline"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One kernel to start.
+
+    `arguments`: for IPython's kernel, after the connection file. With a policy the
+    kernel is confined, in the `strength` named. A strength without a file system of its
+    own needs a `home`, which holds `folder`. `place`: to be removed after the kernel.
+    """
+
+    folder: str
+    environment: dict[str, str]
+    connection_file: str
+    arguments: list[str] = field(default_factory=list)
+    policy: Policy | None = None
+    strength: str = ""
+    home: str = ""
+    place: str = ""
+    connection: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """As text, for another process."""
+        plain = asdict(self)
+        if self.policy is not None:
+            plain["policy"]["readable"] = [str(p) for p in self.policy.readable]
+        return json.dumps(plain)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Request":
+        """A request from its text."""
+        plain = json.loads(text)
+        if plain["policy"] is not None:
+            readable = tuple(Path(p) for p in plain["policy"].pop("readable"))
+            plain["policy"] = Policy(readable, **plain["policy"])
+        return cls(**plain)
+
+
+def confined(request: Request) -> Request:
+    """Raise the walls around this process; returns the request as it reads behind them."""
+    apart = request.strength != "plain"
+    home, folder = (
+        (HOME, FOLDER) if apart else (Path(request.home), Path(request.folder))
+    )
+    temporary = Path("/tmp") if apart else home / "tmp"
+    policy = request.policy
+    _close_standard_streams()
+    walls.set_limits(policy, own_user=apart)
+    readable = [*visible_paths(policy), Path("/proc"), *map(Path, _NAMES_OF_USERS)]
+    walls.allow_files(readable, [home, temporary, Path("/dev/shm")])
+    walls.filter_calls()
+    environment = {
+        name: value
+        for name, value in request.environment.items()
+        if not name.startswith(_OF_THE_HOME)
+    }
+    environment |= {"HOME": str(home), "TMPDIR": str(temporary)}
+    return replace(request, folder=str(folder), environment=environment)
+
+
+def _close_standard_streams() -> None:
+    """They may be the grader's terminal."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(nowhere, number)
+    os.close(nowhere)
+
+
+def run_kernel(request: Request, report: int, listening: list[int]) -> None:
+    """Be the kernel until it is shut down, then end this process; does not return.
+
+    `report` is written "ok" as the kernel starts, and closed. `listening` holds the
+    kernel's sockets, ready to accept: shell, iopub, stdin, heartbeat, control.
+    """
+    _take_environment(request.environment)
+    os.chdir(request.folder)
+    _forget_the_parent()
+    app = _application(request, listening)
+    os.write(report, b"ok")
+    os.close(report)
+    app.start()
+    _end()
+
+
+def _take_environment(environment: dict[str, str]) -> None:
+    kept = {name: os.environ[name] for name in _SET_AT_IMPORT if name in os.environ}
+    os.environ.clear()
+    os.environ.update({**kept, **environment})
+    if hasattr(time, "tzset"):
+        time.tzset()
+
+
+def _forget_the_parent() -> None:
+    """Undo what this process shares with others of the same parent."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    random.seed()
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()
+    if "matplotlib" in sys.modules:
+        # It looked for a backend as it was imported, before there was a notebook.
+        backend = os.environ.setdefault("MPLBACKEND", INLINE)
+        sys.modules["matplotlib"].rcParams["backend"] = backend
+    sys.path[:] = [entry for entry in sys.path if entry not in ("", "/")]
+
+
+def _application(request: Request, listening: list[int]) -> Any:
+    """IPython's kernel, initialised; its messages wait in the sockets until it starts."""
+    import zmq
+    from ipykernel import heartbeat, kernelapp
+
+    names = ("shell", "iopub", "stdin", "hb", "control")
+    ports = [request.connection[f"{name}_port"] for name in names]
+    sockets = dict(zip(ports, listening, strict=False))
+
+    def bind(bind_as_usual: Callable, socket: zmq.Socket, port: int) -> Any:
+        if port in sockets:
+            socket.setsockopt(zmq.USE_FD, sockets[port])
+            if socket.type == zmq.XPUB:
+                # Wait for a slow reader: what a check sends must not get lost.
+                socket.setsockopt(zmq.XPUB_NODROP, 1)
+        return bind_as_usual()
+
+    class Heartbeat(heartbeat.Heartbeat):
+        def _try_bind_socket(self):
+            return bind(super()._try_bind_socket, self.socket, self.port)
+
+    class Application(kernelapp.IPKernelApp):
+        def _try_bind_socket(self, s, port):
+            return bind(
+                lambda: super(Application, self)._try_bind_socket(s, port), s, port
+            )
+
+    kernelapp.Heartbeat = Heartbeat
+    file = _connection_file(request)
+    sys.argv = ["ipykernel_launcher.py", "-f", file, *request.arguments]
+    # "1": somebody else looks after this process, and how to reach it is known.
+    app = Application.instance(parent_handle=1)
+    app.initialize(sys.argv[1:])
+    return app
+
+
+def _connection_file(request: Request) -> str:
+    if request.policy is None:
+        return request.connection_file
+    file = Path(os.environ.get("TMPDIR", "/tmp"), f"kernel-{os.getpid()}.json")
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(request.connection))
+    return str(file)
+
+
+def _end() -> None:
+    """End as a Python program does: waits for threads, runs what is to run at exit."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    for stream in (sys.__stdout__, sys.__stderr__):
+        if stream is not None:
+            stream.flush()
+    os._exit(0)

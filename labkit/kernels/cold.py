@@ -1,0 +1,25 @@
+"""A kernel without a warm parent: `python -m labkit.kernels.cold REQUEST REPORT SOCKET...`.
+
+The numbers are those of open files: the first holds the request.
+"""
+
+import sys
+from pathlib import Path
+
+from labkit.files import copy_files
+from labkit.kernels import bubblewrap
+from labkit.kernels.child import Request, confined, run_kernel
+from labkit.kernels.confinement import FOLDER
+
+
+def main() -> None:
+    """Read the request, raise the walls that the machine has, and be the kernel."""
+    asked, report, *listening = map(int, sys.argv[1:])
+    request = Request.from_json(Path(f"/dev/fd/{asked}").read_text())
+    if request.strength == "bubblewrap":
+        copy_files(bubblewrap.SOURCE, FOLDER)
+    run_kernel(confined(request), report, listening)
+
+
+if __name__ == "__main__":
+    main()

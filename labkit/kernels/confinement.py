@@ -1,0 +1,200 @@
+"""What a submission's kernel may do, and how well this machine can hold it to that."""
+
+import os
+import shutil
+import site
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from labkit.errors import LabkitError
+from labkit.kernels import linux
+
+GIB = 2**30
+MIB = 2**20
+
+# Where a kernel with a file system of its own finds its home and the notebook's files.
+HOME = Path("/home/student")
+FOLDER = HOME / "lab"
+
+# Read by the grader alone: holds a test to a weaker strength than the machine has.
+FORCE = "LABKIT_CONFINEMENT"
+STRENGTHS = ("full", "bubblewrap", "plain")
+_PROBE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a confined kernel may use; sizes in bytes, for all of its processes together.
+
+    `readable`: files and folders beyond Python, this package and the system's own.
+    `disk` is what it may write in all, in memory: nothing it writes reaches a disk.
+    """
+
+    readable: tuple[Path, ...] = ()
+    memory: int = 4 * GIB
+    disk: int = 512 * MIB
+    cpu_seconds: int = 1200
+    processes: int = 256
+    open_files: int = 1024
+
+
+@dataclass(frozen=True)
+class Strength:
+    """How well a kernel can be confined here, and in plain words what is left open."""
+
+    name: str
+    missing: tuple[str, ...] = ()
+
+    @property
+    def full(self) -> bool:
+        return not self.missing
+
+
+_NO_LANDLOCK = (
+    "the kernel has no Landlock (Linux 6.12), the second wall around a kernel"
+)
+_PLAIN = (
+    "a submission's code can connect to the network and to services of this machine",
+    "what it writes to the disk is not bounded",
+    "a process that it detaches can outlive its notebook",
+)
+_PLAIN_UNLOCKED = (
+    "a submission's code can read and change every file that you can",
+    "it can end your processes",
+)
+# The first version that keeps signals and abstract sockets inside.
+_LANDLOCK_NEEDED = 6
+
+
+@cache
+def strength() -> Strength:
+    """The strength that confined kernels have on this machine; the first call tries it.
+
+    Raises LabkitError where LABKIT_CONFINEMENT asks for one that there is not.
+    """
+    forced = os.environ.get(FORCE, "").strip()
+    if forced and forced not in STRENGTHS:
+        raise LabkitError(
+            f"{FORCE} is {forced!r}; expected one of {', '.join(STRENGTHS)}. Type: unset {FORCE}"
+        )
+    for name in [forced] if forced else STRENGTHS:
+        problem = _TRIALS[name]()
+        if not problem:
+            return Strength(name, _missing(name))
+    raise LabkitError(
+        f"{FORCE} is {forced!r}, which does not work here: {problem}. Type: unset {FORCE}"
+    )
+
+
+def _missing(name: str) -> tuple[str, ...]:
+    version = linux.landlock_version()
+    if name == "plain":
+        return _PLAIN if version >= _LANDLOCK_NEEDED else _PLAIN_UNLOCKED + _PLAIN
+    return () if version >= _LANDLOCK_NEEDED else (_NO_LANDLOCK,)
+
+
+def _try_namespaces() -> str:
+    if not linux.knows_machine():
+        return "this is not Linux on x86-64 or ARM64"
+    return _try([sys.executable, "-m", "labkit.kernels.namespaces"])
+
+
+def _try_bubblewrap() -> str:
+    from labkit.kernels import bubblewrap
+
+    if not linux.knows_machine():
+        return "this is not Linux on x86-64 or ARM64"
+    if shutil.which("bwrap") is None:
+        return "there is no command bwrap (apt-get install bubblewrap)"
+    return _try(bubblewrap.trial())
+
+
+def _try(command: list[str]) -> str:
+    """Why a command fails; nothing where it does not."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_PROBE_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return "" if done.returncode == 0 else (done.stderr.strip() or "it failed")
+
+
+_TRIALS = {
+    "full": _try_namespaces,
+    "bubblewrap": _try_bubblewrap,
+    "plain": lambda: "",
+}
+
+
+def can_fork() -> bool:
+    """Whether kernels can be forked from a warm parent on this machine."""
+    return linux.knows_machine() and hasattr(os, "pidfd_open")
+
+
+def visible_paths(policy: Policy) -> list[Path]:
+    """Every file and folder that a confined kernel may read, those inside others left out."""
+    kept: list[Path] = []
+    found = {path.resolve() for path in _named(policy) if path.exists()}
+    for path in sorted(found, key=lambda path: len(path.parts)):
+        if not any(path.is_relative_to(other) for other in kept):
+            kept.append(path)
+    return kept
+
+
+def links_to(policy: Policy) -> dict[Path, str]:
+    """The symbolic links on the ways to those files, by place: Python knows them by these."""
+    links = {}
+    for path in _named(policy):
+        place, rest, followed = Path("/"), list(path.parts[1:]), 0
+        while rest:
+            place /= rest.pop(0)
+            if place.is_symlink() and followed < _MOST_LINKS:
+                followed += 1
+                links[place] = str(place.readlink())
+                target = os.path.normpath(place.parent / links[place])
+                place, rest = Path("/"), [*Path(target).parts[1:], *rest]
+    return links
+
+
+def _named(policy: Policy) -> list[Path]:
+    package = Path(__file__).absolute().parents[1]
+    registry = package.parent / "datasets" / "registry.toml"
+    readable = [path.absolute() for path in policy.readable]
+    return [*_SYSTEM_PATHS, *_python_paths(), package, registry, *readable]
+
+
+_MOST_LINKS = 40  # on one way, as the system has it; a link to itself has no end
+_SYSTEM_PATHS = [
+    Path(path)
+    for path in (
+        "/usr",
+        "/bin",
+        "/sbin",
+        "/lib",
+        "/lib32",
+        "/lib64",
+        "/nix/store",
+        "/etc/alternatives",
+        "/etc/fonts",
+        "/etc/ld.so.cache",
+        "/etc/localtime",
+        "/etc/mime.types",
+        "/etc/ssl/certs",
+        "/sys/devices/system/cpu",
+    )
+]
+
+
+def _python_paths() -> list[Path]:
+    """The interpreter and what is installed in it; never a folder of somebody's project."""
+    prefixes = [sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix]
+    installed = [
+        entry
+        for entry in (*sys.path, site.getusersitepackages())
+        if Path(entry).name in ("site-packages", "dist-packages")
+    ]
+    return [Path(path) for path in (*prefixes, *installed) if path != "/"]
