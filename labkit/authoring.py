@@ -20,6 +20,7 @@ from nbformat import NotebookNode
 from labkit.checks import check_name, is_check, used_names
 from labkit.errors import LabkitError
 
+GRADING_SECONDS = 60
 ROLES = ("solution", "check", "manual", "mistakes")
 HIDDEN = re.compile(r"^[^\n]*BEGIN HIDDEN TESTS.*?END HIDDEN TESTS[^\n]*$", re.S | re.M)
 KERNELSPEC = {
@@ -51,7 +52,13 @@ class Lab:
 
     @property
     def minutes(self) -> int:
+        """How long a student works on it."""
         return self.notebook.metadata["labkit"]["minutes"]
+
+    @property
+    def grading_seconds(self) -> float:
+        """The CPU seconds that the whole solution may take at grading."""
+        return self.notebook.metadata["labkit"].get("grading_seconds", GRADING_SECONDS)
 
     def cells(self, role: str) -> list[NotebookNode]:
         """The cells that carry a role, in order."""

@@ -63,7 +63,11 @@ def _example(*lines: str) -> str:
 
 
 @app.command(
-    epilog=_example("labkit release", "labkit release 02 05", "labkit release --check")
+    epilog=_example(
+        "labkit release",
+        "labkit release 02 05 --times",
+        "labkit release --check",
+    )
 )
 def release(
     labs: Labs = None,
@@ -71,6 +75,12 @@ def release(
         bool,
         typer.Option(
             "--check", help="Write nothing; fail where notebooks/ is out of date."
+        ),
+    ] = False,
+    times: Annotated[
+        bool,
+        typer.Option(
+            "--times", help="Show the time of every cell, not of the slowest."
         ),
     ] = False,
 ) -> None:
@@ -88,9 +98,20 @@ def release(
             else ""
         )
         console.print(f"{done.lab:24} {counts:38} {state}")
+        _print_times(done.times, times)
     if check and any(done.changed for done in outcome):
         errors.print("notebooks/ is not what solutions/ gives. Type: labkit release")
         raise typer.Exit(1)
+
+
+def _print_times(cells: list, every: bool) -> None:
+    """The seconds of each cell at grading, or of the slow ones that matter."""
+    shown = cells if every else [cell for cell in cells if cell.seconds >= 1]
+    if not every:
+        shown = sorted(shown, key=lambda cell: -cell.seconds)[:3]
+    for cell in shown:
+        line = f"    {cell.seconds:6.1f} s  {cell.heading[:32]:32}  {cell.first_line}"
+        console.print(_escape(line))
 
 
 @app.command(

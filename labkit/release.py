@@ -1,23 +1,18 @@
 """Release a lab: from its solution to what a student gets, through the gate."""
 
-import ast
 import json
-import logging
-import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import nbformat
-from nbformat import NotebookNode
-
-from labkit.authoring import Lab, LabError, find_labs, read_lab, visible_source
+from labkit.authoring import Lab, LabError, find_labs, mistake_functions, read_lab
 from labkit.checks import EXPECTED
 from labkit.course import Course
-from labkit.errors import LabkitError
 from labkit.files import write_bytes
+from labkit.gate import CellTime, file_faults, grading_faults
 from labkit.grading import reference
+from labkit.grading.nbgrader_api import generate_assignment
 from labkit.grading.nbgrader_parts import write_source
 
 START_PAGE = "start.md"
@@ -25,13 +20,18 @@ START_PAGE = "start.md"
 
 @dataclass
 class Released:
-    """What the release of one lab did: the files that changed and how long it ran."""
+    """What the release of one lab did: the files that changed and what its run took."""
 
     lab: str
     changed: list[str] = field(default_factory=list)
     checks: int = 0
     mistakes: int = 0
-    seconds: float = 0.0
+    times: list[CellTime] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """How long the cells of the solution took at grading."""
+        return sum(cell.seconds for cell in self.times)
 
 
 def release(
@@ -79,102 +79,18 @@ def _make(course: Course, path: Path, notebooks: Path, announce: Callable) -> Re
     # A gradebook of its own: a release alone enters nothing into the course's.
     scratch = Course(notebooks.parent, course.solutions, notebooks, course.build)
     generate_assignment(scratch, lab.name)
-    faults = gate(lab, notebooks / lab.name, found)
-    if faults:
-        raise LabError("\n".join(f"{lab.name}: {fault}" for fault in faults))
+    labs = {other.stem for other in find_labs(course.solutions)}
+    faults = file_faults(lab, notebooks / lab.name, found, labs)
+    announce(f"{lab.name}: the real grader on the solution and on the blank lab")
+    wrong, times = grading_faults(scratch, lab, lab.grading_seconds)
+    if faults or wrong:
+        raise LabError("\n".join(f"{lab.name}: {fault}" for fault in faults + wrong))
     checks = [check for cell in found["cells"].values() for check in cell]
-    mistakes = {m["name"] for check in checks for m in check.get("mistakes", ())}
-    return Released(
-        lab.name, checks=len(checks), mistakes=len(mistakes), seconds=found["seconds"]
-    )
+    return Released(lab.name, [], len(checks), _count_mistakes(lab), times)
 
 
-def generate_assignment(course: Course, lab: str) -> None:
-    """Run nbgrader's generate_assignment for one lab of a course."""
-    answer = nbgrader_api(course).generate_assignment(lab)
-    if not answer["success"]:
-        raise LabkitError(
-            f"nbgrader could not release {lab}:\n{answer.get('log') or answer.get('error')}"
-        )
-
-
-def nbgrader_api(course: Course):
-    """nbgrader's API on a course, with our parts in its pipelines."""
-    from nbgrader.apps import NbGraderAPI
-    from traitlets.config import Config
-
-    config = course.configure(Config())
-    # Its log goes into the answer of each call; alembic's would go to the terminal.
-    logging.getLogger("alembic").setLevel(logging.ERROR)
-    return NbGraderAPI(config=config)
-
-
-def gate(lab: Lab, folder: Path, references: dict) -> list[str]:
-    """Everything in a release folder that a student must not get, or cannot use."""
-    notebook = nbformat.read(folder / f"{lab.name}.ipynb", as_version=4)
-    faults = _notebook_faults(notebook)
-    text = json.dumps(notebook.cells, ensure_ascii=False)
-    faults += [f"the release holds {what}" for what in _leaks(lab, notebook, text)]
-    expected = json.loads((folder / EXPECTED).read_text("utf-8"))
-    if any(check["hidden"] for found in expected["cells"].values() for check in found):
-        faults.append(f"{EXPECTED} holds a hidden check")
-    allowed = {f"{lab.name}.ipynb", EXPECTED}
-    extra = [
-        p.name
-        for p in folder.iterdir()
-        if p.suffix in (".py", ".json", ".db") and p.name not in allowed
-    ]
-    return faults + [f"the release holds the staff file {name}" for name in extra]
-
-
-def _notebook_faults(notebook: NotebookNode) -> list[str]:
-    ids = [cell.id for cell in notebook.cells]
-    faults = ["two cells have the same id"] if len(set(ids)) < len(ids) else []
-    for cell in notebook.cells:
-        if cell.get("outputs") or cell.get("execution_count"):
-            faults.append(f"cell {cell.id} has outputs")
-        foreign = set(cell.metadata) - {"nbgrader", "tags", "deletable", "editable"}
-        if foreign:
-            faults.append(
-                f"cell {cell.id} has staff metadata: {', '.join(sorted(foreign))}"
-            )
-        if cell.cell_type == "code":
-            try:
-                ast.parse(re.sub(r"^%.*$", "", cell.source, flags=re.M))
-            except SyntaxError as error:
-                faults.append(f"cell {cell.id} does not parse: {error.msg}")
-    return faults
-
-
-def _leaks(lab: Lab, notebook: NotebookNode, text: str) -> list[str]:
-    markers = ("BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS", "MARK SCHEME")
-    leaks = [f"the marker {marker}" for marker in markers if marker in text]
-    released = "\n".join(cell.source for cell in notebook.cells)
-    for cell in lab.cells("mistakes"):
-        leaks += [
-            f"the mistake {line}"
-            for line in _definitions(cell.source)
-            if line in released
-        ]
-    for cell in lab.cells("check"):
-        hidden = set(cell.source.splitlines()) - set(
-            visible_source(cell.source).splitlines()
-        )
-        leaks += [
-            f"the hidden line {line!r}"
-            for line in hidden
-            if _telling(line) and line in released
-        ]
-    return leaks
-
-
-def _definitions(source: str) -> list[str]:
-    return [line for line in source.splitlines() if line.startswith("def ")]
-
-
-def _telling(line: str) -> bool:
-    """Whether a line names a check, in one line or as the first argument below `check(`."""
-    return line.strip().startswith(("check(", '"')) and line.strip() != "check("
+def _count_mistakes(lab: Lab) -> int:
+    return sum(len(mistake_functions(cell)) for cell in lab.cells("mistakes"))
 
 
 def _install(made: Path, target: Path, dry: bool) -> list[str]:

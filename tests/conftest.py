@@ -79,19 +79,19 @@ def assert_accessible():
     return check_both
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_command():
     """Run a command in a folder; returns the finished process with its texts."""
 
     def run(
-        *words: str, folder: Path, **environment: str
+        *words: str, folder: Path, timeout: int = 300, **environment: str
     ) -> subprocess.CompletedProcess:
         return subprocess.run(
             [str(word) for word in words],
             cwd=folder,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=timeout,
             env={**os.environ, "COLUMNS": "200", **environment},
         )
 

@@ -5,7 +5,7 @@ import json
 import nbformat
 import pytest
 
-from labkit.authoring import LabError
+from labkit.authoring import LabError, read_lab
 from labkit.release import release
 
 LAB = "91_tiny"
@@ -137,3 +137,86 @@ def test_faults_of_all_labs_come_in_one_list(course):
         release(course)
     assert "adds_two" in str(caught.value)
     assert "93_other" in str(caught.value)
+
+
+def test_a_solution_that_the_grader_would_not_pass_stops_the_release(course):
+    replace(course, 'check("a number", double(2.0))', UNSTABLE)
+    with pytest.raises(LabError, match=r"solution gets 1.5 of 3 points.*'a number'"):
+        release(course)
+
+
+UNSTABLE = """\
+from labkit import data
+check("a number", float(data.load("mnist").test_labels[:50].sum()), weight=3)"""
+
+
+def test_a_blank_lab_that_earns_points_stops_the_release(course):
+    replace(course, "noisy(np.array([1.0, 2.0])))", "np.array([1.0, 2.0]))")
+    with pytest.raises(LabError, match="the blank lab gets 2 in check-noisy"):
+        release(course)
+
+
+def test_a_blank_lab_that_breaks_before_its_first_exercise_stops_the_release(course):
+    replace(course, '# %% solution="double"', "# %%\nhalf_of_ten\n\n# %%")
+    with pytest.raises(LabError, match=r"raises NameError|stops at cell"):
+        release(course)
+
+
+def test_links_and_images_that_lead_nowhere_stop_the_release(course):
+    links = "[a](missing.png) ![b](no.svg) <img src='c.png'> [d](#Nowhere)"
+    good = "[e](#A-tiny-lab) [f](https://keras.io/api) [g](../91_tiny/91_tiny.ipynb) [h](there.txt)"
+    replace(course, "# # A tiny lab\n", f"# # A tiny lab\n# {links}\n# {good}\n")
+    (course.solutions / LAB / "there.txt").write_text("here")
+    with pytest.raises(LabError) as caught:
+        release(course)
+    text = str(caught.value)
+    for target in ("missing.png", "no.svg", "c.png", "#Nowhere"):
+        assert f"the link {target!r} leads nowhere" in text
+    assert text.count("leads nowhere") == 4
+
+
+def test_a_solution_over_its_budget_stops_the_release(course):
+    replace(course, "minutes: 75", "minutes: 75\n#     grading_seconds: 0.5")
+    busy = "x = sum(i * i for i in range(30_000_000))\nhalf_of_ten = 5"
+    replace(course, "half_of_ten = 5\n###", f"{busy}\n###")
+    with pytest.raises(
+        LabError, match=r"CPU seconds at grading, its budget is 0\.5; the"
+    ):
+        release(course)
+
+
+def test_two_mistakes_that_cannot_be_told_apart_stop_the_release(course):
+    twin = 'def divides_twice():\n    """You halved it twice."""\n    return 2\n'
+    other = twin.replace("divides_twice", "takes_two").replace("You halved", "No, you")
+    replace(course, twin, f"{twin}\n\n{other}")
+    with pytest.raises(LabError, match="the hint of takes_two does not show"):
+        release(course)
+
+
+def test_a_draw_outside_the_hidden_tests_stops_the_release(course):
+    replace(course, 'check("a number"', 'rng = check.rng()\ncheck("a number"')
+    with pytest.raises(LabError, match=r"draws from check\.rng\(\) outside its hidden"):
+        release(course)
+
+
+def test_a_hidden_value_in_a_file_of_the_release_stops_it(course):
+    release(course)
+    from labkit.course import Course
+    from labkit.gate import file_faults
+
+    lab = read_lab(course.solutions / LAB / f"{LAB}.py")
+    path = Course.at(course.root).build / "references" / f"{LAB}.json"
+    kept = json.loads(path.read_text())
+    table = next(c for c in kept["cells"]["check-double"] if c["name"] == "a table")
+    folder = course.notebooks / LAB
+    assert file_faults(lab, folder, kept, {LAB}) == []
+    (folder / "notes.txt").write_text(f"for later: {table['value']['npy']}")
+    assert file_faults(lab, folder, kept, {LAB}) == [
+        "notes.txt holds the value of the hidden check 'a table'"
+    ]
+
+
+def test_the_times_of_the_cells_are_told(course, run_command):
+    done = run_command("labkit", "release", "--times", folder=course.root)
+    assert "def double(x):" in done.stdout
+    assert " s  A tiny lab" in done.stdout

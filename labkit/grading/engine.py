@@ -21,9 +21,9 @@ from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.grading import reference
 from labkit.grading.execute import executed, submission_key
+from labkit.grading.nbgrader_api import generate_assignment, nbgrader_api
 from labkit.grading.nbgrader_parts import stored_run, write_source
 from labkit.grading.withheld import submission_environment
-from labkit.release import generate_assignment, nbgrader_api
 
 
 @dataclass(frozen=True)

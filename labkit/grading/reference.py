@@ -232,6 +232,7 @@ def _with_mistakes(
 ) -> tuple[dict, list[str]]:
     """Add to each check what the mistakes give for it; also the mistakes that are of no use."""
     missed = []
+    messages_of: dict[Trial, dict[str, dict]] = {}
     wrong: list[tuple[Trial, dict[str, dict]]] = []
     for trial in trials:
         sent = {
@@ -255,13 +256,32 @@ def _with_mistakes(
         wrong.append(
             (trial, {c.name: sent[c.name]["value"] for c in failed if c.name in sent})
         )
+        messages_of[trial] = sent
     # Two mistakes can give the same value for a check. The one that spoils fewer
     # checks explains it better.
     for trial, values in sorted(wrong, key=lambda pair: len(pair[1])):
         checks[trial.cell] = [
             _and_mistake(check, trial, values) for check in checks[trial.cell]
         ]
-    return checks, missed
+    return checks, missed or _unshown(checks, messages_of)
+
+
+def _unshown(checks: dict, messages_of: dict[Trial, dict[str, dict]]) -> list[str]:
+    """Mistakes whose hint does not show, because another one has the same values."""
+    faults = []
+    for trial, sent in messages_of.items():
+        results = [
+            check.judge(sent[check.name])
+            for check in checks[trial.cell]
+            if check.name in sent
+        ]
+        hints = {result.hint for result in results if result.hint}
+        if trial.hint not in hints:
+            faults.append(
+                f"the hint of {trial.mistake} does not show in {trial.cell}: other mistakes "
+                "give the same values. Add a check that tells them apart, or join them"
+            )
+    return faults
 
 
 def _and_mistake(
@@ -275,15 +295,17 @@ def _and_mistake(
 
 def run_seconds(ran: NotebookNode) -> float:
     """How long the cells of a run took in all, trials included."""
-    total = 0.0
-    for cell in ran.cells:
-        times = cell.metadata.get("execution", {})
-        start, end = times.get("iopub.execute_input"), times.get("shell.execute_reply")
-        if start and end:
-            total += (
-                datetime.fromisoformat(end[:26]) - datetime.fromisoformat(start[:26])
-            ).total_seconds()
-    return round(total, 2)
+    return round(sum(cell_seconds(cell) for cell in ran.cells), 2)
+
+
+def cell_seconds(cell: NotebookNode) -> float:
+    """How long a cell of a run took; 0 where it did not run."""
+    times = cell.metadata.get("execution", {})
+    start, end = times.get("iopub.execute_input"), times.get("shell.execute_reply")
+    if not (start and end):
+        return 0.0
+    took = datetime.fromisoformat(end[:26]) - datetime.fromisoformat(start[:26])
+    return took.total_seconds()
 
 
 def _same_check(one: CheckReference, other: CheckReference) -> bool:

@@ -1,0 +1,308 @@
+"""The release gate: everything that keeps a lab from its students.
+
+It looks at the files that students would get, and it grades two submissions with the
+real grader: the solution, which must get full marks, and the blank lab, which must get
+none. (That every usual mistake is caught and gets its hint is for the reference run.)
+"""
+
+import ast
+import copy
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from markdown_it import MarkdownIt
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+
+from labkit.authoring import Lab, visible_source
+from labkit.checks import EXPECTED
+from labkit.course import Course
+from labkit.files import write_text
+from labkit.grading import engine
+from labkit.grading.nbgrader_parts import stored_run
+from labkit.grading.reference import cell_seconds
+from labkit.sample_class import solve
+
+SOLUTION, BLANK = "the_solution", "the_blank_lab"
+# Shorter texts of a reference can stand in a notebook by chance.
+TELLING_LENGTH = 120
+# The last cell of the graded solution tells what the run has cost. Other work on the
+# machine lengthens the time on the clock, not this.
+COST = "import time\nround(time.process_time(), 1)"
+
+
+@dataclass(frozen=True)
+class CellTime:
+    """How long a cell of the solution took at grading."""
+
+    heading: str
+    first_line: str
+    seconds: float
+
+
+def file_faults(lab: Lab, folder: Path, references: dict, labs: set[str]) -> list[str]:
+    """What is wrong with the files of a release: `labs` are the course's, for links."""
+    notebook = nbformat.read(folder / f"{lab.name}.ipynb", as_version=4)
+    text = json.dumps(notebook.cells, ensure_ascii=False)
+    return (
+        _notebook_faults(notebook)
+        + [f"the release holds {what}" for what in _leaks(lab, notebook, text)]
+        + _expected_faults(folder)
+        + _reference_faults(folder, references)
+        + _staff_files(lab, folder)
+        + _link_faults(notebook, folder, labs)
+    )
+
+
+def grading_faults(
+    course: Course, lab: Lab, budget: float
+) -> tuple[list[str], list[CellTime]]:
+    """Grade the solution and the blank lab of a scratch course with the real grader.
+
+    Returns what is wrong, and how long each cell of the solution took. `budget`: the
+    CPU seconds that the solution may take.
+    """
+    blank = nbformat.read(
+        course.notebooks / lab.name / f"{lab.name}.ipynb", as_version=4
+    )
+    solved = solve(copy.deepcopy(blank), lab)
+    solved.cells.append(nbformat.v4.new_code_cell(COST, id="cost"))
+    for student, notebook in ((SOLUTION, solved), (BLANK, blank)):
+        place = course.submitted / student / lab.name / f"{lab.name}.ipynb"
+        write_text(place, nbformat.writes(notebook) + "\n")
+    grades = engine.grade(course, [lab.name], [SOLUTION, BLANK])
+    faults = [f"{one.student}: {one.reason}" for one in grades if one.reason]
+    if faults:
+        return faults, []
+    ran = _run(course, lab, SOLUTION)
+    times = _times(ran)
+    return (
+        _solution_faults(course, lab)
+        + _blank_faults(course, lab)
+        + _budget_faults(ran, times, budget),
+        times,
+    )
+
+
+def _notebook_faults(notebook: NotebookNode) -> list[str]:
+    ids = [cell.id for cell in notebook.cells]
+    faults = ["two cells have the same id"] if len(set(ids)) < len(ids) else []
+    for cell in notebook.cells:
+        if cell.get("outputs") or cell.get("execution_count"):
+            faults.append(f"cell {cell.id} has outputs")
+        foreign = set(cell.metadata) - {"nbgrader", "tags", "deletable", "editable"}
+        if foreign:
+            faults.append(
+                f"cell {cell.id} has staff metadata: {', '.join(sorted(foreign))}"
+            )
+        if cell.cell_type == "code":
+            try:
+                ast.parse(re.sub(r"^%.*$", "", cell.source, flags=re.M))
+            except SyntaxError as error:
+                faults.append(f"cell {cell.id} does not parse: {error.msg}")
+    return faults
+
+
+def _leaks(lab: Lab, notebook: NotebookNode, text: str) -> list[str]:
+    markers = ("BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS", "MARK SCHEME")
+    leaks = [f"the marker {marker}" for marker in markers if marker in text]
+    released = "\n".join(cell.source for cell in notebook.cells)
+    for cell in lab.cells("mistakes"):
+        leaks += [
+            f"the mistake {line}"
+            for line in _definitions(cell.source)
+            if line in released
+        ]
+    for cell in lab.cells("check"):
+        hidden = set(cell.source.splitlines()) - set(
+            visible_source(cell.source).splitlines()
+        )
+        leaks += [
+            f"the hidden line {line!r}"
+            for line in hidden
+            if _telling(line) and line in released
+        ]
+    return leaks
+
+
+def _definitions(source: str) -> list[str]:
+    return [line for line in source.splitlines() if line.startswith("def ")]
+
+
+def _telling(line: str) -> bool:
+    """Whether a line names a check, in one line or as the first argument below `check(`."""
+    return line.strip().startswith(("check(", '"')) and line.strip() != "check("
+
+
+def _expected_faults(folder: Path) -> list[str]:
+    expected = json.loads((folder / EXPECTED).read_text("utf-8"))
+    checks = [check for found in expected["cells"].values() for check in found]
+    faults = []
+    if any(check["hidden"] for check in checks):
+        faults.append(f"{EXPECTED} holds a hidden check")
+    if any(check["value"] and "at_least" in check for check in checks):
+        faults.append(f"{EXPECTED} holds labels that only the grader may know")
+    return faults
+
+
+def _reference_faults(folder: Path, references: dict) -> list[str]:
+    """Hidden values that found their way into a file that students get."""
+    checks = [c for found in references["cells"].values() for c in found]
+    visible = json.dumps([c for c in checks if not c["hidden"]])
+    hidden = {
+        c["name"]: c["value"]["npy"]
+        for c in checks
+        if c["hidden"] and len(c["value"].get("npy", "")) > TELLING_LENGTH
+    }
+    faults = []
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        text = path.read_bytes().decode("utf-8", "ignore")
+        faults += [
+            f"{path.name} holds the value of the hidden check {name!r}"
+            for name, value in hidden.items()
+            if value in text and value not in visible
+        ]
+    return faults
+
+
+def _staff_files(lab: Lab, folder: Path) -> list[str]:
+    allowed = {f"{lab.name}.ipynb", EXPECTED}
+    extra = [
+        p.name
+        for p in folder.iterdir()
+        if p.suffix in (".py", ".json", ".db") and p.name not in allowed
+    ]
+    return [f"the release holds the staff file {name}" for name in extra]
+
+
+def _link_faults(notebook: NotebookNode, folder: Path, labs: set[str]) -> list[str]:
+    """Links and images that lead nowhere: no such file, no such heading."""
+    texts = [c.source for c in notebook.cells if c.cell_type == "markdown"]
+    anchors = {
+        line.lstrip("#").strip().replace(" ", "-")
+        for text in texts
+        for line in text.splitlines()
+        if line.startswith("#")
+    }
+    found = []
+    for text in texts:
+        for target in _targets(text):
+            if not _resolves(target, folder, labs, anchors):
+                found.append(f"the link {target!r} leads nowhere")
+    return found
+
+
+def _targets(text: str) -> list[str]:
+    """Where the links and images of a text cell lead to."""
+    tokens = [
+        token
+        for block in MarkdownIt().parse(text)
+        for token in (block, *(block.children or ()))
+    ]
+    links = [token.attrs.get("href") or token.attrs.get("src") for token in tokens]
+    html = "".join(t.content for t in tokens if t.type.startswith("html_"))
+    links += re.findall(r"""(?:src|href)\s*=\s*["']([^"']+)""", html)
+    return [str(link) for link in links if link]
+
+
+def _resolves(target: str, folder: Path, labs: set[str], anchors: set[str]) -> bool:
+    if re.match(r"(https?|mailto):", target):
+        return re.match(r"https?://[\w.-]+\.\w+(/|$|\?|#)", target) is not None
+    if target.startswith(("data:", "attachment:")):
+        return True
+    path, _, anchor = target.partition("#")
+    if not path:
+        return anchor.replace("%20", "-") in anchors
+    other = re.fullmatch(r"\.\./([^/]+)/\1\.ipynb", path)
+    return (folder / path).is_file() or (other is not None and other[1] in labs)
+
+
+def _solution_faults(course: Course, lab: Lab) -> list[str]:
+    """Each cell in which the solution does not get all the points."""
+    with Gradebook(course.gradebook_url) as gradebook:
+        cells = gradebook.find_submission_notebook(lab.name, lab.name, SOLUTION).grades
+        short = {
+            cell.name: f"{cell.auto_score:g} of {cell.max_score:g} points"
+            for cell in cells
+            if cell.cell.cell_type == "code" and cell.auto_score != cell.max_score
+        }
+    graded = _graded_cells(course, lab, SOLUTION)
+    faults = []
+    for name, points in short.items():
+        checks = graded[name].metadata.get("labkit", {}).get("checks", [])
+        failed = [f"{c['name']!r} ({c['message']})" for c in checks if not c["passed"]]
+        faults.append(
+            f"the solution gets {points} in {name}: {', '.join(failed) or 'see its cell'}"
+        )
+    return faults
+
+
+def _blank_faults(course: Course, lab: Lab) -> list[str]:
+    """What the blank lab earns, and what stops it before its first exercise."""
+    with Gradebook(course.gradebook_url) as gradebook:
+        cells = gradebook.find_submission_notebook(lab.name, lab.name, BLANK).grades
+        earned = {c.name: c.score for c in cells if c.score}
+    faults = [f"the blank lab gets {score:g} in {n}" for n, score in earned.items()]
+    ran = _run(course, lab, BLANK)
+    errors = [
+        (cell.id, output)
+        for cell in ran.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "error"
+    ]
+    if errors and errors[0][1].ename != "NotImplementedError":
+        where, error = errors[0]
+        faults.append(
+            f"the blank lab stops at cell {where} with {error.ename}: {error.evalue}; "
+            "expected the NotImplementedError of an exercise"
+        )
+    if not errors and lab.cells("solution"):
+        faults.append(
+            "the blank lab runs without the NotImplementedError of an exercise"
+        )
+    return faults
+
+
+def _graded_cells(course: Course, lab: Lab, student: str) -> dict[str, NotebookNode]:
+    path = course.autograded / student / lab.name / f"{lab.name}.ipynb"
+    cells = nbformat.read(path, as_version=4).cells
+    return {
+        cell.metadata.nbgrader.grade_id: cell
+        for cell in cells
+        if "nbgrader" in cell.metadata
+    }
+
+
+def _run(course: Course, lab: Lab, student: str) -> NotebookNode:
+    """The notebook of a submission as it ran."""
+    path = stored_run(course.build, student, lab.name, lab.name)
+    return nbformat.read(path, as_version=4)
+
+
+def _budget_faults(
+    ran: NotebookNode, times: list[CellTime], budget: float
+) -> list[str]:
+    spent = float(ran.cells[-1].outputs[0].data["text/plain"])
+    if spent <= budget:
+        return []
+    slowest = max(times, key=lambda cell: cell.seconds)
+    return [
+        f"the solution takes {spent:.0f} CPU seconds at grading, its budget is {budget:g}; "
+        f"the slowest cell ({slowest.first_line!r}, under {slowest.heading!r}) takes "
+        f"{slowest.seconds:.0f} s"
+    ]
+
+
+def _times(ran: NotebookNode) -> list[CellTime]:
+    heading, times = "", []
+    for cell in ran.cells:
+        if cell.cell_type == "markdown":
+            heads = [line for line in cell.source.splitlines() if line.startswith("#")]
+            heading = heads[-1].lstrip("# ") if heads else heading
+        elif cell.source.strip() and cell.source != COST:
+            first = cell.source.strip().splitlines()[0][:60]
+            times.append(CellTime(heading, first, cell_seconds(cell)))
+    return times

@@ -1,0 +1,25 @@
+"""nbgrader's own Python API on a course, with our parts in its pipelines."""
+
+import logging
+
+from nbgrader.apps import NbGraderAPI
+from traitlets.config import Config
+
+from labkit.course import Course
+from labkit.errors import LabkitError
+
+
+def nbgrader_api(course: Course) -> NbGraderAPI:
+    """nbgrader's API on a course."""
+    # Its log goes into the answer of each call; alembic's would go to the terminal.
+    logging.getLogger("alembic").setLevel(logging.ERROR)
+    return NbGraderAPI(config=course.configure(Config()))
+
+
+def generate_assignment(course: Course, lab: str) -> None:
+    """Run nbgrader's generate_assignment for one lab of a course."""
+    answer = nbgrader_api(course).generate_assignment(lab)
+    if not answer["success"]:
+        raise LabkitError(
+            f"nbgrader could not release {lab}:\n{answer.get('log') or answer.get('error')}"
+        )
