@@ -19,6 +19,7 @@ def shell(tmp_path, monkeypatch):
         {
             "name": "one",
             "hidden": False,
+            "names": ["f", "x"],
             "value": encode(1.0),
             "rtol": 1e-4,
             "atol": 1e-6,
@@ -26,6 +27,7 @@ def shell(tmp_path, monkeypatch):
         {
             "name": "two",
             "hidden": False,
+            "names": ["f", "x"],
             "value": encode(np.array([1.0, 2.0])),
             "rtol": 1e-4,
             "atol": 1e-6,
@@ -143,3 +145,49 @@ def test_at_grading_the_value_is_sent_and_nothing_is_compared(
     assert sent[0]["value"] == encode(3.0)
     assert sent[1]["error"] == "ZeroDivisionError"
     assert isinstance(result.error_in_exec, ZeroDivisionError)
+
+
+def test_a_changed_argument_is_told_with_a_wrong_answer(shell):
+    shell.run_cell("x = np.array([1.0, 2.0])\ndef f(x):\n    x += 1\n    return x")
+    lines, _ = run(shell, "check('two', f(x))")
+    assert lines[0].endswith("Your code changed `x`, which it was given to read.")
+
+
+def test_an_argument_that_an_earlier_check_changed_is_told_too(shell):
+    shell.run_cell("x = [1.0, 2.0]\ndef f(x):\n    return float(x.pop())")
+    lines, _ = run(shell, "check('one', f(x))\ncheck('two', x)")
+    assert "Your code changed `x`" in lines[0]
+    assert "Your code changed `x`" in lines[1]
+
+
+def test_a_name_that_is_bound_anew_was_not_changed(shell):
+    lines, _ = run(shell, "x = [1.0]\ncheck('one', x)\nx = [2.0]\ncheck('two', x)")
+    assert not any("changed" in line for line in lines)
+
+
+def test_a_function_that_is_not_there_is_named(shell):
+    lines, error = run(shell, "check('one', f(1))")
+    assert lines == [
+        "✗ one — `f` is not defined. Run its cell first, and keep its name."
+    ]
+    assert isinstance(error, NameError)
+
+
+def test_hidden_inputs_follow_the_course(shell, monkeypatch):
+    def drawn():
+        shell.run_cell("check('one', 1.0)\na = check.rng().normal()")
+        return shell.user_ns["a"]
+
+    first = drawn()
+    assert drawn() == first
+    monkeypatch.setenv("LABKIT_INPUTS", "ff")
+    assert drawn() != first
+
+
+def test_what_is_checked_after_a_draw_is_sent_as_drawn(shell, monkeypatch):
+    monkeypatch.setenv("LABKIT_PROFILE", "grading")
+    with capture_output() as shown:
+        shell.run_cell("check('one', 1.0)\nr = check.rng()\ncheck('two', r.normal())")
+        shell.run_cell("check('three', 1.0)")
+    sent = [output.data[MIME] for output in shown.outputs]
+    assert [m.get("drawn", False) for m in sent] == [False, True, False]

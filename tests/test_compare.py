@@ -94,3 +94,62 @@ def test_unsigned_values_do_not_wrap_around():
 
 def test_an_opaque_value_is_never_equal():
     assert difference(Opaque("Liar"), Opaque("Liar"), rtol=0, atol=0) is not None
+
+
+SECRETS = ("0.7316", "7316", "leak")
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (0.7316, 4.0),
+        (np.full((3, 3), 0.7316), EXPECTED),
+        (np.where(EXPECTED > 5, 0.7316, EXPECTED), EXPECTED),
+        (EXPECTED * 0.7316, EXPECTED),
+        (EXPECTED + 0.7316, EXPECTED),
+        (np.zeros(7316), EXPECTED),
+        (np.zeros((7316, 0)), EXPECTED),
+        (np.full(3, 7316), EXPECTED),
+        ("leak 0.7316", "a"),
+        ("leak 0.7316", EXPECTED),
+        ({"leak": 1}, {"a": 1}),
+        ({"leak": 1, "a": 1}, {"a": 1}),
+        ({"a": 0.7316}, {"a": 1.0}),
+        (["leak"] * 3, ("a", "b")),
+        ((0.7316, 1.0), (1.0, 1.0)),
+        (0.7316, (1.0, "a")),
+        (type("leak", (), {})(), EXPECTED),
+        ("leak", None),
+    ],
+)
+def test_the_general_text_quotes_nothing_that_was_found(found, expected):
+    wrong = difference(
+        decode(encode(found)), decode(encode(expected)), rtol=1e-4, atol=1e-6
+    )
+    assert wrong.general
+    assert not any(secret in wrong.general for secret in SECRETS), wrong.general
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (None, "Is the `return` missing?"),
+        (EXPECTED.astype(int), "The values are right"),
+        (EXPECTED[:2], r"found shape (2, 3), expected (3, 3)"),
+        (-EXPECTED, "all values differ. The sign is wrong."),
+        (EXPECTED.T, "It is transposed"),
+        (EXPECTED / 2, "wrong by the same factor"),
+        (EXPECTED + 3, "too large, by the same amount"),
+        (np.pad(np.full((1, 1), 5.0), 1), "Only the border differs"),
+        (
+            np.where(EXPECTED > 8, np.nan, EXPECTED),
+            "some of the values differ. It holds",
+        ),
+        (lambda: 1, "cannot be compared, expected an array (decimal numbers)"),
+    ],
+)
+def test_the_general_text_still_says_what_is_wrong(found, words):
+    wrong = difference(
+        decode(encode(found)), decode(encode(EXPECTED)), rtol=1e-4, atol=1e-6
+    )
+    assert words in wrong.general
