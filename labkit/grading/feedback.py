@@ -50,6 +50,11 @@ class CellFeedback:
     again: bool = False
     extra: float = 0.0
 
+    @property
+    def says_more_at_home(self) -> bool:
+        """Whether a check failed that a student can run, and see values that are not here."""
+        return any(not (result.passed or result.hidden) for result in self.results)
+
 
 @dataclass
 class Page:

@@ -15,7 +15,6 @@ from labkit.checks import result_html
 from labkit.references import KNOWN_ERRORS, Result
 
 TESTS = "the tests of this cell"
-READ_MORE = "Run the cell in your notebook to read more."
 
 
 def shown_results(cell: NotebookNode, stopped: str = "") -> list[Result]:
@@ -43,7 +42,7 @@ def _assertions(cell: NotebookNode, stopped: str) -> Result:
         return Result(TESTS, passed=False, message=stopped)
     # An error's name can be of the student's making, and so hold anything.
     kind = errors[0] if errors[0] in KNOWN_ERRORS else "an error of its own"
-    return Result(TESTS, passed=False, message=f"stopped with {kind}. {READ_MORE}")
+    return Result(TESTS, passed=False, message=f"stopped with {kind}")
 
 
 class ShowOnlyResults(NbGraderPreprocessor):

@@ -1,0 +1,307 @@
+"""Damaged submissions, graded by nbgrader's own command and by labkit."""
+
+import copy
+import json
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell
+
+from labkit.authoring import read_lab
+from labkit.grading.engine import grade, read_grades
+from labkit.grading.repairs import LabCell, repairs
+from labkit.sample_class import solve
+from tests.conftest import make_course
+
+LAB = "91_tiny"
+ALL, NOT_DOUBLE = 7, 4
+DAMAGE = {}
+
+
+def damage(score, *told):
+    """Register a way to damage a solved notebook, its score and what is told of it."""
+
+    def register(change):
+        DAMAGE[change.__name__] = (change, score, list(told))
+        return change
+
+    return register
+
+
+def cell(notebook, cell_id):
+    return next(c for c in notebook.cells if c.get("id") == cell_id)
+
+
+def delete(notebook, *cell_ids):
+    notebook.cells = [c for c in notebook.cells if c.id not in cell_ids]
+
+
+def again(notebook, cell_id, **changes):
+    """Append a copy of a cell, as copy and paste do: with its metadata, under a new id."""
+    one = copy.deepcopy(cell(notebook, cell_id))
+    one.update(id="pasted", **changes)
+    notebook.cells.append(one)
+
+
+def become(notebook, cell_id, kind):
+    one = cell(notebook, cell_id)
+    one.cell_type = kind
+    for name in ("outputs", "execution_count"):
+        one.pop(name, None)
+
+
+PUT_BACK = "The one of the lab was put back, and it is what counted."
+
+
+@damage(ALL)
+def nothing(nb): ...
+
+
+@damage(ALL)
+def only_blank_lines(nb):
+    cell(nb, "check-double").source += "\n\n"
+    cell(nb, "check-noisy").outputs = [nbformat.v4.new_output("stream", text="hi\n")]
+
+
+@damage(
+    ALL,
+    "The check cell `double` was missing. The lab's own was put back below the answer cell `double`.",
+)
+def deleted_check(nb):
+    delete(nb, "check-double")
+
+
+@damage(
+    NOT_DOUBLE,
+    "Your answer cell `double` was missing. Your other cells were run all the same.",
+)
+def deleted_answer(nb):
+    delete(nb, "double")
+
+
+@damage(
+    ALL,
+    "Your answer cell `double` was missing. Your other cells were run all the same.",
+    "The check cell `double` was missing. The lab's own was put back above the answer cell `half_of_ten`.",
+)
+def written_in_a_new_cell(nb):
+    source = cell(nb, "double").source
+    delete(nb, "double", "check-double")
+    at = [c.id for c in nb.cells].index("half_of_ten")
+    nb.cells.insert(at, new_code_cell(source))
+
+
+@damage(ALL, "Your answer cell `why` was missing, so there was nothing to grade.")
+def deleted_words(nb):
+    delete(nb, "manual-why")
+
+
+@damage(ALL, "The check cell `double` was there twice. Only the last one counted.")
+def pasted_check(nb):
+    again(nb, "check-double", source="check('a number', 4.0)")
+    nb.cells.append(nb.cells.pop([c.id for c in nb.cells].index("check-double")))
+
+
+@damage(
+    ALL,
+    "The check cell `double` was there twice. Only the last one counted.",
+    f"The check cell `double` had been changed. {PUT_BACK}",
+)
+def pasted_and_changed_check(nb):
+    again(nb, "check-double", source="check('a number', 4.0)")
+
+
+@damage(
+    NOT_DOUBLE,
+    "Your answer cell `double` was there twice. Only the last one counted.",
+    "The check cell `double` stood above your answer cell `double`, so it ran before it. It was left there.",
+)
+def pasted_answer(nb):
+    again(nb, "double", source="def double(x):\n    return x")
+    cell(nb, "double").source = "double = None"
+
+
+@damage(ALL, "Your answer cell `why` was there twice. Only the first one counted.")
+def untouched_copy_of_words(nb):
+    again(nb, "manual-why", source="YOUR ANSWER HERE")
+
+
+@damage(ALL, f"The check cell `double` had been changed. {PUT_BACK}")
+def changed_check(nb):
+    cell(nb, "check-double").source = "check('a number', 4.0)"
+
+
+@damage(ALL, f"The check cell `double` had been split. {PUT_BACK}")
+def split_check(nb):
+    one = cell(nb, "check-double")
+    one.source, rest = one.source.split("\n", 1)
+    nb.cells.insert(nb.cells.index(one) + 1, new_code_cell(rest))
+
+
+@damage(ALL, "The check cell `double` was marked with 100 points. It is worth 3.")
+def more_points(nb):
+    cell(nb, "check-double").metadata.nbgrader.points = 100
+
+
+@damage(ALL, "The check cell `double` had lost its points. It is worth 3.")
+def points_in_words(nb):
+    cell(nb, "check-double").metadata.nbgrader.points = "many"
+
+
+ROLE = "was marked as another kind of cell. The lab's mark counted."
+
+
+@damage(ALL, f"The check cell `double` {ROLE}")
+def check_marked_as_answer(nb):
+    cell(nb, "check-double").metadata.nbgrader.update(solution=True, locked=False)
+
+
+@damage(ALL, f"Your answer cell `double` {ROLE}")
+def answer_marked_as_check(nb):
+    cell(nb, "double").metadata.nbgrader.update(grade=True, points=50)
+
+
+@damage(ALL, "The check cell `double` had lost its mark. It was graded all the same.")
+def lost_mark(nb):
+    del cell(nb, "check-double").metadata["nbgrader"]
+
+
+@damage(ALL)
+def mark_of_another_version(nb):
+    cell(nb, "check-double").metadata.nbgrader.update(schema_version=1, extra="key")
+
+
+@damage(ALL, "The cell `convolve` is not one of this lab's. It did not count.")
+def cell_of_another_lab(nb):
+    again(nb, "double", source="1 + 1")
+    nb.cells[-1].metadata.nbgrader.grade_id = "convolve"
+
+
+@damage(
+    ALL,
+    "The check cell `double` had become a text cell. It was made a code cell again.",
+    "Your answer cell `noisy` had become a raw cell. It was made a code cell again.",
+    "Your answer cell `why` had become a code cell. It was made a text cell again.",
+)
+def other_cell_types(nb):
+    become(nb, "check-double", "markdown")
+    become(nb, "noisy", "raw")
+    cell(nb, "manual-why").update(cell_type="code", outputs=[], execution_count=None)
+
+
+@damage(ALL)
+def check_that_is_not_to_run(nb):
+    for one in ("check-double", "check-plain"):
+        cell(nb, one).metadata["tags"] = ["skip-execution"]
+    cell(nb, "noisy").source = "def noisy(x):\n    return x"
+
+
+@damage(6)
+def assertion_that_is_not_to_run(nb):
+    cell(nb, "check-plain").metadata["tags"] = ["skip-execution"]
+    cell(nb, "noisy").source = "def noisy(x):\n    return x if x is not 3 else 4"
+
+
+@damage(
+    ALL,
+    "Your notebook asked for the kernel `R 4.4`. It was run with the lab's, `Python 3 (ipykernel)`.",
+)
+def another_kernel(nb):
+    nb.metadata.kernelspec = {"name": "ir", "display_name": "R 4.4", "language": "R"}
+
+
+OLD = "Your notebook was saved in an old format. It was read as one of today's."
+
+
+@damage(ALL, OLD)
+def format_without_ids(nb):
+    nb.nbformat_minor = 0
+    for one in nb.cells:
+        del one["id"]
+
+
+@damage(ALL, OLD)
+def format_of_2013(nb):
+    old = nbformat.convert(copy.deepcopy(nb), 3)
+    nb.clear()
+    nb.update(old)
+
+
+@damage(ALL, "The check cell `double` was there twice. Only the last one counted.")
+def cells_with_the_same_id(nb):
+    at = [c.id for c in nb.cells].index("check-double")
+    nb.cells.insert(at, copy.deepcopy(nb.cells[at]))
+
+
+@damage(ALL)
+def our_own_name_in_the_metadata(nb):
+    nb.metadata["labkit"] = "mine"
+    cell(nb, "check-double").metadata["labkit"] = {"checks": ["all right"]}
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory, run_command):
+    made = make_course(tmp_path_factory.mktemp("course"))
+    done = run_command("nbgrader", "generate_assignment", LAB, folder=made.root)
+    assert done.returncode == 0, done.stderr
+    blank = nbformat.read(made.notebooks / LAB / f"{LAB}.ipynb", as_version=4)
+    solved = solve(blank, read_lab(made.solutions / LAB / f"{LAB}.py"))
+    for name, (change, _, _) in DAMAGE.items():
+        notebook = copy.deepcopy(solved)
+        change(notebook)
+        folder = made.submitted / name / LAB
+        folder.mkdir(parents=True)
+        # As JSON: nbformat would repair some of the damage as it writes.
+        (folder / f"{LAB}.ipynb").write_text(json.dumps(notebook))
+    return made
+
+
+def outcome(course):
+    """Scores and repairs as the gradebook and the autograded notebooks have them."""
+    found = {}
+    for one in read_grades(course):
+        path = course.autograded / one.student / LAB / f"{LAB}.ipynb"
+        metadata = nbformat.read(path, as_version=4).metadata
+        found[one.student] = (one.score, metadata["labkit"]["repairs"])
+    return found
+
+
+@pytest.fixture(scope="module")
+def by_labkit(course):
+    assert not any(one.reason for one in grade(course))
+    return outcome(course)
+
+
+@pytest.fixture(scope="module")
+def by_nbgrader(course, by_labkit, run_command):
+    """After labkit, so that it finds what has run; it repairs and scores anew."""
+    done = run_command("nbgrader", "autograde", LAB, "--force", folder=course.root)
+    assert done.returncode == 0, done.stderr
+    return outcome(course)
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_damage_ends_in_a_score_and_the_student_is_told(name, by_labkit, by_nbgrader):
+    _, score, told = DAMAGE[name]
+    assert by_labkit[name] == (score, told)
+    assert by_nbgrader[name] == (score, told)
+
+
+def test_deleted_words_wait_for_nobody(course, by_labkit):
+    waiting = {one.student for one in read_grades(course) if one.needs_manual}
+    assert waiting == set(DAMAGE) - {"deleted_words"}
+
+
+def test_points_of_a_lab_stay_the_labs(course, by_labkit):
+    assert {one.max_score for one in read_grades(course)} == {9}
+
+
+def test_a_locked_cell_without_points_is_called_one():
+    text = LabCell("setup", "code", "x = 1", None, True, False, False, False, None)
+    old = nbformat.v4.new_notebook(cells=[])
+    new = nbformat.v4.new_notebook(
+        cells=[new_code_cell("x = 1", metadata={"nbgrader": text.role()})]
+    )
+    assert repairs(old, new, [text]) == [
+        "The locked cell `setup` was missing. The lab's own was put back at the end."
+    ]
