@@ -327,8 +327,9 @@ def similarity(
 
     course = Course.here()
     path = out or course.build / "similarity.html"
-    found = compare_class(course, [lab] if lab else None, at_least)
-    write_similarity(found, path)
+    with console.status("similarity") as status:
+        found = compare_class(course, [lab] if lab else None, at_least, status.update)
+        write_similarity(found, path)
     for one in found:
         console.print(_escape(one.text()))
     console.print(f"Side by side: {os.path.relpath(path)}")

@@ -27,6 +27,8 @@ REPORT_STYLE = {
     "hatch.color": INK,
     "font.sans-serif": ["DejaVu Sans"],
 }
+_styled = matplotlib.rc_context(REPORT_STYLE)
+LABELS_BELOW = 1000  # longer numbers would touch each other
 LABEL_FROM = 0.08  # of the bar: a narrower part has no room for its number
 
 
@@ -46,12 +48,13 @@ class LabFigures:
     exercises: Image
 
 
+@_styled
 def of_lab(lab: LabReport) -> LabFigures:
     """The score distribution of a lab and of each of its exercises."""
-    with matplotlib.rc_context(REPORT_STYLE):
-        return LabFigures(_scores(lab), _exercises(lab))
+    return LabFigures(_scores(lab), _exercises(lab))
 
 
+@_styled
 def histogram(counts: list[int], edges: list[float], label: str, text: str) -> Image:
     """Bars of counts between edges, one more edge than counts; `label` names the x axis."""
     figure = Figure(figsize=(WIDTH, 2.2), layout="constrained")
@@ -65,7 +68,8 @@ def histogram(counts: list[int], edges: list[float], label: str, text: str) -> I
         edgecolor=INK,
         linewidth=0.6,
     )
-    axes.bar_label(bars, [str(n) if n else "" for n in counts], fontsize=8)
+    if max(counts) < LABELS_BELOW:
+        axes.bar_label(bars, [str(n) if n else "" for n in counts], fontsize=8)
     axes.margins(x=0, y=0.15)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
     axes.set_xlabel(label)
