@@ -3,7 +3,6 @@
 import copy
 import io
 import re
-import shutil
 from datetime import datetime
 from html.parser import HTMLParser
 
@@ -24,7 +23,7 @@ from labkit.grading.report import (
 )
 from labkit.release import release
 from labkit.sample_class import mistake, solve
-from tests.conftest import ROOT
+from tests.conftest import make_course
 
 LAB = "91_tiny"
 ADDS = "You added 2 where you should multiply by it."
@@ -33,10 +32,7 @@ ADDS = "You added 2 where you should multiply by it."
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory, environment) -> Course:
     """Seven students: two right, two who add, one late and blank, two that cannot be read."""
-    root = tmp_path_factory.mktemp("class")
-    shutil.copy(ROOT / "nbgrader_config.py", root)
-    shutil.copytree(ROOT / "tests" / "labs", root / "solutions")
-    course = Course.at(root)
+    course = make_course(tmp_path_factory.mktemp("class"))
     release(course)
     blank = nbformat.read(course.notebooks / LAB / f"{LAB}.ipynb", as_version=4)
     lab = read_lab(course.solutions / LAB / f"{LAB}.py")
@@ -72,10 +68,15 @@ def report(graded):
 
 
 @pytest.fixture(scope="module")
-def page(report, tmp_path_factory):
+def page_path(report, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "report.html"
     write_report(report, path)
-    return path.read_text("utf-8")
+    return path
+
+
+@pytest.fixture
+def page(page_path):
+    return page_path.read_text("utf-8")
 
 
 def test_it_counts_what_was_handed_in(report):
@@ -181,6 +182,10 @@ def test_the_page_needs_no_other_and_can_be_read_aloud(page):
     tables = sum(tag == "table" for tag, _ in outline.tags)
     assert tables == sum(tag == "caption" for tag, _ in outline.tags) > 0
     assert all("scope" in attributes for tag, attributes in outline.tags if tag == "th")
+
+
+def test_the_page_passes_axe_and_fits_a_phone(page_path, assert_accessible):
+    assert_accessible(page_path)
 
 
 def test_the_page_names_what_was_not_understood(page):
