@@ -270,9 +270,12 @@ def export(
     """Write the scores, late penalties taken off, for a spreadsheet, Canvas or Moodle.
 
     A lab that was not handed in has no row in csv, an empty cell for Canvas and `-` for
-    Moodle: no grade, so that the system's own rules for missing work apply. Who is in the
-    gradebook or in the roster only is listed, with exit code 1. A name that a spreadsheet
-    would run as a formula gets an apostrophe in front; identifiers are never changed.
+    Moodle: no grade, so that the system's own rules for missing work apply. With its own
+    gradebook file as roster, what Canvas has there stays, and who is excused.
+
+    Who is in the gradebook or in the roster only is listed, with exit code 1. A name that
+    a spreadsheet would run as a formula gets an apostrophe in front; identifiers are
+    never changed.
     """
     from labkit.authoring import find_labs
     from labkit.course import Course

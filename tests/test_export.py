@@ -270,6 +270,15 @@ def test_scores_that_wait_for_a_person_are_told(graded, tmp_path):
     assert done.complete
 
 
+def test_what_was_handed_in_and_not_graded_is_told(graded, tmp_path):
+    for student, lab in (("0013", "02_convolution"), ("0013", "01_neuron")):
+        (graded.submitted / student / lab).mkdir(parents=True)
+    done = export_scores(graded, "moodle", tmp_path / "out.csv")
+    assert done.notes == [
+        "handed in, but not graded, so without a score: 0013, 02_convolution"
+    ]
+
+
 def test_only_the_labs_named_are_written(graded, tmp_path):
     export_scores(graded, "canvas", tmp_path / "out.csv", labs=["02_convolution"])
     assert rows(tmp_path / "out.csv")[0][5:] == ["02_convolution"]
@@ -302,6 +311,15 @@ def test_a_missing_roster_and_one_in_another_encoding_are_told(graded, tmp_path)
     (tmp_path / "latin.csv").write_bytes("Username\nmüller\n".encode("latin-1"))
     with pytest.raises(LabkitError, match="not UTF-8"):
         export_scores(graded, "moodle", tmp_path / "out.csv", tmp_path / "latin.csv")
+
+
+@pytest.mark.parametrize("form", ["canvas", "moodle"])
+def test_the_roster_itself_is_never_overwritten(graded, tmp_path, form):
+    path = tmp_path / "same.csv"
+    before = (canvas_roster if form == "canvas" else moodle_roster)(path).read_bytes()
+    with pytest.raises(LabkitError, match="is the roster itself"):
+        export_scores(graded, form, path, path)
+    assert path.read_bytes() == before
 
 
 def test_labkit_export_exits_with_1_where_somebody_is_unmatched(

@@ -249,6 +249,8 @@ def _matched(
     scores: ClassScores, path: Path, roster: Roster, found: dict[str, int]
 ) -> Export:
     """The export so far: who is on one side only, and the scores of those in a file."""
+    if path.resolve() == roster.path.resolve():
+        raise LabkitError(f"{path} is the roster itself. Type another --out FILE")
     unmatched = [one for one in scores.students if one.id not in found]
     numbers = set(found.values())
     rest = path.with_name(f"{path.stem}-unmatched.csv")
@@ -355,7 +357,13 @@ def export_scores(
     name, write = FORMATS[form]
     with Gradebook(course.gradebook_url) as gradebook:
         scores = read_scores(gradebook, labs)
-    return write(scores, out or Path(name), roster)
+    done = write(scores, out or Path(name), roster)
+    done.notes += [
+        f"handed in, but not graded, so without a score: {student}, {lab}"
+        for student, lab in course.submissions(scores.labs)
+        if (student, lab) not in scores.points
+    ]
+    return done
 
 
 class LmsExport(ExportPlugin):
