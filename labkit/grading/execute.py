@@ -252,4 +252,6 @@ def _stored(notebook: NotebookNode, path: Path, key: str) -> NotebookNode | None
 def _reason(error: Exception) -> str:
     if isinstance(error, DeadKernelError):
         return "The kernel died: the notebook crashed Python or ended it."
+    if isinstance(error, Stopped):
+        return str(error)
     return "A cell ran too long and could not be interrupted."

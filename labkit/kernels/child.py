@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -128,39 +127,11 @@ def _forget_the_parent() -> None:
 
 
 def _application(request: Request, listening: list[int]) -> Any:
-    """IPython's kernel, initialised; its messages wait in the sockets until it starts."""
-    import zmq
-    from ipykernel import heartbeat, kernelapp
+    from labkit.kernels.application import start_application
 
-    names = ("shell", "iopub", "stdin", "hb", "control")
-    ports = [request.connection[f"{name}_port"] for name in names]
-    sockets = dict(zip(ports, listening, strict=False))
-
-    def bind(bind_as_usual: Callable, socket: zmq.Socket, port: int) -> Any:
-        if port in sockets:
-            socket.setsockopt(zmq.USE_FD, sockets[port])
-            if socket.type == zmq.XPUB:
-                # Wait for a slow reader: what a check sends must not get lost.
-                socket.setsockopt(zmq.XPUB_NODROP, 1)
-        return bind_as_usual()
-
-    class Heartbeat(heartbeat.Heartbeat):
-        def _try_bind_socket(self):
-            return bind(super()._try_bind_socket, self.socket, self.port)
-
-    class Application(kernelapp.IPKernelApp):
-        def _try_bind_socket(self, s, port):
-            return bind(
-                lambda: super(Application, self)._try_bind_socket(s, port), s, port
-            )
-
-    kernelapp.Heartbeat = Heartbeat
-    file = _connection_file(request)
-    sys.argv = ["ipykernel_launcher.py", "-f", file, *request.arguments]
-    # "1": somebody else looks after this process, and how to reach it is known.
-    app = Application.instance(parent_handle=1)
-    app.initialize(sys.argv[1:])
-    return app
+    arguments = ["-f", _connection_file(request), *request.arguments]
+    sys.argv = ["ipykernel_launcher.py", *arguments]
+    return start_application(arguments, request.connection, listening)
 
 
 def _connection_file(request: Request) -> str:

@@ -15,6 +15,9 @@ from labkit.kernels import linux
 GIB = 2**30
 MIB = 2**20
 
+# The longest message that is taken from a kernel; one that sends a longer is cut off.
+MESSAGE_BYTES = 24 * MIB
+
 # Where a kernel with a file system of its own finds its home and the notebook's files.
 HOME = Path("/home/student")
 FOLDER = HOME / "lab"

@@ -24,12 +24,11 @@ from jupyter_client.provisioning import LocalProvisioner
 from labkit.files import copy_files
 from labkit.kernels import bubblewrap
 from labkit.kernels.child import Request
-from labkit.kernels.confinement import Policy, can_fork, strength
+from labkit.kernels.confinement import MESSAGE_BYTES, Policy, can_fork, strength
 from labkit.kernels.owner import await_report, warm_parent
 
 CHANNELS = ("shell", "iopub", "stdin", "hb", "control")
-# One message of a kernel, and how many wait to be read: they bound this process's memory.
-MESSAGE_BYTES = 24 * 2**20
+# How many messages of a kernel wait to be read: with their size it bounds our memory.
 _MESSAGES_WAITING = 8
 _ARGUMENTS = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
