@@ -52,10 +52,10 @@ def graded(tmp_path_factory, environment) -> Course:
         nbformat.write(notebook, folder / f"{LAB}.ipynb")
     late = course.submitted / "blank" / LAB / "timestamp.txt"
     late.write_text("2030-01-02 12:00:00 UTC")
-    for student, name in {"<i>torn": f"{LAB}.ipynb", "misnamed": "mine.ipynb"}.items():
-        folder = course.submitted / student / LAB
-        folder.mkdir(parents=True)
-        (folder / name).write_text('{"cells": [')
+    for student in ("<i>torn", "nothing"):
+        (course.submitted / student / LAB).mkdir(parents=True)
+    torn = course.submitted / "<i>torn" / LAB / f"{LAB}.ipynb"
+    torn.write_text('{"cells": [')
     with Gradebook(course.gradebook_url) as gradebook:
         gradebook.update_or_create_assignment(LAB, duedate=datetime(2030, 1, 1))
     grade(course)
@@ -90,9 +90,9 @@ def test_it_counts_what_was_handed_in(report):
 
 def test_what_could_not_be_graded_has_its_reason(report):
     reasons = {one.student: one.reason for one in report.labs[0].ungraded}
-    assert set(reasons) == {"<i>torn", "misnamed"}
-    assert "no file 91_tiny.ipynb" in reasons["misnamed"]
-    assert "91_tiny.ipynb" in reasons["<i>torn"]
+    assert set(reasons) == {"<i>torn", "nothing"}
+    assert "There is no notebook" in reasons["nothing"]
+    assert "91_tiny.ipynb is cut off" in reasons["<i>torn"]
 
 
 def test_the_exercise_that_cost_most_comes_first(report):
@@ -192,7 +192,7 @@ def test_the_page_names_what_was_not_understood(page):
     assert page.index("double") < page.index("half_<wbr>of_<wbr>ten")
     assert ADDS in page
     assert "(hidden)" in page
-    assert "no file 91_tiny.ipynb" in page
+    assert "91_tiny.ipynb is cut off" in page
     # A folder's name is a student's text.
     assert "&lt;i&gt;torn" in page
     assert "<i>torn" not in page

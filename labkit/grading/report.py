@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-import nbformat
 import numpy as np
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
@@ -31,6 +30,7 @@ from labkit.authoring import read_lab
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.files import write_text
+from labkit.grading.intake import take_in
 from labkit.grading.scores import ClassScores, read_scores
 
 SHOWN = 10
@@ -167,9 +167,10 @@ def class_report(course: Course) -> ClassReport:
         scores = read_scores(gradebook)
         late = _late(gradebook)
         cells = _cell_scores(gradebook)
+        known = {one.name: _source_names(one) for one in gradebook.assignments}
     judged = _count(course, scores.points)
     exercises = _exercises(cells, judged.not_tried)
-    ungraded = _ungraded(course, scores)
+    ungraded = _ungraded(course, scores, known)
     labs = tuple(
         LabReport(
             lab,
@@ -337,24 +338,22 @@ def _late(gradebook: Gradebook) -> Counter:
     return late
 
 
-def _ungraded(course: Course, scores: ClassScores) -> dict[str, list[Ungraded]]:
+def _source_names(assignment: Assignment) -> set[str]:
+    return {
+        cell.name for notebook in assignment.notebooks for cell in notebook.source_cells
+    }
+
+
+def _ungraded(
+    course: Course, scores: ClassScores, known: dict[str, set[str]]
+) -> dict[str, list[Ungraded]]:
     found = defaultdict(list)
     for student, lab in course.submissions(scores.labs):
         if (student, lab) not in scores.points:
-            path = course.submitted / student / lab / f"{lab}.ipynb"
-            found[lab].append(Ungraded(student, _reason(path)))
+            taken = take_in(course.submitted / student / lab, lab, known)
+            reason = taken.reason or "not graded yet. Type: labkit grade"
+            found[lab].append(Ungraded(student, reason))
     return found
-
-
-def _reason(path: Path) -> str:
-    if not path.is_file():
-        return f"no file {path.name} in {path.parent}"
-    try:
-        nbformat.read(path, as_version=4)
-    except Exception as error:  # whatever a broken file makes nbformat raise
-        first = str(error).strip().splitlines() or [""]
-        return f"{path.name}: {type(error).__name__}: {first[0][:200]}"
-    return "not graded yet. Type: labkit grade"
 
 
 def _lab_title(course: Course, lab: str) -> str:

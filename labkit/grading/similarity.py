@@ -6,20 +6,23 @@ left out, and copydetect's fingerprints know neither names nor comments nor spac
 """
 
 import io
-import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import nbformat
 import numpy as np
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
+from nbformat import NotebookNode
 from scipy.sparse import csr_array
 
 from labkit.authoring import find_labs
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.files import write_text
+from labkit.grading.intake import take_in
+from labkit.grading.repairs import grade_id
 
 # Characters of a fingerprint, names shortened to one: about a line and a half.
 LENGTH = 16
@@ -78,7 +81,9 @@ class LabSimilarity:
         if self.short:
             line += f"; {len(self.short)} too short to compare"
         if self.unreadable:
-            line += f"; cannot be read: {', '.join(self.unreadable)}"
+            line += (
+                f"; {len(self.unreadable)} cannot be read: {', '.join(self.unreadable)}"
+            )
         return line
 
 
@@ -107,44 +112,62 @@ def compare_class(
     ]
 
 
+@dataclass
+class _Answers:
+    """What the students wrote, by name, its fingerprints, and who is left out."""
+
+    codes: dict[str, str] = field(default_factory=dict)
+    fingerprints: dict[str, np.ndarray] = field(default_factory=dict)
+    short: list[str] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+
 def compare_lab(
     course: Course, lab: str, at_least: float, announce: Callable[[str], None]
 ) -> LabSimilarity:
     """Compare all submissions of one lab with each other."""
-    starter = _released(course, lab)
-    codes, fingerprints, short, unreadable = {}, {}, [], {}
-    submissions = course.submissions([lab])
-    for number, (student, _) in enumerate(submissions, 1):
-        announce(f"{lab}: read {number} of {len(submissions)}")
-        path = course.submitted / student / lab / f"{lab}.ipynb"
-        try:
-            code = own_code(_answers(path), starter)
-        except LabkitError as error:
-            unreadable[student] = str(error)
-            continue
-        found = np.array(sorted(_fingerprint(code).hashes), dtype=np.int64)
-        if len(found) < MINIMUM:
-            short.append(student)
-            continue
-        codes[student], fingerprints[student] = code, found
-    students = list(codes)
+    read = _read(course, lab, announce)
+    students = list(read.codes)
     announce(f"{lab}: compare {len(students)}")
-    found, close, counts = _compare(list(fingerprints.values()), at_least)
-    pairs = tuple(
-        _pair(students[i], students[j], codes, fingerprints) for _, i, j in close
-    )
+    found, close, counts = _compare(list(read.fingerprints.values()), at_least)
     return LabSimilarity(
         lab,
         at_least,
         len(students),
         found,
-        pairs,
+        tuple(_pair(students[i], students[j], read) for _, i, j in close),
         tuple(int(n) for n in counts.reshape(BINS, -1).sum(axis=1)),
         _quantile(counts, 0.5),
         _quantile(counts, 0.95),
-        tuple(short),
-        unreadable,
+        tuple(read.short),
+        read.unreadable,
     )
+
+
+def _read(course: Course, lab: str, announce: Callable[[str], None]) -> _Answers:
+    released = _released(course, lab)
+    starter = {
+        grade_id(cell): cell.source
+        for cell in released.cells
+        if cell.cell_type == "code"
+        and cell.metadata.get("nbgrader", {}).get("solution")
+    }
+    known = {lab: {name for cell in released.cells if (name := grade_id(cell))}}
+    read = _Answers()
+    submissions = course.submissions([lab])
+    for number, (student, _) in enumerate(submissions, 1):
+        announce(f"{lab}: read {number} of {len(submissions)}")
+        taken = take_in(course.submitted / student / lab, lab, known)
+        if taken.notebook is None:
+            read.unreadable[student] = taken.reason
+            continue
+        code = own_code(_answers(taken.notebook, starter), starter)
+        found = np.array(sorted(_fingerprint(code).hashes), dtype=np.int64)
+        if len(found) < MINIMUM:
+            read.short.append(student)
+        else:
+            read.codes[student], read.fingerprints[student] = code, found
+    return read
 
 
 def own_code(answers: dict[str, str], starter: dict[str, str]) -> str:
@@ -162,30 +185,24 @@ def own_code(answers: dict[str, str], starter: dict[str, str]) -> str:
     return "\n\n".join(parts)
 
 
-def _released(course: Course, lab: str) -> dict[str, str]:
+def _released(course: Course, lab: str) -> NotebookNode:
     path = course.notebooks / lab / f"{lab}.ipynb"
     if not path.is_file():
         raise LabkitError(
             f"No release of {lab} in {course.notebooks}, so what was handed out is not "
             f"known. Type: labkit release {lab}"
         )
-    return _answers(path)
+    return nbformat.read(path, as_version=4)
 
 
-def _answers(path: Path) -> dict[str, str]:
-    """The sources of a notebook's answer cells by id; raises LabkitError where it is none."""
-    try:
-        cells = json.loads(path.read_bytes())["cells"]
-        return {
-            cell["metadata"]["nbgrader"]["grade_id"]: "".join(cell["source"])
-            for cell in cells
-            if cell["cell_type"] == "code"
-            and cell["metadata"].get("nbgrader", {}).get("solution")
-        }
-    except OSError:
-        raise LabkitError(f"no file {path.name}") from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise LabkitError(f"{path.name} is not a notebook of format 4") from None
+def _answers(notebook: NotebookNode, starter: dict[str, str]) -> dict[str, str]:
+    """The answer cells' sources; a cell that lost its mark is known by its id."""
+    return {
+        name: cell.source
+        for cell in notebook.cells
+        for name in (cell.get("id"), grade_id(cell))
+        if isinstance(name, str) and name in starter
+    }
 
 
 def _fingerprint(code: str):
@@ -238,17 +255,13 @@ def _quantile(counts: np.ndarray, share: float) -> float:
     return (int(np.searchsorted(np.cumsum(counts), share * counts.sum())) + 1) / 100
 
 
-def _pair(
-    first: str,
-    second: str,
-    codes: dict[str, str],
-    fingerprints: dict[str, np.ndarray],
-) -> Pair:
+def _pair(first: str, second: str, read: _Answers) -> Pair:
     from copydetect import compare_files
     from copydetect.utils import highlight_overlap
 
-    common = len(np.intersect1d(fingerprints[first], fingerprints[second]))
-    both = [_fingerprint(codes[student]) for student in (first, second)]
+    sizes = [len(read.fingerprints[student]) for student in (first, second)]
+    common = len(np.intersect1d(read.fingerprints[first], read.fingerprints[second]))
+    both = [_fingerprint(read.codes[student]) for student in (first, second)]
     marked = [
         Markup(
             highlight_overlap(
@@ -257,13 +270,7 @@ def _pair(
         )
         for one, slices in zip(both, compare_files(*both)[2], strict=True)
     ]
-    return Pair(
-        first,
-        second,
-        common / len(fingerprints[first]),
-        common / len(fingerprints[second]),
-        *marked,
-    )
+    return Pair(first, second, common / sizes[0], common / sizes[1], *marked)
 
 
 def write_similarity(found: Iterable[LabSimilarity], path: Path) -> None:
