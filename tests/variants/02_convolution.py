@@ -265,14 +265,44 @@ def convolve_layer(volume, filters, bias, stride=1, padding=0):
 """,
     ],
     "unshared_parameters": [
-        "unshared_parameters = 290_400 * 364",
-        "unshared_parameters = 55 * 55 * 96 * 11 * 11 * 3 + 55 * 55 * 96",
-        "unshared_parameters = int(np.prod([55, 55, 96])) * (np.prod([11, 11, 3]) + 1)",
+        """
+def unshared_parameters(shape, kernel_size, filters, stride=1, padding=0):
+    height, width, channels = shape
+    height = output_size(height, kernel_size, stride, padding)
+    width = output_size(width, kernel_size, stride, padding)
+    weights = kernel_size * kernel_size * channels
+    return height * width * filters * weights + height * width * filters
+""",
+        """
+def unshared_parameters(shape, kernel_size, filters, stride=1, padding=0):
+    places = ((np.array(shape[:2]) + 2 * padding - kernel_size) // stride + 1).prod()
+    return int(places * filters * (np.prod([kernel_size, kernel_size, shape[2]]) + 1))
+""",
+        """
+def unshared_parameters(shape, kernel_size, filters, stride=1, padding=0):
+    total = 0
+    for row in range(0, shape[0] + 2 * padding - kernel_size + 1, stride):
+        for column in range(0, shape[1] + 2 * padding - kernel_size + 1, stride):
+            total += filters * (kernel_size**2 * shape[2] + 1)
+    return total
+""",
     ],
     "shared_parameters": [
-        "shared_parameters = 96 * 364",
-        "shared_parameters = 11 * 11 * 3 * 96 + 96",
-        "shared_parameters = unshared_parameters // 55**2",
+        """
+def shared_parameters(shape, kernel_size, filters, stride=1, padding=0):
+    height, width, channels = shape
+    return kernel_size * kernel_size * channels * filters + filters
+""",
+        """
+def shared_parameters(shape, kernel_size, filters, stride=1, padding=0):
+    places = [output_size(n, kernel_size, stride, padding) for n in shape[:2]]
+    return unshared_parameters(shape, kernel_size, filters, stride, padding) // (places[0] * places[1])
+""",
+        """
+def shared_parameters(shape, kernel_size, filters, stride=1, padding=0):
+    weights = np.zeros((kernel_size, kernel_size, shape[-1], filters), dtype=bool)
+    return weights.size + np.zeros(filters).size
+""",
     ],
     "receptive_field": [
         """
