@@ -194,16 +194,32 @@ def grade(
         int | None,
         typer.Option(min=1, help="Notebooks run side by side. Default: the cores."),
     ] = None,
+    require_confinement: Annotated[
+        bool,
+        typer.Option(
+            "--require-confinement",
+            help="Refuse where submissions cannot be shut off from this machine.",
+        ),
+    ] = False,
 ) -> None:
     """Grade submitted/<student>/<lab>/ into the gradebook."""
     from labkit.course import Course
     from labkit.grading.engine import grade as grade_course
+    from labkit.kernels.confinement import strength
 
     with GradingProgress() as progress:
         grades = grade_course(
-            Course.here(), labs, student or (), jobs=jobs, progress=progress
+            Course.here(),
+            labs,
+            student or (),
+            jobs=jobs,
+            progress=progress,
+            require_confinement=require_confinement,
         )
     _print_grades(grades)
+    if not strength().full:
+        open_to = "; ".join(strength().missing)
+        console.print(f"[yellow]confinement {strength().name}:[/] {_escape(open_to)}")
     if any(one.reason for one in grades):
         raise typer.Exit(1)
 

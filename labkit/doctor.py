@@ -41,6 +41,7 @@ def examine() -> Iterator[Finding]:
     yield _nbgrader_command()
     yield _backend()
     yield _accelerator()
+    yield _confinement()
     yield from _data()
 
 
@@ -131,6 +132,23 @@ def _accelerator() -> Finding:
         )
     return Finding(
         "accelerator", "none: Keras runs on the CPU, which is enough for every lab"
+    )
+
+
+def _confinement() -> Finding:
+    from labkit.kernels.confinement import strength
+
+    found = strength()
+    if found.full:
+        return Finding(
+            "confinement", "full: submissions are shut off from this machine"
+        )
+    return Finding(
+        "confinement",
+        f"{found.name}: {'; '.join(found.missing)}",
+        good=False,
+        needed=False,
+        advice=found.advice,
     )
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from labkit.errors import LabkitError
+from labkit.kernels.jupyter import provisioner_environment
 from labkit.release import START_PAGE
 
 
@@ -31,12 +32,16 @@ def copy_labs(notebooks: Path, folder: Path) -> int:
 
 
 def lab_environment() -> dict[str, str]:
-    """This environment, with our defaults for JupyterLab: pages are shown, news are not."""
+    """This environment, with ours for JupyterLab: pages shown, no news, warm kernels."""
     paths = [
         str(Path(__file__).parent / "jupyter"),
         os.environ.get("JUPYTER_CONFIG_PATH", ""),
     ]
-    return {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, paths))}
+    return {
+        **os.environ,
+        "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, paths)),
+        **provisioner_environment(),
+    }
 
 
 def lab_command(folder: Path, *, browser: bool, port: int) -> list[str]:

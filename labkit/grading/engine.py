@@ -1,17 +1,18 @@
 """Grade a course: plan the submissions, run them side by side, record them one by one."""
 
 import os
-import shutil
 import tempfile
+import threading
 import warnings
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import nbformat
-from nbformat.warnings import MissingIDFieldWarning
-from nbgrader.api import Gradebook, MissingEntry
+from nbformat import NotebookNode
+from nbformat.warnings import DuplicateCellId, MissingIDFieldWarning
+from nbgrader.api import Gradebook, SubmittedAssignment
 from nbgrader.utils import find_all_files
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
@@ -19,16 +20,39 @@ from traitlets.config import Config
 from labkit.authoring import find_labs
 from labkit.course import Course
 from labkit.errors import LabkitError
+from labkit.files import copy_files
 from labkit.grading import reference
-from labkit.grading.execute import executed, submission_key
+from labkit.grading.gradebook import (
+    automatic_points,
+    back_up,
+    check_schema,
+    one_engine,
+    only_grader,
+    require_gradebook,
+)
+from labkit.grading.job import Job, keep, kept, read_files, run_job, submission_key
 from labkit.grading.nbgrader_api import generate_assignment, nbgrader_api
 from labkit.grading.nbgrader_parts import stored_run, write_source
+from labkit.grading.plan import (
+    Record,
+    Records,
+    Submission,
+    content_key,
+    lab_cells,
+    plan,
+    prepare,
+    prepared_folder,
+)
 from labkit.grading.withheld import submission_environment
+from labkit.kernels.confinement import strength
+from labkit.kernels.memory import MemoryGate
+
+Runner = Callable[[Job], str]
 
 
 @dataclass(frozen=True)
 class Grade:
-    """A graded submission; `reason` says why it could not be graded (its score is then 0)."""
+    """A graded submission; `reason` says why it could not be read (its score is then 0)."""
 
     student: str
     lab: str
@@ -39,163 +63,210 @@ class Grade:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Submission:
-    """A submitted folder and where its notebook should be."""
-
-    student: str
-    lab: str
-    folder: Path
-
-    @property
-    def notebook(self) -> Path:
-        return self.folder / f"{self.lab}.ipynb"
-
-
 class Progress:
     """What a caller may show while a course is graded. This one shows nothing."""
 
     def announce(self, text: str) -> None:
         """A step without a known length begins."""
 
-    def start(self, what: str, total: int) -> None:
-        """A step of `total` submissions begins."""
+    def start(self, total: int, unchanged: int) -> None:
+        """`total` submissions are graded now; `unchanged` ones are graded already."""
 
-    def done(self, submission: Submission) -> None:
-        """A submission of the step is done."""
+    def running(self, submission: Submission) -> None:
+        """A submission begins to run."""
+
+    def done(self, submission: Submission, reason: str) -> None:
+        """A submission is in the gradebook; `reason` says why it could not be read."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a course is graded.
+
+    `jobs` notebooks run side by side (None: as many as there are cores and memory for),
+    by `runner`. `force` grades also what is graded and has not changed.
+    """
+
+    jobs: int | None = None
+    force: bool = False
+    require_confinement: bool = False
+    runner: Runner = run_job
+    progress: Progress = field(default_factory=Progress)
 
 
 def grade(
     course: Course,
     labs: list[str] | None = None,
     students: Iterable[str] = (),
-    *,
-    jobs: int | None = None,
-    progress: Progress | None = None,
+    options: Options | None = None,
 ) -> list[Grade]:
     """Grade the submissions of a course into its gradebook and return their scores.
 
-    A submission that cannot be graded scores 0 with a reason; the others are graded. What
-    ran already and has not changed is not run again.
+    A submission that cannot be read scores 0 with a reason; the others are graded. What
+    is graded and has not changed stays as it is: a run that was killed goes on where it
+    stopped. Raises LabkitError where there is nothing to grade, where somebody else is
+    grading, and where submissions cannot be confined as required.
     """
-    with warnings.catch_warnings():
-        # nbgrader provokes SQLAlchemy's advice on every new submission, and puts
-        # deleted cells back without an id (NameRestoredCells gives it).
-        warnings.simplefilter("ignore", SAWarning)
-        warnings.simplefilter("ignore", MissingIDFieldWarning)
-        return _grade(course, labs, students, jobs, progress or Progress())
+    options = options or Options()
+    if options.require_confinement and not strength().full:
+        raise LabkitError(
+            f"Submissions cannot be confined here as required ({strength().name}): "
+            f"{'; '.join(strength().missing)}. {strength().advice}"
+        )
+    with only_grader(course.build), quiet_nbgrader(), one_engine():
+        check_schema(course)
+        return _grade(course, labs, students, options)
+
+
+def quiet_nbgrader() -> warnings.catch_warnings:
+    """Without the warnings that nbgrader provokes on sound submissions."""
+    quiet = warnings.catch_warnings()
+    quiet.__enter__()
+    # SQLAlchemy's advice on every new submission; nbformat's on cells without an id of
+    # their own, which they get as they are sanitised.
+    warnings.simplefilter("ignore", SAWarning)
+    warnings.simplefilter("ignore", MissingIDFieldWarning)
+    warnings.simplefilter("ignore", DuplicateCellId)
+    return quiet
 
 
 def _grade(
-    course: Course,
-    labs: list[str] | None,
-    students: Iterable[str],
-    jobs: int | None,
-    progress: Progress,
+    course: Course, labs: list[str] | None, students: Iterable[str], options: Options
 ) -> list[Grade]:
     submissions = plan(course, labs, students)
-    lab_paths = find_labs(course.solutions, sorted({s.lab for s in submissions}))
-    for path in lab_paths:
-        register(course, path, progress.announce)
-    progress.start("run", len(submissions))
-    reasons = run_all(course, submissions, jobs or os.cpu_count() or 1, progress.done)
-    progress.start("record", len(submissions))
-    grades = []
-    api = nbgrader_api(course)
-    for submission in submissions:
-        reason = reasons.get(submission, "") or _autograde(api, submission)
-        grades.append(read_grade(course, submission, reason))
-        progress.done(submission)
-    return grades
+    progress = options.progress
+    keys = {
+        path.stem: register(course, path, progress.announce)
+        for path in find_labs(course.solutions, sorted({s.lab for s in submissions}))
+    }
+    records = Records(course)
+    wanted = {s: content_key(course, s, keys[s.lab]) for s in submissions}
+    todo = [s for s in submissions if options.force or not records.holds(s, wanted[s])]
+    if any(records.graded_before(submission) for submission in todo):
+        back_up(course)
+    progress.start(len(todo), len(submissions) - len(todo))
+    writer = _Writer(course, records)
+    with MapStage(course, options) as stage:
+        for submission, reason in stage.run(todo):
+            reason = writer.record(submission, wanted[submission], reason)
+            progress.done(submission, reason)
+    return read_grades(course, submissions)
 
 
-def plan(
-    course: Course, labs: list[str] | None, students: Iterable[str]
-) -> list[Submission]:
-    """The submissions to grade; raises LabkitError where there are none."""
-    known = {path.stem for path in find_labs(course.solutions)}
-    chosen = (
-        {path.stem for path in find_labs(course.solutions, labs)} if labs else known
-    )
-    unknown = set(students) - {student for student, _ in course.submissions()}
-    if unknown:
-        raise LabkitError(
-            f"No submissions of {', '.join(sorted(unknown))} in {course.submitted}."
-        )
-    found = course.submissions(chosen, students)
-    if not found:
-        raise LabkitError(
-            f"No submissions in {course.submitted}. Put each notebook where nbgrader has it: "
-            "submitted/<student>/<lab>/<lab>.ipynb."
-        )
-    return [Submission(s, lab, course.submitted / s / lab) for s, lab in found]
-
-
-def register(course: Course, lab_path: Path, announce: Callable[[str], None]) -> None:
-    """Enter a lab into the gradebook, and make its references ready."""
+def register(course: Course, lab_path: Path, announce: Callable[[str], None]) -> str:
+    """Enter a lab into the gradebook, and make its references ready; returns their key."""
     write_source(lab_path)
-    reference.references(lab_path, course.build, course.seed, announce)
-    announce(f"{lab_path.stem}: into the gradebook")
-    # nbgrader writes its release as it does so; the students' copy stays as it is.
-    generate_assignment(
-        replace(course, notebooks=course.build / "released"), lab_path.stem
-    )
+    found = reference.references(lab_path, course.build, course.seed, announce)
+    registered = course.build / "registered" / f"{lab_path.stem}.txt"
+    told = f"{course.gradebook_url} {found['key']}"
+    known = registered.is_file() and registered.read_text("utf-8") == told
+    if not (known and _is_known(course, lab_path.stem)):
+        announce(f"{lab_path.stem}: into the gradebook")
+        # nbgrader writes its release as it does so; the students' copy stays as it is.
+        released = replace(course, notebooks=course.build / "released")
+        generate_assignment(released, lab_path.stem)
+        registered.parent.mkdir(parents=True, exist_ok=True)
+        registered.write_text(told, "utf-8")
+    return found["key"]
 
 
-def run_all(
-    course: Course,
-    submissions: list[Submission],
-    jobs: int,
-    done: Callable[[Submission], None],
-) -> dict[Submission, str]:
-    """Run the submissions, `jobs` at a time; returns the reasons of those that cannot be."""
-    reasons = {}
-    config = course.configure(Config())
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
-        futures = {pool.submit(_run_one, course, config, s): s for s in submissions}
-        try:
-            for future in as_completed(futures):
-                submission = futures[future]
-                error = future.exception()
-                if error is not None:
-                    reasons[submission] = _reason(submission, error)
-                done(submission)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return reasons
+def _is_known(course: Course, lab: str) -> bool:
+    with Gradebook(course.gradebook_url) as gradebook:
+        return any(one.name == lab and one.notebooks for one in gradebook.assignments)
 
 
-def _run_one(course: Course, config: Config, submission: Submission) -> None:
-    key = submission_key(
-        course.seed, submission.folder, course.solutions / submission.lab
-    )
-    stored = stored_run(
-        course.build, submission.student, submission.lab, submission.lab
-    )
-    notebook = sanitise(course, config, submission)
-    with tempfile.TemporaryDirectory(prefix="labkit-files-") as scratch:
-        place = Path(scratch, submission.lab)
-        shutil.copytree(
-            submission.folder, place, ignore=shutil.ignore_patterns("*.ipynb")
+class MapStage:
+    """Runs submissions side by side: each is read, put in order, and executed."""
+
+    def __init__(self, course: Course, options: Options) -> None:
+        self._course = course
+        self._options = options
+        self._config = _config(course)
+        self._labs = lab_cells(course)
+        self._told = submission_environment(course.build, course.seed)
+        self._gate = MemoryGate()
+        self._over = threading.Event()
+        self._pool = ThreadPoolExecutor(options.jobs or os.cpu_count() or 1)
+
+    def __enter__(self) -> "MapStage":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._over.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def run(self, submissions: list[Submission]) -> Iterator[tuple[Submission, str]]:
+        """Yield each submission once it has run, and why it could not be read."""
+        futures: dict[Future, Submission] = {
+            self._pool.submit(self._run_one, one): one for one in submissions
+        }
+        for future in as_completed(futures):
+            submission = futures.pop(future)
+            error = future.exception()
+            yield submission, _why(error) if error else future.result()
+
+    def _run_one(self, submission: Submission) -> str:
+        course, lab = self._course, submission.lab
+        found = prepare(course, submission, self._labs)
+        place = prepared_folder(course) / submission.student / lab
+        notebook = sanitise(course, self._config, submission.student, lab)
+        key = submission_key(course.seed, place, course.solutions / lab)
+        stored = stored_run(course.build, submission.student, lab, lab)
+        if found.reason:
+            notebook.metadata["labkit"] = {"stopped": found.reason}
+            keep(nbformat.writes(notebook), stored, key)
+        elif self._options.force or kept(notebook, stored, key) is None:
+            files = beside(course, self._config, lab, place)
+            job = Job(nbformat.writes(notebook), files, self._told, course.limits)
+            with self._gate.room_for_one(self._over):
+                self._options.progress.running(submission)
+                keep(self._options.runner(job), stored, key)
+        return found.reason
+
+
+class _Writer:
+    """The one who writes into the gradebook."""
+
+    def __init__(self, course: Course, records: Records) -> None:
+        self._course = course
+        self._records = records
+        self._api = nbgrader_api(course, _config(course))
+
+    def record(self, submission: Submission, key: str, reason: str) -> str:
+        """Let nbgrader score a submission that has run; returns why it has no score."""
+        answer = self._api.autograde(
+            submission.lab, submission.student, force=True, create=True
         )
-        _add_source_files(course, config, submission.lab, place)
-        told = submission_environment(course.build, course.seed)
-        executed(notebook, place, stored, key, told)
+        if not answer["success"]:
+            text = (answer.get("error") or answer.get("log") or "").strip()
+            last = text.splitlines()[-1] if text else "nbgrader could not grade it"
+            # Without a record: the next run tries again.
+            return reason or last
+        points = automatic_points(self._course, submission.student, submission.lab)
+        found = points.get((submission.student, submission.lab), 0.0)
+        self._records.write(submission, Record(key, reason, found))
+        return reason
 
 
-def sanitise(course: Course, config: Config, submission: Submission):
-    """The submitted notebook after nbgrader's own repairs, as its autograder runs it."""
-    if not submission.notebook.is_file():
-        raise LabkitError(f"no file {submission.notebook.name} in {submission.folder}")
-    notebook = nbformat.read(submission.notebook, as_version=4)
+def _config(course: Course) -> Config:
+    """nbgrader's configuration on the submissions as they are laid out for it."""
+    config = course.configure(Config())
+    config.CourseDirectory.submitted_directory = str(prepared_folder(course))
+    config.CoursePart.submitted = str(prepared_folder(course))
+    return config
+
+
+def sanitise(course: Course, config: Config, student: str, lab: str) -> NotebookNode:
+    """The submitted notebook after the repairs, as nbgrader's autograder runs it."""
+    place = prepared_folder(course) / student / lab
+    notebook = nbformat.read(place / f"{lab}.ipynb", as_version=4)
     resources = {
-        "unique_key": submission.lab,
-        "metadata": {"path": str(submission.folder)},
+        "unique_key": lab,
+        "metadata": {"path": str(place)},
         "nbgrader": {
-            "student": submission.student,
-            "assignment": submission.lab,
-            "notebook": submission.lab,
+            "student": student,
+            "assignment": lab,
+            "notebook": lab,
             "db_url": course.gradebook_url,
         },
     }
@@ -204,69 +275,67 @@ def sanitise(course: Course, config: Config, submission: Submission):
     return notebook
 
 
-def _add_source_files(course: Course, config: Config, lab: str, place: Path) -> None:
-    """What nbgrader copies beside a submission before it runs it: the lab's own files."""
+def beside(course: Course, config: Config, lab: str, place: Path) -> dict[str, bytes]:
+    """What lies beside a submission as it runs: its own files, and the lab's over them."""
     source = course.solutions / lab
-    for name in find_all_files(
-        str(source), [*config.CourseDirectory.ignore, "*.ipynb"]
-    ):
-        target = place / Path(name).relative_to(source)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(name, target)
+    ignored = [*config.CourseDirectory.ignore, "*.ipynb"]
+    with tempfile.TemporaryDirectory(prefix="labkit-files-") as scratch:
+        copy_files(place, Path(scratch), without={".ipynb"})
+        files = read_files(Path(scratch))
+    for name in find_all_files(str(source), ignored):
+        files[str(Path(name).relative_to(source))] = Path(name).read_bytes()
+    return files
 
 
-def _autograde(api, submission: Submission) -> str:
-    """Let nbgrader score a submission whose run is stored; returns why it could not."""
-    answer = api.autograde(submission.lab, submission.student, force=True, create=True)
-    if answer["success"]:
-        return ""
-    text = (answer.get("error") or answer.get("log") or "").strip()
-    return text.splitlines()[-1] if text else "nbgrader could not grade it"
-
-
-def _reason(submission: Submission, error: BaseException) -> str:
+def _why(error: BaseException) -> str:
     if isinstance(error, LabkitError):
         return str(error)
     first = str(error).strip().splitlines()
-    return f"{submission.notebook.name}: {type(error).__name__}: {first[0][:300] if first else ''}"
+    return f"{type(error).__name__}: {first[0][:300] if first else ''}"
 
 
-def read_grade(course: Course, submission: Submission, reason: str = "") -> Grade:
-    """The score of a submission as the gradebook has it."""
+def read_grades(
+    course: Course, submissions: Iterable[Submission] | None = None
+) -> list[Grade]:
+    """The scores that the gradebook holds, of all submissions or of those named."""
+    require_gradebook(course)
     with Gradebook(course.gradebook_url) as gradebook:
-        assignment = gradebook.find_assignment(submission.lab)
-        try:
-            entry = gradebook.find_submission(submission.lab, submission.student)
-        except MissingEntry:
-            return Grade(
-                submission.student,
-                submission.lab,
-                0.0,
-                assignment.max_score,
-                reason=reason,
-            )
-        return Grade(
-            submission.student,
-            submission.lab,
-            0.0 if reason else entry.score,
-            assignment.max_score,
-            late_seconds=entry.total_seconds_late,
-            needs_manual=entry.needs_manual_grade,
-            reason=reason,
+        found = {
+            (entry.student_id, entry.assignment.name): entry
+            for entry in gradebook.db.query(SubmittedAssignment)
+        }
+        highest = {one.name: one.max_score for one in gradebook.assignments}
+        wanted = (
+            sorted(found)
+            if submissions is None
+            else [(one.student, one.lab) for one in submissions]
         )
-
-
-def read_grades(course: Course) -> list[Grade]:
-    """Every submission that the gradebook holds, by student and lab."""
-    if not course.gradebook.is_file():
-        raise LabkitError(f"No gradebook at {course.gradebook}. Type: labkit grade")
-    with Gradebook(course.gradebook_url) as gradebook:
-        found = [
-            (submission.student.id, assignment.name)
-            for assignment in gradebook.assignments
-            for submission in assignment.submissions
+        records = Records(course)
+        return [
+            _grade_of(course, records, student, lab, found.get((student, lab)), highest)
+            for student, lab in wanted
         ]
-    return [
-        read_grade(course, Submission(s, lab, course.submitted / s / lab))
-        for s, lab in sorted(found)
-    ]
+
+
+def _grade_of(
+    course: Course,
+    records: Records,
+    student: str,
+    lab: str,
+    entry: SubmittedAssignment | None,
+    highest: dict[str, float],
+) -> Grade:
+    record = records.read(Submission(student, lab, course.submitted / student / lab))
+    reason = record.reason if record else ""
+    if entry is None:
+        reason = reason or "it could not be graded. Type: labkit grade"
+        return Grade(student, lab, 0.0, highest.get(lab, 0.0), reason=reason)
+    return Grade(
+        student,
+        lab,
+        entry.score,
+        highest[lab],
+        late_seconds=entry.total_seconds_late,
+        needs_manual=entry.needs_manual_grade,
+        reason=reason,
+    )

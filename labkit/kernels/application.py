@@ -36,6 +36,13 @@ class Heartbeat(heartbeat.Heartbeat):
         return super()._try_bind_socket()
 
 
+class PublishingThread(iostream.IOPubThread):
+    """The thread that sends output, without the TCP port for what forked processes print."""
+
+    def __init__(self, socket: zmq.Socket, pipe: bool = False, **options: Any) -> None:
+        super().__init__(socket, pipe=False, **options)
+
+
 class Stream(iostream.OutStream):
     """Standard output that is sent in pieces, and waits where the reader is slow."""
 
@@ -76,12 +83,18 @@ def _take_over(socket: zmq.Socket, port: int) -> None:
 
 
 def start_application(
-    arguments: list[str], connection: dict[str, Any], listening: list[int]
+    arguments: list[str],
+    connection: dict[str, Any],
+    listening: list[int],
+    *,
+    confined: bool,
 ) -> KernelApplication:
     """The kernel, initialised; what it is sent waits in its sockets until it starts."""
     ports = [connection[f"{name}_port"] for name in _CHANNELS]
     _sockets.update(zip(ports, listening, strict=False))
     kernelapp.Heartbeat = Heartbeat
+    if confined:  # there are no ports
+        kernelapp.IOPubThread = PublishingThread
     app = KernelApplication.instance()
     app.initialize(arguments)
     return app

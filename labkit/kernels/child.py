@@ -71,7 +71,7 @@ def confined(request: Request) -> Request:
     walls.set_limits(policy, own_user=apart)
     readable = [*visible_paths(policy), Path("/proc"), *map(Path, _NAMES_OF_USERS)]
     walls.allow_files(readable, [home, temporary, Path("/dev/shm")])
-    walls.filter_calls()
+    walls.filter_calls(connections=apart)
     environment = {
         name: value
         for name, value in request.environment.items()
@@ -131,7 +131,12 @@ def _application(request: Request, listening: list[int]) -> Any:
 
     arguments = ["-f", _connection_file(request), *request.arguments]
     sys.argv = ["ipykernel_launcher.py", *arguments]
-    return start_application(arguments, request.connection, listening)
+    return start_application(
+        arguments,
+        request.connection,
+        listening,
+        confined=request.policy is not None,
+    )
 
 
 def _connection_file(request: Request) -> str:

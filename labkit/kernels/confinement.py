@@ -53,20 +53,35 @@ class Strength:
 
     @property
     def full(self) -> bool:
+        """Whether nothing is left open."""
         return not self.missing
+
+    @property
+    def advice(self) -> str:
+        """What to do where something is left open."""
+        if os.environ.get(FORCE):
+            return f"Type: unset {FORCE}"
+        if not linux.knows_machine():
+            return "Grade what you do not trust in a Linux machine of its own."
+        if self.name == "plain":
+            return "Type: apt-get install bubblewrap; in Docker: --security-opt seccomp=unconfined"
+        return "It needs Linux 6.12 or later."
 
 
 _NO_LANDLOCK = (
     "the kernel has no Landlock (Linux 6.12), the second wall around a kernel"
 )
 _PLAIN = (
-    "a submission's code can connect to the network and to services of this machine",
-    "what it writes to the disk is not bounded",
-    "a process that it detaches can outlive its notebook",
+    "what a submission writes to the disk is not bounded",
+    "it can see which programs run",
 )
 _PLAIN_UNLOCKED = (
     "a submission's code can read and change every file that you can",
-    "it can end your processes",
+    "it can end your programs",
+)
+_PLAIN_ELSEWHERE = (
+    "it can use the network",
+    "a process that it detaches can outlive its notebook",
 )
 # The first version that keeps signals and abstract sockets inside.
 _LANDLOCK_NEEDED = 6
@@ -95,7 +110,9 @@ def strength() -> Strength:
 def _missing(name: str) -> tuple[str, ...]:
     version = linux.landlock_version()
     if name == "plain":
-        return _PLAIN if version >= _LANDLOCK_NEEDED else _PLAIN_UNLOCKED + _PLAIN
+        unlocked = () if version >= _LANDLOCK_NEEDED else _PLAIN_UNLOCKED
+        elsewhere = () if linux.knows_machine() else _PLAIN_ELSEWHERE
+        return unlocked + elsewhere + _PLAIN
     return () if version >= _LANDLOCK_NEEDED else (_NO_LANDLOCK,)
 
 

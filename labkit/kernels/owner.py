@@ -34,7 +34,7 @@ _READ_AT_IMPORT = (
     "XLA_",
 )
 # Nothing else of the owner's environment reaches the parent: a child could read it there.
-_PLAIN_NAMES = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TZ")
+_PLAIN_NAMES = ("HOME", "LANG", "LC_ALL", "LC_CTYPE")
 START_SECONDS = 120
 _END_SECONDS = 10
 

@@ -39,7 +39,8 @@ class WarmProvisioner(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict:
         """Start the kernel that `cmd` names, confined where its manager has a policy."""
         policy = getattr(self.parent, "policy", None)
-        if os.name == "nt" or (policy is None and not can_fork()):
+        ours = cmd[:3] == [sys.executable, "-m", "ipykernel_launcher"]
+        if os.name == "nt" or not ours or (policy is None and not can_fork()):
             return await super().launch_kernel(cmd, **kwargs)
         self.cwd = kwargs.get("cwd") or Path.cwd()
         file = cmd.index("-f") + 1

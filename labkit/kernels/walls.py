@@ -148,6 +148,11 @@ _REFUSED_EVERYWHERE = {
 }
 _CLONE3 = 435
 _SOCKET = {"x86_64": 41, "aarch64": 198}
+_CONNECTING = {
+    "x86_64": {"connect": 42, "sendmsg": 46, "sendmmsg": 307},
+    "aarch64": {"connect": 203, "sendmsg": 211, "sendmmsg": 269},
+}
+_SENDTO = {"x86_64": 44, "aarch64": 206}
 _SOCKETPAIR = {"x86_64": 53, "aarch64": 199}
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -159,15 +164,21 @@ _ALLOW = 0x7FFF0000
 _ERROR = 0x00050000
 _EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_AT_NUMBER, _AT_ARCHITECTURE, _AT_FIRST_ARGUMENT = 0, 4, 16
+_AT_NUMBER, _AT_ARCHITECTURE, _AT_FIRST_ARGUMENT, _AT_FIFTH_ARGUMENT = 0, 4, 16, 48
 
 
-def filter_calls() -> None:
-    """Refuse system calls that a notebook has no use for, from here on; raises OSError."""
+def filter_calls(*, connections: bool) -> None:
+    """Refuse system calls that a notebook has no use for, from here on; raises OSError.
+
+    Without `connections` there is no way to a service of this machine: for a kernel
+    that shares its network and its files.
+    """
     name = linux.machine()
     if not linux.knows_machine():
         return
-    program = b"".join(struct.pack("HBBI", *line) for line in _program(name))
+    program = b"".join(
+        struct.pack("HBBI", *line) for line in _program(name, connections)
+    )
     buffer = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(buffer))
     kept = ctypes.create_string_buffer(header, len(header))
@@ -175,7 +186,7 @@ def filter_calls() -> None:
     linux.prctl(linux.PR_SET_SECCOMP, linux.SECCOMP_MODE_FILTER, ctypes.addressof(kept))
 
 
-def _program(name: str) -> list[tuple[int, int, int, int]]:
+def _program(name: str, connections: bool) -> list[tuple[int, int, int, int]]:
     """The filter: (operation, lines to skip if true, if false, value) a line."""
     refuse = (_RETURN, 0, 0, _ERROR | _EPERM)
     lines = [
@@ -197,13 +208,32 @@ def _program(name: str) -> list[tuple[int, int, int, int]]:
         refuse,
         (_LOAD, 0, 0, _AT_NUMBER),
     ]
-    families = [(_EQUAL, len(_FAMILIES) - n, 0, f) for n, f in enumerate(_FAMILIES)]
-    for number in (_SOCKET[name], _SOCKETPAIR[name]):
+    if not connections:
+        for number in _CONNECTING[name].values():
+            lines += [(_EQUAL, 0, 1, number), refuse]
         lines += [
-            (_EQUAL, 0, len(families) + 2, number),
-            (_LOAD, 0, 0, _AT_FIRST_ARGUMENT),
-            *families,
-            (_RETURN, 0, 0, _ERROR | _EAFNOSUPPORT),
+            (_EQUAL, 0, 6, _SENDTO[name]),
+            (_LOAD, 0, 0, _AT_FIFTH_ARGUMENT),
+            (_EQUAL, 0, 2, 0),
+            (_LOAD, 0, 0, _AT_FIFTH_ARGUMENT + 4),
+            (_EQUAL, 1, 0, 0),
+            refuse,  # it names an address
             (_LOAD, 0, 0, _AT_NUMBER),
         ]
+    lines += _families_of(_SOCKET[name], _FAMILIES)
+    lines += _families_of(_SOCKETPAIR[name], _FAMILIES)
     return [*lines, (_RETURN, 0, 0, _ALLOW)]
+
+
+def _families_of(
+    number: int, families: tuple[int, ...]
+) -> list[tuple[int, int, int, int]]:
+    """Lines that let a system call pass for these families of sockets alone."""
+    tests = [(_EQUAL, len(families) - n, 0, f) for n, f in enumerate(families)]
+    return [
+        (_EQUAL, 0, len(tests) + 3, number),
+        (_LOAD, 0, 0, _AT_FIRST_ARGUMENT),
+        *tests,
+        (_RETURN, 0, 0, _ERROR | _EAFNOSUPPORT),
+        (_LOAD, 0, 0, _AT_NUMBER),
+    ]
