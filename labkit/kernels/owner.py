@@ -1,6 +1,7 @@
 """The owner's side of the warm parent: start it, ask it for kernels, end it."""
 
 import atexit
+import contextlib
 import json
 import os
 import select
@@ -137,6 +138,11 @@ class WarmParent:
             status = None
         return -signal.SIGKILL if status is None else status
 
+    def retire(self) -> None:
+        """Let it end when its last kernel has ended."""
+        with self._one_at_a_time, contextlib.suppress(OSError):
+            self._channel.send(json.dumps({"do": "retire"}).encode())
+
     def close(self) -> None:
         """End the parent, and every kernel of it."""
         if self._owner != os.getpid():
@@ -199,7 +205,8 @@ def warm_parent(environment: dict[str, str]) -> WarmParent:
     with _starting:
         stamp, parent = _parents.get(key, ("", None))
         if parent is None or not parent.alive or stamp != _stamp():
-            # The old one goes on while its kernels run; it ends with this process.
+            if parent is not None:
+                parent.retire()
             parent = WarmParent(own)
             atexit.register(parent.close)
             _parents[key] = _stamp(), parent

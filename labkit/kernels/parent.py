@@ -82,6 +82,7 @@ class Parent:
         self._kernels: set[int] = set()
         self._places: set[str] = set()
         self._strict = False
+        self._retired = False
         self._ended: dict[int, int] = {}
 
     def serve(self) -> None:
@@ -94,6 +95,8 @@ class Parent:
             if os.getppid() != self._owner:
                 return
             self._bury()
+            if self._retired and not self._kernels:
+                return
 
     def _answer(self) -> bool:
         message, files, _, _ = socket.recv_fds(
@@ -102,6 +105,9 @@ class Parent:
         if not message:
             return False
         request = json.loads(message)
+        if request["do"] == "retire":
+            self._retired = True
+            return True
         try:
             answer, given = getattr(self, f"_{request['do']}")(request, files)
         except Exception as error:
