@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 import nbformat
 from nbformat import NotebookNode
 
-from labkit.grading.repairs import grade_id
+from labkit.grading.repairs import OLD_FORMAT, grade_id
 
 MAX_BYTES = 256 * 2**20
 MAX_FILES = 1000
@@ -183,7 +183,9 @@ def _read(candidate: _Candidate) -> tuple[NotebookNode, list[str]]:
             f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
         )
         raise _Unreadable(f"{what}, or it is damaged{at}") from None
-    return _notebook(data), notes
+    notebook = _notebook(data)
+    # nbformat forgets, when it writes, what a notebook of today's format was before.
+    return notebook, notes + [OLD_FORMAT] * (data["nbformat"] < 4)
 
 
 def _decoded(content: bytes) -> tuple[str, list[str]]:

@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 from labkit.authoring import visible_source
 
 KINDS = {"code": "a code cell", "markdown": "a text cell", "raw": "a raw cell"}
+OLD_FORMAT = "Your notebook was saved in an old format. It was read as one of today's."
 PUT_BACK = "The one of the lab was put back, and it is what counted."
 
 
@@ -100,7 +101,7 @@ def _format(submitted: NotebookNode) -> list[str]:
     """Notebooks of an old format keep, once read, a note of the one they had."""
     if not {"orig_nbformat", "orig_nbformat_minor"} & set(submitted.metadata):
         return []
-    return ["Your notebook was saved in an old format. It was read as one of today's."]
+    return [OLD_FORMAT]
 
 
 def _kernel(submitted: NotebookNode, graded: NotebookNode) -> list[str]:

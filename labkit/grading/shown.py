@@ -15,6 +15,11 @@ from labkit.checks import result_html
 from labkit.references import KNOWN_ERRORS, Result
 
 TESTS = "the tests of this cell"
+# What the grading run's own errors say. (KeyboardInterrupt comes with either.)
+LIMITS = {
+    "CellTimeoutError": "the cell ran too long and was stopped",
+    "OutputLimit": "the cell wrote too much output and was stopped",
+}
 
 
 def shown_results(cell: NotebookNode, stopped: str = "") -> list[Result]:
@@ -40,9 +45,17 @@ def _assertions(cell: NotebookNode, stopped: str) -> Result:
         return Result(TESTS, passed=False, message="some of them failed")
     if stopped and cell.execution_count is None:
         return Result(TESTS, passed=False, message=stopped)
+    if limit_reached(cell):
+        return Result(TESTS, passed=False, message=limit_reached(cell))
     # An error's name can be of the student's making, and so hold anything.
     kind = errors[0] if errors[0] in KNOWN_ERRORS else "an error of its own"
     return Result(TESTS, passed=False, message=f"stopped with {kind}")
+
+
+def limit_reached(cell: NotebookNode) -> str:
+    """Which limit of the grading run a cell went over, in words; empty where none."""
+    errors = [o.ename for o in cell.outputs if o.output_type == "error"]
+    return next((LIMITS[name] for name in errors if name in LIMITS), "")
 
 
 class ShowOnlyResults(NbGraderPreprocessor):
