@@ -2,6 +2,8 @@
 
 import os
 import sys
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +11,7 @@ import typer
 from rich.console import Console
 
 from labkit.errors import LabkitError
+from labkit.progress import CellProgress, GradingProgress
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -17,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="The CNN lab kit: run, release, check and grade the labs of the course.",
 )
+GRADES_SHOWN = 60
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -135,7 +139,7 @@ def run(
     course = Course.here()
     path = find_labs(course.solutions, [lab])[0]
     folder = out or course.build / "run" / path.stem
-    with CellProgress(path.stem) as progress:
+    with CellProgress(console, path.stem) as progress:
         done = run_solution(path, folder, course.build, course.seed, progress.cell)
     for warning in done.warnings:
         console.print(f"[yellow]warning[/] {_escape(warning)}")
@@ -155,7 +159,7 @@ def check(
     """Run a whole notebook in a fresh kernel, the way the grader will."""
     from labkit.running import check_notebook
 
-    with CellProgress(notebook.stem) as progress:
+    with CellProgress(console, notebook.stem) as progress:
         checked = check_notebook(notebook, progress.cell)
     for cell in checked:
         passed = sum(result.passed for result in cell.results)
@@ -182,7 +186,8 @@ def check(
     epilog=_example(
         "labkit grade",
         "labkit grade 02 --student alice --student bob",
-        "labkit grade --jobs 4",
+        "labkit grade --jobs 4 --require-confinement",
+        "labkit grade --cluster tcp://10.0.0.1:8786",
     )
 )
 def grade(
@@ -194,6 +199,20 @@ def grade(
         int | None,
         typer.Option(min=1, help="Notebooks run side by side. Default: the cores."),
     ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Grade also what is graded and has not changed."),
+    ] = False,
+    db: Annotated[
+        str | None,
+        typer.Option(help="The gradebook's address, as nbgrader takes it."),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            help="A Dask scheduler: run on its workers, such as tcp://a:8786."
+        ),
+    ] = None,
     require_confinement: Annotated[
         bool,
         typer.Option(
@@ -202,21 +221,29 @@ def grade(
         ),
     ] = False,
 ) -> None:
-    """Grade submitted/<student>/<lab>/ into the gradebook."""
+    """Grade submitted/<student>/<lab>/ into the gradebook.
+
+    What is graded and has not changed is left as it is: type the command again after an
+    interruption, or after some students have handed in anew.
+    """
     from labkit.course import Course
+    from labkit.grading.engine import Options
     from labkit.grading.engine import grade as grade_course
+    from labkit.grading.report import class_report, summary_tables, write_report
     from labkit.kernels.confinement import strength
 
-    with GradingProgress() as progress:
-        grades = grade_course(
-            Course.here(),
-            labs,
-            student or (),
-            jobs=jobs,
-            progress=progress,
-            require_confinement=require_confinement,
-        )
+    course = Course.here()
+    if db:
+        course = replace(course, database=db)
+    with GradingProgress(console) as progress, _runner(course, cluster) as (run, slots):
+        options = Options(jobs or slots, force, require_confinement, run, progress)
+        grades = grade_course(course, labs, student or (), options)
     _print_grades(grades)
+    report = class_report(course)
+    for table in summary_tables(report):
+        console.print(table)
+    write_report(report, course.build / "report.html")
+    console.print(f"More in {os.path.relpath(course.build / 'report.html')}")
     if not strength().full:
         open_to = "; ".join(strength().missing)
         console.print(f"[yellow]confinement {strength().name}:[/] {_escape(open_to)}")
@@ -224,25 +251,36 @@ def grade(
         raise typer.Exit(1)
 
 
+def _runner(course, cluster: str | None):
+    """What runs a notebook, and how many at a time: here, or on a cluster's workers."""
+    from labkit.grading.job import run_job
+
+    if not cluster:
+        return nullcontext((run_job, None))
+    from labkit.grading.cluster import cluster_runner
+
+    return cluster_runner(cluster, course)
+
+
 def _print_grades(grades: list) -> None:
+    """The scores: all where they fit on a screen or two, else those with a reason."""
     from rich.table import Table
 
+    shown = grades if len(grades) <= GRADES_SHOWN else [g for g in grades if g.reason]
     table = Table("student", "lab", box=None)
     table.add_column("score", justify="right")
     table.add_column("of", justify="right")
     table.add_column("")
-    for one in grades:
+    for one in shown:
         notes = [one.reason] if one.reason else []
         notes += ["late"] if one.late_seconds > 0 else []
         notes += ["answers in words wait for a person"] if one.needs_manual else []
-        table.add_row(
-            one.student,
-            one.lab,
-            f"{one.score:g}",
-            f"{one.max_score:g}",
-            _escape("; ".join(notes)),
-        )
-    console.print(table)
+        score, highest = f"{one.score:g}", f"{one.max_score:g}"
+        table.add_row(one.student, one.lab, score, highest, _escape("; ".join(notes)))
+    if shown:
+        console.print(table)
+    if len(shown) < len(grades):
+        console.print(f"{len(grades)} submissions graded, {len(shown)} not readable.")
 
 
 @app.command(epilog=_example("labkit feedback", "labkit feedback --out build/feedback"))
@@ -372,7 +410,7 @@ def demo(
     from labkit.grading.feedback import duration
 
     course = Course.here()
-    with GradingProgress() as progress:
+    with GradingProgress(console) as progress:
         done = run_demo(
             course, (out or course.build / "demo").resolve(), progress, jobs
         )
@@ -528,100 +566,6 @@ def kaggle_score(
     except kaggle.SubmissionError as error:
         console.print(_escape(str(error)))
         raise typer.Exit(1) from None
-
-
-class GradingProgress:
-    """Progress lines for grading and the demo: steps, submissions done, time left."""
-
-    def __init__(self) -> None:
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-
-        self._bars = Progress(
-            TextColumn("{task.description:38}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=console,
-        )
-        self._task = None
-
-    def __enter__(self) -> "GradingProgress":
-        self._bars.start()
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._close()
-        self._bars.stop()
-
-    def step(self, title: str) -> None:
-        self._close()
-        self._bars.console.print(f"[bold]{title}[/]")
-
-    def announce(self, text: str) -> None:
-        self._bars.console.print(f"  {text}")
-
-    def start(self, what: str, total: int) -> None:
-        self._close()
-        self._task = self._bars.add_task(f"  {what} submissions", total=total)
-
-    def done(self, submission) -> None:
-        self._bars.advance(self._task)
-
-    def cell(self, lab: str, number: int, count: int, heading: str) -> None:
-        if number == 1:
-            self._close()
-            self._task = self._bars.add_task(f"  {lab}", total=count)
-        self._bars.update(
-            self._task,
-            completed=number - 1,
-            description=f"  {lab}: {heading[:28]}"[:38],
-        )
-
-    def _close(self) -> None:
-        """The bar at hand is complete: its step is over."""
-        if self._task is not None:
-            task = self._bars.tasks[self._task]
-            self._bars.update(self._task, completed=task.total)
-            self._task = None
-
-
-class CellProgress:
-    """A progress line for a notebook that runs: cells done, heading, time."""
-
-    def __init__(self, name: str) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-        self._progress = Progress(
-            TextColumn(f"{name:24}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.completed}/{task.total} cells"),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}"),
-            console=console,
-            transient=True,
-        )
-
-    def __enter__(self) -> "CellProgress":
-        self._progress.start()
-        self._task = self._progress.add_task("starting the kernel", total=None)
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._progress.stop()
-
-    def cell(self, number: int, count: int, heading: str) -> None:
-        self._progress.update(
-            self._task, completed=number - 1, total=count, description=heading[:40]
-        )
 
 
 if __name__ == "__main__":

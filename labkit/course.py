@@ -4,9 +4,10 @@ import os
 import secrets
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
+from sqlalchemy.engine import make_url
 from traitlets.config import Config
 
 from labkit.errors import LabkitError
@@ -20,11 +21,36 @@ else:
 CONFIG_FILE = "nbgrader_config.py"
 COURSE_FILE = "course.toml"
 COURSE_TEXT = """\
+# This course's own settings.
+
 # Hidden checks draw their inputs from this seed, and so do the labels that only the
 # grader knows. Keep it from students. Choose another text for the next course, and
 # keep this one until the last regrade.
 seed = "{seed}"
+
+# The gradebook, where it is not the file gradebook.db: any address of SQLAlchemy's.
+# database = "postgresql://user@host/gradebook"
+
+# What a submission may take. These are the defaults.
+# [limits]
+# cell_seconds = 120
+# submission_seconds = 600
+# memory_gib = 4
 """
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a submission may take at grading: seconds for a cell and for all, GiB of memory."""
+
+    cell_seconds: int = 120
+    submission_seconds: int = 600
+    memory_gib: float = 4
+
+    @property
+    def memory(self) -> int:
+        """Bytes."""
+        return int(self.memory_gib * 2**30)
 
 
 @dataclass(frozen=True)
@@ -33,19 +59,23 @@ class Course:
 
     `root` holds submitted/, autograded/, feedback/ and gradebook.db. `solutions` and
     `notebooks` are nbgrader's source and release folders. `build` is for what can be
-    made again: references, executed notebooks, reports.
+    made again: references, executed notebooks, reports. `database` is the address of
+    the gradebook where it is not the file in `root`.
     """
 
     root: Path
     solutions: Path
     notebooks: Path
     build: Path
+    database: str = ""
 
     @classmethod
     def at(cls, root: Path) -> "Course":
         """The course in a folder, in the usual layout."""
         root = root.resolve()
-        return cls(root, root / "solutions", root / "notebooks", root / "build")
+        database = str(_settings(root / COURSE_FILE).get("database", ""))
+        folders = (root / name for name in ("solutions", "notebooks", "build"))
+        return cls(root, *folders, database)
 
     @classmethod
     def here(cls) -> "Course":
@@ -70,6 +100,24 @@ class Course:
         return named or _kept_seed(self.solutions.parent / COURSE_FILE)
 
     @property
+    def limits(self) -> Limits:
+        """What a submission may take, from the table [limits] of course.toml."""
+        path = self.solutions.parent / COURSE_FILE
+        found = _settings(path).get("limits", {})
+        known = {field.name for field in fields(Limits)}
+        wrong = [
+            name
+            for name, value in found.items()
+            if name not in known or not isinstance(value, (int, float)) or value <= 0
+        ]
+        if wrong:
+            raise LabkitError(
+                f"{path}: [limits] has {wrong[0]} = {found[wrong[0]]!r}; expected numbers "
+                f"above 0 for {', '.join(sorted(known))}."
+            )
+        return Limits(**found)
+
+    @property
     def submitted(self) -> Path:
         return self.root / "submitted"
 
@@ -82,12 +130,15 @@ class Course:
         return self.root / "feedback"
 
     @property
-    def gradebook(self) -> Path:
-        return self.root / "gradebook.db"
+    def gradebook_url(self) -> str:
+        return self.database or f"sqlite:///{self.root / 'gradebook.db'}"
 
     @property
-    def gradebook_url(self) -> str:
-        return f"sqlite:///{self.gradebook}"
+    def gradebook_file(self) -> Path | None:
+        """The gradebook's file; None where it is a database on a server."""
+        address = make_url(self.gradebook_url)
+        sqlite = address.get_backend_name() == "sqlite"
+        return Path(address.database or "") if sqlite else None
 
     def submissions(
         self, labs: Iterable[str] = (), students: Iterable[str] = ()
@@ -115,14 +166,19 @@ class Course:
 def _kept_seed(path: Path) -> str:
     if not path.is_file():
         write_text(path, COURSE_TEXT.format(seed=secrets.token_hex(16)))
-    try:
-        seed = tomllib.loads(path.read_text("utf-8")).get("seed")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LabkitError(
-            f'{path}: not TOML: {error}. Write: seed = "any text"'
-        ) from None
+    seed = _settings(path).get("seed")
     if not isinstance(seed, str) or not seed.strip():
         raise LabkitError(
             f'{path}: found seed = {seed!r}, expected a text. Write: seed = "any text"'
         )
     return seed.strip()
+
+
+def _settings(path: Path) -> dict:
+    """What course.toml says; nothing where there is none."""
+    try:
+        return tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise LabkitError(
+            f'{path}: not TOML: {error}. It should hold a line such as seed = "any text".'
+        ) from None

@@ -14,7 +14,7 @@ from labkit.authoring import find_labs, read_lab
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.files import write_bytes, write_text
-from labkit.grading.engine import Grade, Progress, grade
+from labkit.grading.engine import Grade, Options, Progress, grade
 from labkit.grading.export import write_grades
 from labkit.grading.feedback import duration, write_feedback
 from labkit.release import release
@@ -75,10 +75,7 @@ def run_demo(
     release(place, announce=progress.announce)
 
     progress.step("Run the solutions")
-    runs = [
-        _run(path, folder / "runs" / path.stem, course, progress)
-        for path in paths
-    ]
+    runs = [_run(path, folder / "runs" / path.stem, course, progress) for path in paths]
 
     progress.step("Grade a sample class")
     grades = _grade_class(place, progress, jobs)
@@ -121,10 +118,10 @@ def _grade_class(
     # A class from an earlier run may have had other students.
     shutil.rmtree(course.submitted, ignore_errors=True)
     shutil.rmtree(course.autograded, ignore_errors=True)
-    course.gradebook.unlink(missing_ok=True)
+    course.gradebook_file.unlink(missing_ok=True)
     course.root.mkdir(parents=True, exist_ok=True)
     sample_class.write_class(course, course.notebooks)
-    return grade(course, jobs=jobs, progress=progress)
+    return grade(course, options=Options(jobs=jobs, progress=progress))
 
 
 def _facts(runs: list[Run]) -> dict[str, dict]:

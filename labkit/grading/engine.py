@@ -6,6 +6,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -118,16 +119,16 @@ def grade(
         return _grade(course, labs, students, options)
 
 
-def quiet_nbgrader() -> warnings.catch_warnings:
+@contextmanager
+def quiet_nbgrader() -> Iterator[None]:
     """Without the warnings that nbgrader provokes on sound submissions."""
-    quiet = warnings.catch_warnings()
-    quiet.__enter__()
-    # SQLAlchemy's advice on every new submission; nbformat's on cells without an id of
-    # their own, which they get as they are sanitised.
-    warnings.simplefilter("ignore", SAWarning)
-    warnings.simplefilter("ignore", MissingIDFieldWarning)
-    warnings.simplefilter("ignore", DuplicateCellId)
-    return quiet
+    with warnings.catch_warnings():
+        # SQLAlchemy's advice on every new submission; nbformat's on cells without an
+        # id of their own, which they get as they are sanitised.
+        warnings.simplefilter("ignore", SAWarning)
+        warnings.simplefilter("ignore", MissingIDFieldWarning)
+        warnings.simplefilter("ignore", DuplicateCellId)
+        yield
 
 
 def _grade(

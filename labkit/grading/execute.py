@@ -5,26 +5,22 @@ import copy
 import hashlib
 import math
 import os
-import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+from labkit.course import Limits
 from labkit.data import standins
 from labkit.data.cache import configured
-from labkit.files import copy_files, write_text
 from labkit.kernels.client import BoundedClient, OutputLimits, Stopped
 from labkit.kernels.confinement import Policy
 from labkit.kernels.provisioner import kernel_manager
 from labkit.kernels.watchdog import Watchdog
 
-CELL_SECONDS = 120
-SUBMISSION_SECONDS = 600
 STARTUP_SECONDS = 120
 # After the time of a notebook is over: for the last cell to end by itself.
 _GRACE_SECONDS = 30
@@ -83,13 +79,13 @@ def grading_environment() -> dict[str, str]:
     return {**kept, **GRADING_ENVIRONMENT}
 
 
-def grading_policy(told: dict[str, str]) -> Policy:
-    """What a submission may do: compute, and read the data that it is told of."""
+def grading_policy(told: dict[str, str], memory: int) -> Policy:
+    """What a submission may do: compute in `memory` bytes, and read the data it is told of."""
     readable = [configured()]
     if standins.GRADING_DATA in told:
         data = Path(told[standins.GRADING_DATA])
         readable += [data, standins.grading_pictures(data)]
-    return Policy(readable=tuple(readable))
+    return Policy(readable=tuple(readable), memory=memory)
 
 
 def execute(
@@ -97,7 +93,7 @@ def execute(
     folder: Path,
     environment: dict[str, str],
     *,
-    cell_seconds: int | None = CELL_SECONDS,
+    cell_seconds: int | None = Limits.cell_seconds,
     seconds: int | None = None,
     stop_on_error: bool = False,
     on_cell: Callable[..., None] | None = None,
@@ -184,51 +180,6 @@ def _timeout_error(seconds: float | None) -> dict:
     }
 
 
-def executed(
-    notebook: NotebookNode,
-    folder: Path,
-    stored: Path,
-    key: str,
-    told: dict[str, str],
-) -> NotebookNode:
-    """Return a sanitised submission as it ran at grading: as stored, or run now and stored.
-
-    `folder` holds the files beside the notebook; the run works on a copy of them. A
-    result stored under another `key` (`submission_key`) is of other content: run again.
-    `told` is what its kernel finds in the environment besides the usual.
-    """
-    run = _stored(notebook, stored, key)
-    if run is None:
-        with tempfile.TemporaryDirectory(prefix="labkit-grading-") as scratch:
-            place = Path(scratch, "submission")
-            copy_files(folder, place, without={".ipynb"})
-            run = execute(
-                notebook,
-                place,
-                {**grading_environment(), **told},
-                seconds=SUBMISSION_SECONDS,
-                policy=grading_policy(told),
-            )
-        run.metadata.setdefault("labkit", {})["key"] = key
-        write_text(stored, nbformat.writes(run))
-    for cell, done in zip(notebook.cells, run.cells, strict=True):
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = done.outputs, done.execution_count
-    notebook.metadata["labkit"] = run.metadata["labkit"]
-    return notebook
-
-
-def submission_key(seed: str, *folders: Path) -> str:
-    """A hash of all that a run depends on: the course's seed, every file of the folders,
-    and this package."""
-    digest = hashlib.sha256(f"{seed} {package_hash()}".encode())
-    for folder in folders:
-        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            digest.update(str(path.relative_to(folder)).encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:32]
-
-
 @cache
 def package_hash() -> str:
     """A hash of this package's code: a result made by other code is made again."""
@@ -237,16 +188,6 @@ def package_hash() -> str:
     for path in sorted(package.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def _stored(notebook: NotebookNode, path: Path, key: str) -> NotebookNode | None:
-    if not path.is_file():
-        return None
-    run = nbformat.read(path, as_version=4)
-    same_cells = [cell.source for cell in run.cells] == [
-        cell.source for cell in notebook.cells
-    ]
-    return run if same_cells and run.metadata["labkit"]["key"] == key else None
 
 
 def _reason(error: Exception) -> str:

@@ -20,6 +20,7 @@ from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.files import write_text
 from labkit.grading.engine import Grade
+from labkit.grading.gradebook import require_gradebook
 from labkit.grading.roster import (
     CANVAS_IDENTIFIERS,
     CANVAS_KEYS,
@@ -352,8 +353,7 @@ def export_scores(
         raise LabkitError(
             f"Unknown format {form!r}; expected one of {', '.join(FORMATS)}."
         )
-    if not course.gradebook.is_file():
-        raise LabkitError(f"No gradebook at {course.gradebook}. Type: labkit grade")
+    require_gradebook(course)
     name, write = FORMATS[form]
     with Gradebook(course.gradebook_url) as gradebook:
         scores = read_scores(gradebook, labs)

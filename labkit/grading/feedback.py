@@ -17,8 +17,10 @@ from nbgrader.api import Gradebook, SubmittedNotebook
 
 from labkit.authoring import read_lab
 from labkit.course import Course
-from labkit.errors import LabkitError
 from labkit.files import write_text
+from labkit.grading.gradebook import require_gradebook
+from labkit.grading.intake import Intake, take_in
+from labkit.grading.plan import lab_cells
 from labkit.grading.repairs import grade_id
 from labkit.grading.shown import shown_results
 from labkit.references import Result
@@ -88,20 +90,22 @@ def write_feedback(course: Course, folder: Path | None = None) -> list[Path]:
     none. Raises LabkitError where there is no gradebook.
     """
     folder = folder or course.feedback
-    if not course.gradebook.is_file():
-        raise LabkitError(f"No gradebook at {course.gradebook}. Type: labkit grade")
+    require_gradebook(course)
     template = _template()
     written = []
+    known = lab_cells(course)
     with Gradebook(course.gradebook_url) as gradebook:
-        for student, lab in _submissions(course, gradebook):
+        for student, lab in _submissions(course, gradebook, known):
             target = folder / student / f"{lab}.html"
-            found = page(course, gradebook, student, lab)
+            found = page(course, gradebook, student, lab, known)
             write_text(target, template.render(page=found))
             written.append(target)
     return written
 
 
-def _submissions(course: Course, gradebook: Gradebook) -> list[tuple[str, str]]:
+def _submissions(
+    course: Course, gradebook: Gradebook, known: dict[str, set[str]]
+) -> list[tuple[str, str]]:
     """Those in the gradebook, and those of its labs that could not be read."""
     labs = {assignment.name for assignment in gradebook.assignments}
     graded = {
@@ -109,37 +113,36 @@ def _submissions(course: Course, gradebook: Gradebook) -> list[tuple[str, str]]:
         for assignment in gradebook.assignments
         for submission in assignment.submissions
     }
-    unread = {one for one in course.submissions(labs) if unreadable(course, *one)}
+    handed_in = {one for one in course.submissions(labs) if one not in graded}
+    unread = {one for one in handed_in if _intake(course, *one, known).reason}
     return sorted(graded | unread) if labs else []
 
 
-def unreadable(course: Course, student: str, lab: str) -> str:
-    """Why what a student handed in cannot be read; empty where it can, or is not here."""
+def _intake(
+    course: Course, student: str, lab: str, known: dict[str, set[str]]
+) -> Intake:
+    """How what a student handed in was read; nothing is said where it is not here."""
     folder = course.submitted / student / lab
-    path = folder / f"{lab}.ipynb"
-    if not folder.is_dir():
-        return ""
-    if not path.is_file():
-        there = ", ".join(f"`{p.name}`" for p in sorted(folder.glob("*.ipynb")))
-        found = f"There is {there}" if there else "There is no notebook"
-        return f"There is no file `{path.name}` in what you handed in. {found}."
-    try:
-        cells = nbformat.read(path, as_version=4).cells
-    except Exception:  # nbformat raises nearly anything, depending on what it meets
-        cells = None
-    if isinstance(cells, list):
-        return ""
-    what = "is empty" if not path.stat().st_size else "is not a Jupyter notebook"
-    return f"The file `{path.name}` {what}, or it is damaged."
+    return take_in(folder, lab, known) if folder.is_dir() else Intake()
 
 
-def page(course: Course, gradebook: Gradebook, student: str, lab: str) -> Page:
-    """The feedback on one submission, from the gradebook and its autograded notebook."""
+def page(
+    course: Course,
+    gradebook: Gradebook,
+    student: str,
+    lab: str,
+    known: dict[str, set[str]],
+) -> Page:
+    """The feedback on one submission, from the gradebook and its autograded notebook.
+
+    `known` gives the names of the cells of each lab.
+    """
     source = course.solutions / lab / f"{lab}.py"
     title = read_lab(source).title if source.is_file() else lab
     max_score = gradebook.find_assignment(lab).max_score
     graded = course.autograded / student / lab / f"{lab}.ipynb"
-    reason = unreadable(course, student, lab)
+    taken = _intake(course, student, lab, known)
+    reason = taken.reason
     if reason or not graded.is_file():
         reason = reason or "Something went wrong on our side. Ask your teacher."
         return Page(student, title, max_score, reason=reason)
@@ -156,7 +159,7 @@ def page(course: Course, gradebook: Gradebook, student: str, lab: str) -> Page:
         late=duration(late) if late > 0 else "",
         penalty=penalty,
         stopped=kept.get("stopped", ""),
-        repairs=kept.get("repairs", []),
+        repairs=list(dict.fromkeys([*taken.notes, *kept.get("repairs", [])])),
         cells=_cells(gradebook.find_submission_notebook(lab, lab, student), notebook),
     )
 

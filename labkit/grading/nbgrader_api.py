@@ -9,11 +9,11 @@ from labkit.course import Course
 from labkit.errors import LabkitError
 
 
-def nbgrader_api(course: Course) -> NbGraderAPI:
-    """nbgrader's API on a course."""
+def nbgrader_api(course: Course, config: Config | None = None) -> NbGraderAPI:
+    """nbgrader's API on a course, with its usual configuration or another."""
     # Its log goes into the answer of each call; alembic's would go to the terminal.
     logging.getLogger("alembic").setLevel(logging.ERROR)
-    return NbGraderAPI(config=course.configure(Config()))
+    return NbGraderAPI(config=config or course.configure(Config()))
 
 
 def generate_assignment(course: Course, lab: str) -> None:

@@ -5,7 +5,7 @@ formgrader. Only what runs a notebook and what judges its checks is ours.
 """
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import nbformat
@@ -37,15 +37,23 @@ from nbgrader.preprocessors import (
     SaveAutoGrades,
     SaveCells,
 )
-from traitlets import Unicode
+from traitlets import Dict, Unicode
 from traitlets.config import Config
 
 from labkit.authoring import find_labs, read_lab, source_notebook
 from labkit.checks import EXPECTED, result_html
-from labkit.course import Course
+from labkit.course import Course, Limits
 from labkit.files import write_text
 from labkit.grading import reference, validating
-from labkit.grading.execute import CELL_SECONDS, executed, submission_key
+from labkit.grading.job import (
+    Job,
+    keep,
+    kept,
+    read_files,
+    run_job,
+    submission_key,
+    with_outputs,
+)
 from labkit.grading.mending import (
     CurrentFormat,
     KeepOneOfEach,
@@ -54,7 +62,7 @@ from labkit.grading.mending import (
     RestoreRoles,
     TellRepairs,
 )
-from labkit.grading.shown import ClearHiddenChecks, ShowOnlyResults
+from labkit.grading.shown import ClearHiddenChecks, ShowOnlyResults, limit_reached
 from labkit.grading.withheld import submission_environment
 from labkit.references import (
     KNOWN_ERRORS,
@@ -82,6 +90,7 @@ class CoursePart(NbGraderPreprocessor):
         config=True
     )
 
+    limits = Dict(help="What a submission may take: fields of Limits.").tag(config=True)
     seed = Unicode(help="The course's seed: hidden inputs come from it.").tag(
         config=True
     )
@@ -123,9 +132,14 @@ class RunSubmission(CoursePart):
             Path(self.submitted, names["student"], names["assignment"]),
             Path(self.solutions, names["assignment"]),
         )
-        told = submission_environment(Path(self.build), self.seed)
-        place = Path(resources["metadata"]["path"])
-        return executed(nb, place, stored, key, told), resources
+        run = kept(nb, stored, key)
+        if run is None:
+            told = submission_environment(Path(self.build), self.seed)
+            files = read_files(Path(resources["metadata"]["path"]))
+            limits = Limits(**self.limits)
+            job = Job(nbformat.writes(nb), files, told, limits)
+            run = keep(run_job(job), stored, key)
+        return with_outputs(nb, run), resources
 
 
 def stored_run(build: Path, student: str, lab: str, notebook: str) -> Path:
@@ -233,6 +247,8 @@ def _without_memorised(
 
 
 def _error_text(cell: NotebookNode) -> str:
+    if limit_reached(cell):
+        return limit_reached(cell)
     for output in cell.outputs:
         if output.output_type == "error":
             if output.ename == "NotImplementedError":
@@ -316,6 +332,7 @@ def configure(config: Config, course: Course) -> Config:
     config.CoursePart.submitted = str(course.submitted)
     config.CoursePart.build = str(course.build)
     config.CoursePart.seed = course.seed
+    config.CoursePart.limits = asdict(course.limits)
 
     config.ClearSolutions.code_stub = {"python": STUB}
     # ShipExpected comes last: the notebook is as the student will get it.
@@ -367,6 +384,6 @@ def configure(config: Config, course: Course) -> Config:
         CSSHTMLHeaderPreprocessor,
     ]
     # Only `nbgrader validate` still uses nbgrader's Execute: as patient as the grader.
-    config.Execute.timeout = CELL_SECONDS
+    config.Execute.timeout = course.limits.cell_seconds
     config.Execute.extra_arguments = ["--ext", validating.__name__]
     return config

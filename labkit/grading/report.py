@@ -28,9 +28,10 @@ from rich.table import Table
 
 from labkit.authoring import read_lab
 from labkit.course import Course
-from labkit.errors import LabkitError
 from labkit.files import write_text
+from labkit.grading.gradebook import require_gradebook
 from labkit.grading.intake import take_in
+from labkit.grading.plan import Records, Submission
 from labkit.grading.scores import ClassScores, read_scores
 
 SHOWN = 10
@@ -161,8 +162,7 @@ def class_report(course: Course) -> ClassReport:
 
     Each autograded notebook is read once, and none is kept.
     """
-    if not course.gradebook.is_file():
-        raise LabkitError(f"No gradebook at {course.gradebook}. Type: labkit grade")
+    require_gradebook(course)
     with Gradebook(course.gradebook_url) as gradebook:
         scores = read_scores(gradebook)
         late = _late(gradebook)
@@ -348,8 +348,13 @@ def _ungraded(
     course: Course, scores: ClassScores, known: dict[str, set[str]]
 ) -> dict[str, list[Ungraded]]:
     found = defaultdict(list)
+    records = Records(course)
     for student, lab in course.submissions(scores.labs):
-        if (student, lab) not in scores.points:
+        handed_in = Submission(student, lab, course.submitted / student / lab)
+        record = records.read(handed_in)
+        if record is not None and record.reason:
+            found[lab].append(Ungraded(student, record.reason))
+        elif (student, lab) not in scores.points:
             taken = take_in(course.submitted / student / lab, lab, known)
             reason = taken.reason or "not graded yet. Type: labkit grade"
             found[lab].append(Ungraded(student, reason))

@@ -1,0 +1,58 @@
+"""Run submissions on the workers of a Dask scheduler: bytes travel, no disk is shared."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from labkit.course import Course
+from labkit.data.standins import GRADING_DATA
+from labkit.errors import LabkitError
+from labkit.grading.execute import package_hash
+from labkit.grading.job import Job, pack_data, run_job_elsewhere
+from labkit.grading.withheld import submission_environment
+
+CONNECT_SECONDS = 20
+# How often a job is tried again that has raised an error on a worker. (One whose worker
+# died is tried again by Dask itself.)
+RETRIES = 2
+
+
+@contextmanager
+def cluster_runner(
+    address: str, course: Course
+) -> Iterator[tuple[Callable[[Job], str], int]]:
+    """Yield what runs a job on the cluster, and how many jobs keep it busy.
+
+    Raises LabkitError where there is no scheduler at the address, no worker, or no Dask.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise LabkitError(
+            'A cluster needs Dask. Type: pip install -e ".[cluster]"'
+        ) from None
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS)
+    except (OSError, ValueError) as error:
+        raise LabkitError(
+            f"No Dask scheduler at {address}: {error}. Start one with: dask scheduler"
+        ) from None
+    with client:
+        slots = sum(client.nthreads().values())
+        if not slots:
+            raise LabkitError(
+                f"The scheduler at {address} has no workers. Start one with: dask worker {address}"
+            )
+        told = submission_environment(course.build, course.seed)
+        packed = pack_data(Path(told[GRADING_DATA]))
+        data = client.scatter(packed, broadcast=True)
+        package = package_hash()
+
+        def run(job: Job) -> str:
+            future = client.submit(
+                run_job_elsewhere, job, data, package, pure=False, retries=RETRIES
+            )
+            return future.result()
+
+        # A few more than can run, so that no worker waits for the next one.
+        yield run, slots + 2

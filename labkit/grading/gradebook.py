@@ -1,0 +1,168 @@
+"""The gradebook while a course is graded: one connection, one writer, a copy to go back to."""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import nbgrader.api
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, event, func, text
+from sqlalchemy.engine import make_url
+
+from labkit.course import Course
+from labkit.errors import LabkitError
+
+try:
+    import fcntl
+except ImportError:  # Windows: two graders at once are not kept apart
+    fcntl = None
+
+BACKUPS_KEPT = 5
+
+
+def require_gradebook(course: Course) -> None:
+    """Raise LabkitError where nothing has been graded yet."""
+    file = course.gradebook_file
+    if file is not None and not file.is_file():
+        raise LabkitError(f"No gradebook at {file}. Type: labkit grade")
+
+
+@contextlib.contextmanager
+def one_engine() -> Iterator[None]:
+    """Let nbgrader open each database once, and SQLite so that readers do not wait.
+
+    It makes a new engine for every step of every submission, which compiles every
+    statement anew: half of the time that it takes to record one.
+    """
+    engines: dict[str, Engine] = {}
+
+    def engine(url: str, **_) -> Engine:
+        if url not in engines:
+            engines[url] = _open(url)
+        return engines[url]
+
+    original = nbgrader.api.create_engine
+    nbgrader.api.create_engine = engine
+    try:
+        yield
+    finally:
+        nbgrader.api.create_engine = original
+        for made in engines.values():
+            type(made).dispose(made)
+
+
+def _open(url: str) -> Engine:
+    sqlite = make_url(url).get_backend_name() == "sqlite"
+    engine = create_engine(url, future=True)
+    if sqlite:
+        event.listen(engine, "connect", _let_readers_read)
+    # nbgrader disposes of it after each step; it is ours to close.
+    engine.dispose = lambda *_, **__: None
+    return engine
+
+
+def _let_readers_read(connection: sqlite3.Connection, _) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    # A power cut can undo the last commits, but not damage the file. What they held
+    # is then missing in the gradebook, and recorded again.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA busy_timeout = 30000")
+
+
+@contextlib.contextmanager
+def only_grader(build: Path) -> Iterator[None]:
+    """Keep others from grading the course at the same time; raises LabkitError where one is."""
+    build.mkdir(parents=True, exist_ok=True)
+    path = build / "grading.lock"
+    with path.open("a+") as stream:
+        if fcntl:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                stream.seek(0)
+                raise LabkitError(
+                    f"This course is being graded already (process {stream.read().strip()}). "
+                    "Wait until that has ended, then type: labkit grade"
+                ) from None
+        stream.truncate(0)
+        stream.write(str(os.getpid()))
+        stream.flush()
+        yield
+
+
+def check_schema(course: Course) -> None:
+    """Raise LabkitError where the gradebook is of another nbgrader; keeps a backup first."""
+    if not _exists(course):
+        return
+    with nbgrader.api.Gradebook(course.gradebook_url) as gradebook:
+        found = gradebook.db.execute(
+            text("SELECT version_num FROM alembic_version")
+        ).scalar()
+    scripts = Path(nbgrader.__file__).parent / "alembic"
+    expected = ScriptDirectory(str(scripts)).get_current_head()
+    if found != expected:
+        kept = back_up(course)
+        where = f" A copy is in {kept}." if kept else ""
+        raise LabkitError(
+            f"The gradebook has the schema {found}, this nbgrader has {expected}.{where} "
+            f"Type: nbgrader db upgrade --db={course.gradebook_url}"
+        )
+
+
+def back_up(course: Course) -> Path | None:
+    """Copy an SQLite gradebook to build/backups; the newest few are kept.
+
+    Returns the copy; None for another database, which has tools of its own.
+    """
+    if not _exists(course) or not course.gradebook_file:
+        return None
+    folder = course.build / "backups"
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"gradebook-{datetime.now():%Y%m%d-%H%M%S-%f}.db"
+    partial = target.with_suffix(".partial")
+    with (
+        contextlib.closing(sqlite3.connect(course.gradebook_file)) as source,
+        contextlib.closing(sqlite3.connect(partial)) as copy,
+    ):
+        source.backup(copy)
+    partial.replace(target)
+    for old in sorted(folder.glob("gradebook-*.db"))[:-BACKUPS_KEPT]:
+        old.unlink()
+    return target
+
+
+def automatic_points(
+    course: Course, student: str | None = None, lab: str | None = None
+) -> dict[tuple[str, str], float]:
+    """The points that the checks gave, by (student, lab), in one query: of all, or of one."""
+    if not _exists(course):
+        return {}
+    api = nbgrader.api
+    named = {api.SubmittedAssignment.student_id: student, api.Assignment.name: lab}
+    with api.Gradebook(course.gradebook_url) as gradebook:
+        rows = (
+            gradebook.db.query(
+                api.SubmittedAssignment.student_id,
+                api.Assignment.name,
+                func.coalesce(func.sum(api.Grade.auto_score), 0.0),
+            )
+            .join(
+                api.SubmittedNotebook,
+                api.SubmittedNotebook.assignment_id == api.SubmittedAssignment.id,
+            )
+            .join(api.Grade, api.Grade.notebook_id == api.SubmittedNotebook.id)
+            .join(
+                api.Assignment,
+                api.Assignment.id == api.SubmittedAssignment.assignment_id,
+            )
+            .filter(*(column == name for column, name in named.items() if name))
+            .group_by(api.SubmittedAssignment.student_id, api.Assignment.name)
+        )
+        return {(student, lab): float(points) for student, lab, points in rows}
+
+
+def _exists(course: Course) -> bool:
+    return course.gradebook_file is None or course.gradebook_file.is_file()

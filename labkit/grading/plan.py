@@ -1,0 +1,147 @@
+"""What there is to grade: the submissions, what is new about them, and their notebooks."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import nbformat
+
+from labkit.authoring import find_labs, read_lab, source_notebook
+from labkit.course import Course
+from labkit.errors import LabkitError
+from labkit.files import copy_files, write_text
+from labkit.grading.execute import package_hash
+from labkit.grading.gradebook import automatic_points
+from labkit.grading.intake import Intake, take_in
+from labkit.grading.repairs import grade_id
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a student handed in for a lab: a folder."""
+
+    student: str
+    lab: str
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Record:
+    """That a submission is graded: from what, why not better, and the checks' points."""
+
+    key: str
+    reason: str
+    points: float
+
+
+def plan(
+    course: Course, labs: list[str] | None, students: Iterable[str]
+) -> list[Submission]:
+    """The submissions to look at; raises LabkitError where there are none."""
+    known = {path.stem for path in find_labs(course.solutions)}
+    chosen = (
+        {path.stem for path in find_labs(course.solutions, labs)} if labs else known
+    )
+    students = list(students)
+    unknown = set(students) - {student for student, _ in course.submissions()}
+    if unknown:
+        raise LabkitError(
+            f"No submissions of {', '.join(sorted(unknown))} in {course.submitted}."
+        )
+    found = course.submissions(chosen, students)
+    if not found:
+        raise LabkitError(
+            f"No submissions in {course.submitted}. Put each notebook where nbgrader has it: "
+            "submitted/<student>/<lab>/<lab>.ipynb."
+        )
+    return [Submission(s, lab, course.submitted / s / lab) for s, lab in found]
+
+
+def lab_cells(course: Course) -> dict[str, set[str]]:
+    """The names of the cells of each lab that nbgrader knows."""
+    return {
+        path.stem: {
+            name
+            for cell in source_notebook(read_lab(path)).cells
+            if (name := grade_id(cell)) is not None
+        }
+        for path in find_labs(course.solutions)
+    }
+
+
+def content_key(course: Course, submission: Submission, references: str) -> str:
+    """A hash of all that a grade depends on: change any of it, and it is graded anew.
+
+    `references` is the key of the lab's references. Links count by their names alone.
+    """
+    digest = hashlib.sha256(f"{course.seed} {package_hash()} {references}".encode())
+    for folder in (submission.folder, course.solutions / submission.lab):
+        for path in sorted(folder.rglob("*")):
+            digest.update(str(path.relative_to(folder)).encode())
+            if path.is_file() and not path.is_symlink():
+                with path.open("rb") as stream:
+                    while block := stream.read(2**20):
+                        digest.update(block)
+    return digest.hexdigest()[:32]
+
+
+def prepared_folder(course: Course) -> Path:
+    """Where submissions lie as nbgrader wants them: one notebook of the right name."""
+    return course.build / "prepared"
+
+
+def prepare(
+    course: Course, submission: Submission, labs: dict[str, set[str]]
+) -> Intake:
+    """Lay a submission out for nbgrader, repaired where it can be.
+
+    One that cannot be read is laid out as an empty notebook: it then gets its zero, and
+    its place in the gradebook, as any other.
+    """
+    found = take_in(submission.folder, submission.lab, labs)
+    place = prepared_folder(course) / submission.student / submission.lab
+    shutil.rmtree(place, ignore_errors=True)
+    copy_files(submission.folder, place, without={".ipynb"})
+    notebook = found.notebook or nbformat.v4.new_notebook()
+    write_text(place / f"{submission.lab}.ipynb", json.dumps(notebook))
+    return found
+
+
+class Records:
+    """What has been graded, as far as the gradebook still agrees."""
+
+    def __init__(self, course: Course) -> None:
+        self._folder = course.build / "graded"
+        self._autograded = course.autograded
+        self._points = automatic_points(course)
+
+    def read(self, submission: Submission) -> Record | None:
+        """The record of a submission; None where there is none."""
+        try:
+            return Record(**json.loads(self._path(submission).read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def holds(self, submission: Submission, key: str) -> bool:
+        """Whether a submission of this key is graded, and the gradebook has it."""
+        record = self.read(submission)
+        student, lab = submission.student, submission.lab
+        return (
+            record is not None
+            and record.key == key
+            and self._points.get((student, lab)) == record.points
+            and (self._autograded / student / lab / f"{lab}.ipynb").is_file()
+        )
+
+    def graded_before(self, submission: Submission) -> bool:
+        """Whether the gradebook has anything of a submission."""
+        return (submission.student, submission.lab) in self._points
+
+    def write(self, submission: Submission, record: Record) -> None:
+        write_text(self._path(submission), json.dumps(asdict(record)))
+
+    def _path(self, submission: Submission) -> Path:
+        return self._folder / submission.lab / f"{submission.student}.json"

@@ -1,0 +1,121 @@
+"""Progress lines in the terminal: what is done, what runs, how long it will take."""
+
+import time
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+
+class GradingProgress:
+    """Progress lines for grading and the demo: steps, submissions done, time left."""
+
+    def __init__(self, console: Console) -> None:
+        self._bars = Progress(
+            TextColumn("{task.description:38}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+        )
+        self._task = None
+        self._begun = 0.0
+        self._started = self._done = self._failed = 0
+
+    def __enter__(self) -> "GradingProgress":
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._close()
+        self._bars.stop()
+
+    def step(self, title: str) -> None:
+        """One of the demo's steps begins."""
+        self._close()
+        self._bars.console.print(f"[bold]{title}[/]")
+
+    def announce(self, text: str) -> None:
+        """A step without a known length begins."""
+        self._bars.console.print(f"  {text}")
+
+    def start(self, total: int, unchanged: int) -> None:
+        """`total` submissions are graded now; `unchanged` ones are graded already."""
+        self._close()
+        if unchanged:
+            self.announce(f"{unchanged} graded already and unchanged")
+        self._begun = time.monotonic()
+        self._started = self._done = self._failed = 0
+        self._task = self._bars.add_task("  grading", total=total, note="")
+
+    def running(self, submission) -> None:
+        """A submission begins to run."""
+        self._started += 1
+        self._bars.update(self._task, note=self._note())
+
+    def done(self, submission, reason: str) -> None:
+        """A submission is in the gradebook."""
+        self._done += 1
+        self._failed += bool(reason)
+        self._bars.update(self._task, advance=1, note=self._note())
+
+    def cell(self, lab: str, number: int, count: int, heading: str) -> None:
+        """A cell of a solution begins."""
+        if number == 1:
+            self._close()
+            self._task = self._bars.add_task(f"  {lab}", total=count, note="")
+        self._bars.update(
+            self._task,
+            completed=number - 1,
+            description=f"  {lab}: {heading[:28]}"[:38],
+        )
+
+    def _note(self) -> str:
+        minutes = max(time.monotonic() - self._begun, 1e-3) / 60
+        running = max(self._started + self._failed - self._done, 0)
+        failed = f", [red]{self._failed} not readable[/]" if self._failed else ""
+        return f"{running} running{failed}, {self._done / minutes:.0f} a minute"
+
+    def _close(self) -> None:
+        """The bar at hand is complete: its step is over."""
+        if self._task is not None:
+            task = self._bars.tasks[self._task]
+            self._bars.update(self._task, completed=task.total)
+            self._task = None
+
+
+class CellProgress:
+    """A progress line for a notebook that runs: cells done, heading, time."""
+
+    def __init__(self, console: Console, name: str) -> None:
+        self._progress = Progress(
+            TextColumn(f"{name:24}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed}/{task.total} cells"),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}"),
+            console=console,
+            transient=True,
+        )
+
+    def __enter__(self) -> "CellProgress":
+        self._progress.start()
+        self._task = self._progress.add_task("starting the kernel", total=None)
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._progress.stop()
+
+    def cell(self, number: int, count: int, heading: str) -> None:
+        self._progress.update(
+            self._task, completed=number - 1, total=count, description=heading[:40]
+        )
