@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from labkit.course import Course
+from labkit.release import release
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -43,6 +44,21 @@ def make_course(folder: Path) -> Course:
 @pytest.fixture
 def course(tmp_path) -> Course:
     return make_course(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def released_once(environment, tmp_path_factory) -> Course:
+    """That course with its lab released: made once, to be copied, never changed."""
+    course = make_course(tmp_path_factory.mktemp("released"))
+    release(course)
+    return course
+
+
+@pytest.fixture
+def released_course(released_once, tmp_path) -> Course:
+    """That course with its lab released, and nothing handed in."""
+    shutil.copytree(released_once.root, tmp_path, dirs_exist_ok=True)
+    return Course.at(tmp_path)
 
 
 @pytest.fixture

@@ -1,27 +1,39 @@
 """Grading a course with real nbgrader parts, a real gradebook, real kernels."""
 
 import copy
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+from pathlib import Path
 
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
+from sqlalchemy import text
 
 from labkit.authoring import read_lab
 from labkit.errors import LabkitError
-from labkit.grading.engine import grade, read_grades
+from labkit.grading.engine import Options, grade, read_grades
 from labkit.grading.execute import execute
 from labkit.grading.export import write_grades
 from labkit.grading.feedback import write_feedback
-from labkit.release import release
+from labkit.grading.gradebook import back_up, only_grader
 from labkit.sample_class import mistake, solve
 
 LAB = "91_tiny"
 
 
 @pytest.fixture
+def course(released_course):
+    """The tiny course, released."""
+    return released_course
+
+
+@pytest.fixture
 def hand_in(course):
-    """Released lab; hands in a notebook, solved but for what is given by cell id."""
-    release(course)
+    """Hands in a notebook of the lab, solved but for what is given by cell id."""
     blank = nbformat.read(course.notebooks / LAB / f"{LAB}.ipynb", as_version=4)
     lab = read_lab(course.solutions / LAB / f"{LAB}.py")
 
@@ -78,50 +90,38 @@ def test_a_warning_never_costs_marks(course, hand_in):
     assert scores(course)["noisy"] == 7
 
 
-@pytest.mark.parametrize(
-    "cheat",
-    [
-        "def double(x): print('3.0'); raise SystemExit",
-        "from IPython.display import display\ndef double(x): display({'text/plain': '3.0'}, raw=True)",
-        "check = lambda *a, **k: None\ndouble = None",
-        "import numpy.testing, builtins\nclass Equal:\n    __eq__ = lambda s, o: True\n"
-        "    __array__ = lambda s, *a, **k: s\ndef double(x): return Equal()",
-        "from labkit import checks, compare\ncompare.difference = lambda *a, **k: None\ndef double(x): return 0",
-        "import os\ndef double(x): os._exit(0)",
-        "from IPython.display import publish_display_data as p\nfrom labkit.checks import MIME\n"
-        "from labkit.values import encode\n"
-        "def double(x):\n    p({MIME: {'name': 'a number', 'value': encode(4.0)}}); return 4.0",
-    ],
-    ids=[
-        "prints",
-        "displays",
-        "patches check",
-        "lying object",
-        "patches compare",
-        "exits",
-        "forges twice",
-    ],
-)
-def test_a_cheat_gains_nothing(course, hand_in, cheat):
-    hand_in("cheat", hand_in.blank, double=cheat)
-    hand_in("innocent")
-    found = scores(course)
-    assert found["cheat"] == 0
-    assert found["innocent"] == 7
+def test_broken_submissions_get_a_reason_and_a_place_and_the_rest_is_graded(
+    course, hand_in
+):
+    def broken(student, content):
+        (hand_in(student) / f"{LAB}.ipynb").write_bytes(content)
 
-
-def test_broken_submissions_get_a_reason_and_the_rest_is_graded(course, hand_in):
-    (hand_in("no_json") / f"{LAB}.ipynb").write_text("not json")
-    (hand_in("empty") / f"{LAB}.ipynb").write_text("")
-    folder = hand_in("misnamed")
-    (folder / f"{LAB}.ipynb").rename(folder / "mine.ipynb")
+    whole = nbformat.writes(solve(hand_in.blank, hand_in.lab))
+    broken("no_json", b"not json")
+    broken("empty", b"")
+    broken("cut_off", whole[: len(whole) // 2].encode())
+    broken("no_cells", b'{"nbformat": 4, "nbformat_minor": 5, "cells": []}')
+    shutil.rmtree(hand_in("nothing"))
+    (course.submitted / "nothing" / LAB).mkdir()
+    (hand_in("misnamed") / f"{LAB}.ipynb").rename(
+        course.submitted / "misnamed" / LAB / "Mine.ipynb"
+    )
+    broken("crlf", whole.replace("\n", "\r\n").encode())
     hand_in("perfect")
     found = {one.student: one for one in grade(course)}
-    assert found["perfect"].score == 7
-    assert "no file 91_tiny.ipynb" in found["misnamed"].reason
-    assert "91_tiny.ipynb" in found["no_json"].reason
-    assert found["empty"].reason
-    assert {found[s].score for s in ("no_json", "empty", "misnamed")} == {0}
+    assert {found[s].score for s in ("perfect", "misnamed", "crlf")} == {7}
+    assert found["misnamed"].reason == ""
+    unread = ("no_json", "empty", "cut_off", "no_cells", "nothing")
+    assert {found[s].score for s in unread} == {0}
+    assert {found[s].max_score for s in unread} == {9}
+    assert "is not a Jupyter notebook" in found["no_json"].reason
+    assert "is empty" in found["empty"].reason
+    assert "is cut off" in found["cut_off"].reason
+    assert "has no cells" in found["no_cells"].reason
+    assert "There is no notebook" in found["nothing"].reason
+    write_feedback(course)
+    for student, words in (("cut_off", "is cut off"), ("misnamed", "Mine.ipynb")):
+        assert words in (course.feedback / student / f"{LAB}.html").read_text()
 
 
 def test_a_deleted_check_cell_is_put_back(course, hand_in):
@@ -151,7 +151,7 @@ def test_what_has_run_is_not_run_again_and_a_changed_submission_is(
         ran.append(notebook)
         return execute(notebook, *args, **options)
 
-    monkeypatch.setattr("labkit.grading.execute.execute", counted)
+    monkeypatch.setattr("labkit.grading.job.execute", counted)
     first = scores(course)
     assert len(ran) == 2
     assert scores(course) == first
@@ -159,6 +159,8 @@ def test_what_has_run_is_not_run_again_and_a_changed_submission_is(
     hand_in("two", double="def double(x): return 0")
     assert scores(course)["two"] == 4
     assert len(ran) == 3
+    assert scores(course, options=Options(force=True)) == {"one": 7, "two": 4}
+    assert len(ran) == 5
 
 
 def test_a_late_submission_is_marked_late(course, hand_in):
@@ -192,6 +194,123 @@ def test_only_those_named_are_graded(course, hand_in):
         grade(course, students=["three"])
 
 
+def test_a_readable_submission_replaced_by_a_broken_one_scores_0(course, hand_in):
+    hand_in("one")
+    assert scores(course) == {"one": 7}
+    (course.submitted / "one" / LAB / f"{LAB}.ipynb").write_text("damaged")
+    assert scores(course) == {"one": 0}
+
+
+def test_a_gradebook_that_lost_its_last_entries_gets_them_back(course, hand_in):
+    hand_in("one")
+    hand_in("two")
+    first = scores(course)
+    kept = back_up(course)
+    hand_in("two", double="def double(x): return 0")
+    scores(course)
+    hand_in("two")
+    shutil.copy(kept, course.gradebook_file)
+    for extra in ("-wal", "-shm"):
+        Path(f"{course.gradebook_file}{extra}").unlink(missing_ok=True)
+    with Gradebook(course.gradebook_url) as gradebook:
+        gradebook.remove_submission(LAB, "one")
+    assert scores(course) == first
+
+
+def test_a_changed_lab_is_graded_anew(course, hand_in):
+    hand_in("one")
+    assert scores(course) == {"one": 7}
+    path = course.solutions / LAB / f"{LAB}.py"
+    path.write_text(path.read_text().replace("half_of_ten = 5", "half_of_ten = 6"))
+    assert scores(course) == {"one": 6}
+
+
+def test_the_gradebook_is_backed_up_before_a_regrade(course, hand_in):
+    hand_in("one")
+    scores(course)
+    assert not (course.build / "backups").exists()
+    hand_in("one", double="def double(x): return 0")
+    scores(course)
+    (copy_of_it,) = (course.build / "backups").glob("*.db")
+    with Gradebook(f"sqlite:///{copy_of_it}") as gradebook:
+        assert gradebook.find_submission(LAB, "one").score == 7
+
+
+def test_two_graders_at_once_are_kept_apart(course, hand_in):
+    hand_in("one")
+    with only_grader(course.build), pytest.raises(LabkitError, match="graded already"):
+        grade(course)
+    assert scores(course) == {"one": 7}
+
+
+def test_a_gradebook_of_another_schema_is_kept_and_said(course, hand_in):
+    hand_in("one")
+    scores(course)
+    with Gradebook(course.gradebook_url) as gradebook:
+        gradebook.db.execute(text("UPDATE alembic_version SET version_num = 'old'"))
+        gradebook.db.commit()
+    with pytest.raises(LabkitError, match="Type: nbgrader db upgrade"):
+        grade(course)
+    assert list((course.build / "backups").glob("*.db"))
+
+
+def test_readers_do_not_block_the_writer(course, hand_in):
+    hand_in("one")
+    scores(course)
+    hand_in("two")
+    reader = sqlite3.connect(course.gradebook_file)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM grade").fetchone()
+    assert scores(course) == {"one": 7, "two": 7}
+    reader.close()
+
+
+@pytest.mark.timeout(300)
+def test_a_grader_killed_at_any_moment_goes_on_where_it_was(course, hand_in):
+    for number in range(6):
+        hand_in(f"student_{number}")
+    hand_in("student_2", double="def double(x): return 0")
+    kills = 0
+    for pause in (2.5, 4.0, 5.5, 7.0):
+        grader = subprocess.Popen(
+            ["labkit", "grade"],
+            cwd=course.root,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            grader.wait(pause)
+        except subprocess.TimeoutExpired:
+            os.killpg(grader.pid, signal.SIGKILL)
+            kills += 1
+        grader.wait()
+    assert kills
+    disturbed = scores(course)
+    assert disturbed == {f"student_{n}": 4 if n == 2 else 7 for n in range(6)}
+    assert _entries(course) == _entries_of_an_undisturbed_run(course)
+
+
+def _entries(course):
+    """All that nbgrader holds of the grades, but its random ids and times."""
+    with Gradebook(course.gradebook_url) as gradebook:
+        return sorted(
+            (s.student.id, g.name, g.auto_score, g.manual_score, g.needs_manual_grade)
+            for s in gradebook.assignment_submissions(LAB)
+            for g in s.notebooks[0].grades
+        )
+
+
+def _entries_of_an_undisturbed_run(course):
+    course.gradebook_file.rename(course.root / "disturbed.db")
+    for extra in ("-wal", "-shm"):
+        Path(f"{course.gradebook_file}{extra}").unlink(missing_ok=True)
+    shutil.rmtree(course.build / "executed")
+    shutil.rmtree(course.autograded)
+    grade(course)
+    return _entries(course)
+
+
 def test_without_submissions_it_says_where_they_belong(course):
     with pytest.raises(LabkitError, match=r"submitted/<student>/<lab>/<lab>\.ipynb"):
         grade(course)
@@ -205,13 +324,13 @@ def test_feedback_has_scores_and_hints_and_no_hidden_source(course, hand_in):
     )
     grade(course)
     write_feedback(course)
-    text = (course.feedback / "adds" / f"{LAB}.html").read_text()
-    assert "0.75 of 3" in text
-    assert "You added 2 where you should multiply by it." in text
-    assert "a table" in text
-    assert "hidden check" in text
-    assert "SECRET" not in text
-    assert "np.ones" not in text
+    page = (course.feedback / "adds" / f"{LAB}.html").read_text()
+    assert "0.75 of 3" in page
+    assert "You added 2 where you should multiply by it." in page
+    assert "a table" in page
+    assert "hidden check" in page
+    assert "SECRET" not in page
+    assert "np.ones" not in page
 
 
 def test_the_export_is_a_table_of_four_columns(course, hand_in, tmp_path):
