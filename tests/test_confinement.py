@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -238,6 +239,29 @@ def test_messages_that_no_kernel_sends_end_the_run():
         ALIVE,
     )
     assert "cannot be read" in ran.stopped
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "k.iopub_socket.send_multipart([bytes(2**23)] * 100)",
+        "k.iopub_socket.send_multipart([bytes(2**26)])",
+        "import socket\n"
+        "for fd in range(3, 60):\n"
+        "    try:\n"
+        "        s = socket.socket(fileno=fd)\n"
+        "        while True: s.send(b'\\x03' + (2**20).to_bytes(8, 'big') + bytes(2**20))\n"
+        "    except (OSError, ValueError): pass",
+    ],
+    ids=["many parts", "one part", "endless parts"],
+)
+def test_an_endless_message_fills_nobodys_memory(message):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    ran = run_beside_innocent(
+        f"k = get_ipython().kernel\n{message}\nimport time; time.sleep(5)", ALIVE
+    )
+    assert ran.stopped
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
 
 
 def test_a_prompt_fails_at_once():

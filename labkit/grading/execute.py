@@ -76,7 +76,8 @@ def grading_environment() -> dict[str, str]:
         if (name in _FOR_GRADING or name.startswith(_KINDS_FOR_GRADING))
         and name not in NOT_FOR_GRADING
     }
-    return {**kept, **GRADING_ENVIRONMENT}
+    # By name, for a kernel with another home.
+    return {**kept, **GRADING_ENVIRONMENT, "LABKIT_CACHE": str(configured())}
 
 
 def grading_policy(told: dict[str, str], memory: int) -> Policy:
@@ -131,7 +132,8 @@ def execute(
     except (DeadKernelError, CellTimeoutError, Stopped) as error:
         if stop_on_error:
             raise
-        reason = watch.reason or client.stopped or _reason(error)
+        known = watch.reason or client.stopped or manager.provisioner.excess
+        reason = known or _reason(error)
         notebook.metadata.setdefault("labkit", {})["stopped"] = reason
     finally:
         watch.end()

@@ -24,7 +24,7 @@ FOLDER = HOME / "lab"
 
 # Read by the grader alone: holds a test to a weaker strength than the machine has.
 FORCE = "LABKIT_CONFINEMENT"
-STRENGTHS = ("full", "bubblewrap", "plain")
+STRENGTHS = ("namespaces", "bubblewrap", "plain")
 _PROBE_SECONDS = 60
 
 
@@ -40,7 +40,7 @@ class Policy:
     memory: int = 4 * GIB
     disk: int = 512 * MIB
     cpu_seconds: int = 1200
-    processes: int = 256
+    processes: int = 512
     open_files: int = 1024
 
 
@@ -63,6 +63,8 @@ class Strength:
             return f"Type: unset {FORCE}"
         if not linux.knows_machine():
             return "Grade what you do not trust in a Linux machine of its own."
+        if self.name == "bubblewrap" and os.geteuid() == 0:
+            return "Grade as a user who is not root."
         if self.name == "plain":
             return "Type: apt-get install bubblewrap; in Docker: --security-opt seccomp=unconfined"
         return "It needs Linux 6.12 or later."
@@ -71,7 +73,9 @@ class Strength:
 _NO_LANDLOCK = (
     "the kernel has no Landlock (Linux 6.12), the second wall around a kernel"
 )
+_COUNTED = "how many processes it starts is looked at five times a second, not bounded"
 _PLAIN = (
+    _COUNTED,
     "what a submission writes to the disk is not bounded",
     "it can see which programs run",
 )
@@ -113,7 +117,10 @@ def _missing(name: str) -> tuple[str, ...]:
         unlocked = () if version >= _LANDLOCK_NEEDED else _PLAIN_UNLOCKED
         elsewhere = () if linux.knows_machine() else _PLAIN_ELSEWHERE
         return unlocked + elsewhere + _PLAIN
-    return () if version >= _LANDLOCK_NEEDED else (_NO_LANDLOCK,)
+    # The system does not count root's processes, and bubblewrap leaves root root.
+    uncounted = name == "bubblewrap" and os.geteuid() == 0
+    unlocked = version < _LANDLOCK_NEEDED
+    return (_NO_LANDLOCK,) * unlocked + (_COUNTED,) * uncounted
 
 
 def _try_namespaces() -> str:
@@ -144,7 +151,7 @@ def _try(command: list[str]) -> str:
 
 
 _TRIALS = {
-    "full": _try_namespaces,
+    "namespaces": _try_namespaces,
     "bubblewrap": _try_bubblewrap,
     "plain": lambda: "",
 }

@@ -122,7 +122,7 @@ class WarmParent:
             answer, files = self._ask(message, [writing, *listening])
         finally:
             os.close(writing)
-        apart = request.strength == "full"
+        apart = request.strength == "namespaces"
         kernel = WarmKernel(answer["pid"], files[0], self, apart)
         problem = await_report(reading)
         if problem:

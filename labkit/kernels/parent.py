@@ -34,7 +34,11 @@ MODULES = (
     "sklearn.model_selection",
     "PIL.Image",
     "tqdm",
+    "sqlite3",
+    "ipykernel.debugger",
     "IPython.core.completer",
+    "IPython.extensions.storemagic",
+    "tornado.platform.asyncio",
     "labkit.compare",
     "labkit.data",
     "labkit.kernels.application",
@@ -55,6 +59,8 @@ def main() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
     owner = int(sys.argv[2])
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+    # Or the debugger warns on standard error, as it is imported, of what it may miss.
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     warm_up(os.environ.get("KERAS_BACKEND", ""))
     parent = Parent(channel, owner)
     try:
@@ -120,7 +126,7 @@ class Parent:
     def _start(self, message: dict, files: list[int]) -> tuple[dict, list[int]]:
         request = Request.from_json(message["kernel"])
         report, *listening = files
-        if request.strength == "full":
+        if request.strength == "namespaces":
             pid = namespaces.fork_confined(
                 Path(request.folder),
                 request.policy,

@@ -24,8 +24,15 @@ from jupyter_client.provisioning import LocalProvisioner
 from labkit.files import copy_files
 from labkit.kernels import bubblewrap
 from labkit.kernels.child import Request
-from labkit.kernels.confinement import MESSAGE_BYTES, Policy, can_fork, strength
+from labkit.kernels.confinement import (
+    MESSAGE_BYTES,
+    MIB,
+    Policy,
+    can_fork,
+    strength,
+)
 from labkit.kernels.owner import await_report, warm_parent
+from labkit.kernels.relay import Relay
 
 CHANNELS = ("shell", "iopub", "stdin", "hb", "control")
 # How many messages of a kernel wait to be read: with their size it bounds our memory.
@@ -34,7 +41,13 @@ _ARGUMENTS = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
 
 class WarmProvisioner(LocalProvisioner):
-    """Starts a kernel by forking the warm parent, or a plain one where it cannot."""
+    """Starts a kernel by forking the warm parent, or a plain one where it cannot.
+
+    `excess` says in plain words why a kernel was ended here; usually nothing.
+    """
+
+    excess = ""
+    _relay: Relay | None = None
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict:
         """Start the kernel that `cmd` names, confined where its manager has a policy."""
@@ -56,7 +69,7 @@ class WarmProvisioner(LocalProvisioner):
         if policy is not None:
             request = replace(request, strength=strength().name)
         with ExitStack() as sockets:
-            listening = self._listen(sockets)
+            listening = self._listen(sockets, policy is not None)
             if request.strength == "bubblewrap" or not can_fork():
                 await self._launch_cold(request, listening, kwargs)
             else:
@@ -93,18 +106,45 @@ class WarmProvisioner(LocalProvisioner):
             await self.kill()
             raise RuntimeError(f"The kernel did not start: {problem}")
 
-    def _listen(self, kept: ExitStack) -> list[int]:
-        """The kernel's sockets, bound here: it needs no folder in common with us."""
+    def _listen(self, kept: ExitStack, confined: bool) -> list[int]:
+        """The kernel's sockets, bound here: it needs no folder in common with us.
+
+        A confined kernel gets others, and a relay between the two.
+        """
         info = self.connection_info
         if info["transport"] != "ipc":
             return []
-        listening = []
-        for channel in CHANNELS:
-            one = kept.enter_context(socket.socket(socket.AF_UNIX))
-            one.bind(f"{info['ip']}-{info[f'{channel}_port']}")
-            one.listen()
-            listening.append(one.fileno())
-        return listening
+        paths = [Path(f"{info['ip']}-{info[f'{name}_port']}") for name in CHANNELS]
+        sockets = [_listening(path) for path in paths]
+        if confined:
+            inner = [path.with_name(f"inner-{path.name}") for path in paths]
+            self._relay = Relay(
+                dict(zip(sockets, inner, strict=True)), MESSAGE_BYTES, self._cut_off
+            )
+            sockets = [_listening(path) for path in inner]
+        for one in sockets:
+            kept.callback(one.close)
+        return [one.fileno() for one in sockets]
+
+    def _cut_off(self) -> None:
+        limit = MESSAGE_BYTES // MIB
+        self.excess = f"The notebook sent more than {limit} MiB in one message."
+        self.process.kill()
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """Let go of what belonged to the kernel."""
+        if self._relay is not None:
+            self._relay.close()
+            self._relay = None
+        await super().cleanup(restart)
+
+
+def _listening(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    one = socket.socket(socket.AF_UNIX)
+    one.bind(str(path))
+    one.listen()
+    return one
 
 
 def _plain(info: dict) -> dict:
