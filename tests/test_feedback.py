@@ -16,7 +16,9 @@ from nbgrader.api import Gradebook
 from labkit.authoring import read_lab
 from labkit.grading.engine import grade
 from labkit.grading.feedback import write_feedback
-from labkit.grading.nbgrader_parts import write_source
+from labkit.grading.nbgrader_parts import judge, write_source
+from labkit.grading.shown import shown_results
+from labkit.references import CheckReference
 from labkit.release import release
 from labkit.sample_class import mistake, solve
 from tests.conftest import make_course
@@ -145,6 +147,7 @@ def course(tmp_path_factory):
         hand_in(made, student, TINY, solved).write_text(text)
     path = hand_in(made, "misnamed", TINY, solved)
     path.rename(path.with_name("mine <1>.ipynb"))
+    hand_in(made, "nothing", TINY, solved).rename(made.root / "kept at home.ipynb")
     grade(made)
     return made
 
@@ -247,6 +250,19 @@ def test_nbgraders_page_keeps_the_results_and_the_students_own_text(received):
     assert "stopped with an error of its own" in text
 
 
+def test_a_cell_that_ran_too_long_is_told_so():
+    """The kernel reports what interrupted it, too, and first."""
+    errors = [
+        nbformat.v4.new_output("error", ename=name, evalue="SECRET", traceback=[])
+        for name in ("KeyboardInterrupt", "CellTimeoutError")
+    ]
+    role = {"grade": True, "solution": False, "points": 1, "grade_id": "check-a"}
+    cell = new_code_cell("", outputs=errors, metadata={"nbgrader": role})
+    check = CheckReference("a", hidden=False, value=None)
+    for result in (*judge([check], cell), *shown_results(cell)):
+        assert result.message == "the cell ran too long and was stopped"
+
+
 def the_page(course, student):
     write_feedback(course)
     return (course.feedback / student / f"{TINY}.html").read_text()
@@ -283,15 +299,9 @@ def test_before_a_person_has_read_it_says_which_points_wait(course):
 @pytest.mark.parametrize(
     ("student", "reason"),
     [
-        (
-            "no_json",
-            "The file 91_tiny.ipynb is not a Jupyter notebook, or it is damaged.",
-        ),
-        ("empty", "The file 91_tiny.ipynb is empty, or it is damaged."),
-        (
-            "misnamed",
-            "There is no file 91_tiny.ipynb in what you handed in. There is mine <1>.ipynb .",
-        ),
+        ("no_json", "The file 91_tiny.ipynb is not a Jupyter notebook"),
+        ("empty", "The file 91_tiny.ipynb is empty."),
+        ("nothing", "There is no notebook in what you handed in"),
     ],
 )
 def test_what_cannot_be_graded_gets_a_page_with_the_reason(course, student, reason):
@@ -300,6 +310,12 @@ def test_what_cannot_be_graded_gets_a_page_with_the_reason(course, student, reas
     assert reason in text
     assert "not given yet" not in text
     assert str(course.root) not in text
+
+
+def test_a_file_of_another_name_is_told(course):
+    text = shown(the_page(course, "misnamed"))
+    assert "7 of 9 points" in text
+    assert "Your file is mine <1>.ipynb. It was graded as 91_tiny.ipynb." in text
 
 
 @pytest.fixture(scope="module")
@@ -344,13 +360,17 @@ def test_a_late_penalty_is_told_and_taken_off(graded_by_hand):
 
 
 def test_after_a_regrade_a_person_looks_again(course, graded_by_hand):
+    path = course.submitted / "busy" / TINY / f"{TINY}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(new_code_cell("handed_in = 'again'"))
+    nbformat.write(notebook, path)
     grade(course, [TINY], ["busy"])
     text = shown(the_page(course, "busy"))
     assert "double 2 of 3 A person gave these points." in text
     assert "A person will look at these points once more." in text
 
 
-@pytest.mark.parametrize("student", ["busy", "perfect", "misnamed"])
+@pytest.mark.parametrize("student", ["busy", "perfect", "no_json"])
 def test_pages_are_accessible_and_fit_a_phone(
     course, graded_by_hand, student, assert_accessible
 ):
