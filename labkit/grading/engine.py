@@ -147,11 +147,20 @@ def _grade(
         back_up(course)
     progress.start(len(todo), len(submissions) - len(todo))
     writer = _Writer(course, records)
+    problems: dict[Submission, str] = {}
     with MapStage(course, options) as stage:
-        for submission, reason in stage.run(todo):
-            reason = writer.record(submission, wanted[submission], reason)
-            progress.done(submission, reason)
-    return read_grades(course, submissions)
+        for run in stage.run(todo):
+            if not run.problem:
+                run.problem = writer.record(run.submission, wanted[run.submission], run)
+            progress.done(run.submission, run.problem or run.reason)
+            if run.problem:
+                problems[run.submission] = run.problem
+    return [
+        replace(one, reason=problems.get(submission, one.reason))
+        for submission, one in zip(
+            submissions, read_grades(course, submissions), strict=True
+        )
+    ]
 
 
 def register(course: Course, lab_path: Path, announce: Callable[[str], None]) -> str:
@@ -176,6 +185,19 @@ def _is_known(course: Course, lab: str) -> bool:
         return any(one.name == lab and one.notebooks for one in gradebook.assignments)
 
 
+@dataclass
+class Run:
+    """A submission that has run, or the reason why it cannot be read and has not.
+
+    `problem` is what went wrong on our side: it is not graded then, and the next run
+    tries again.
+    """
+
+    submission: Submission
+    reason: str = ""
+    problem: str = ""
+
+
 class MapStage:
     """Runs submissions side by side: each is read, put in order, and executed."""
 
@@ -196,17 +218,17 @@ class MapStage:
         self._over.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def run(self, submissions: list[Submission]) -> Iterator[tuple[Submission, str]]:
-        """Yield each submission once it has run, and why it could not be read."""
+    def run(self, submissions: list[Submission]) -> Iterator[Run]:
+        """Yield each submission once it has run."""
         futures: dict[Future, Submission] = {
             self._pool.submit(self._run_one, one): one for one in submissions
         }
         for future in as_completed(futures):
             submission = futures.pop(future)
             error = future.exception()
-            yield submission, _why(error) if error else future.result()
+            yield Run(submission, problem=_why(error)) if error else future.result()
 
-    def _run_one(self, submission: Submission) -> str:
+    def _run_one(self, submission: Submission) -> Run:
         course, lab = self._course, submission.lab
         found = prepare(course, submission, self._labs)
         place = prepared_folder(course) / submission.student / lab
@@ -222,7 +244,7 @@ class MapStage:
             with self._gate.room_for_one(self._over):
                 self._options.progress.running(submission)
                 keep(self._options.runner(job), stored, key)
-        return found.reason
+        return Run(submission, found.reason)
 
 
 class _Writer:
@@ -233,20 +255,18 @@ class _Writer:
         self._records = records
         self._api = nbgrader_api(course, _config(course))
 
-    def record(self, submission: Submission, key: str, reason: str) -> str:
-        """Let nbgrader score a submission that has run; returns why it has no score."""
+    def record(self, submission: Submission, key: str, run: Run) -> str:
+        """Let nbgrader score a submission that has run; returns why it could not."""
         answer = self._api.autograde(
             submission.lab, submission.student, force=True, create=True
         )
         if not answer["success"]:
             text = (answer.get("error") or answer.get("log") or "").strip()
-            last = text.splitlines()[-1] if text else "nbgrader could not grade it"
-            # Without a record: the next run tries again.
-            return reason or last
+            return text.splitlines()[-1] if text else "nbgrader could not grade it"
         points = automatic_points(self._course, submission.student, submission.lab)
         found = points.get((submission.student, submission.lab), 0.0)
-        self._records.write(submission, Record(key, reason, found))
-        return reason
+        self._records.write(submission, Record(key, run.reason, found))
+        return ""
 
 
 def _config(course: Course) -> Config:

@@ -314,6 +314,9 @@ def configure(config: Config, course: Course) -> Config:
     """Point nbgrader at the course's folders and put our parts into its pipelines."""
     directory = config.CourseDirectory
     directory.root = str(course.root)
+    # nbgrader's own default for the gradebook. Without one, databases that check
+    # foreign keys refuse an assignment.
+    directory.course_id = "default_course"
     directory.source_directory = str(course.solutions)
     directory.release_directory = str(course.notebooks)
     directory.submitted_directory = str(course.submitted)

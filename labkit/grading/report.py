@@ -8,7 +8,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -168,9 +168,12 @@ def class_report(course: Course) -> ClassReport:
         late = _late(gradebook)
         cells = _cell_scores(gradebook)
         known = {one.name: _source_names(one) for one in gradebook.assignments}
-    judged = _count(course, scores.points)
-    exercises = _exercises(cells, judged.not_tried)
     ungraded = _ungraded(course, scores, known)
+    # Those that could not be read have their zero, and say nothing of an exercise.
+    unread = {(one.student, lab) for lab, found in ungraded.items() for one in found}
+    scores = _without(scores, unread)
+    judged = _count(course, scores.points)
+    exercises = _exercises(cells, judged.not_tried, unread)
     labs = tuple(
         LabReport(
             lab,
@@ -279,10 +282,18 @@ def _in_order(notebook: Notebook) -> list[BaseCell]:
     return sorted(graded, key=lambda cell: order.get(cell.name, 0))
 
 
-def _exercises(cells: dict[tuple[str, str], list], not_tried: set) -> list[Exercise]:
+def _without(scores: ClassScores, unread: set[tuple[str, str]]) -> ClassScores:
+    points = {key: value for key, value in scores.points.items() if key not in unread}
+    return replace(scores, points=points, waiting=scores.waiting - unread)
+
+
+def _exercises(
+    cells: dict[tuple[str, str], list], not_tried: set, unread: set
+) -> list[Exercise]:
     found = []
     for (lab, cell), rows in cells.items():
         kinds, lost = Counter(), 0.0
+        rows = [row for row in rows if (row[0], lab) not in unread]
         for student, score, possible, waiting, untouched in rows:
             if waiting:
                 kinds["waiting"] += 1

@@ -1,0 +1,118 @@
+"""Grading on the workers of a real Dask scheduler, one of which dies on the way."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import nbformat
+import pytest
+
+from labkit.authoring import read_lab
+from labkit.grading.engine import read_grades
+from labkit.sample_class import solve
+
+pytest.importorskip("distributed", reason="Dask is not installed")
+LAB = "91_tiny"
+STUDENTS = 8
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start a process in the background, in a folder of its own; all end with the test."""
+    started = []
+
+    def start(*words, **environment):
+        place = tmp_path / f"process-{len(started)}"
+        place.mkdir()
+        log = (place / "log").open("w")
+        # Not this test's cache: a worker on another machine shares nothing.
+        own = {"LABKIT_CACHE": str(place / "cache"), **environment}
+        process = subprocess.Popen(
+            words,
+            cwd=place,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, **own},
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.fixture
+def scheduler(start):
+    """The address of a scheduler with two workers, and the workers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    options = ["--host", "127.0.0.1", "--no-dashboard"]
+    start(*dask_command("scheduler"), *options, "--port", str(port))
+    worker = [*dask_command("worker"), address, "--nthreads", "1", "--no-nanny"]
+    workers = [start(*worker, "--no-dashboard") for _ in range(2)]
+    return address, workers
+
+
+def dask_command(kind):
+    return [sys.executable, "-m", f"distributed.cli.dask_{kind}"]
+
+
+def hand_in_class(course):
+    lab = read_lab(course.solutions / LAB / f"{LAB}.py")
+    blank = nbformat.read(course.notebooks / LAB / f"{LAB}.ipynb", as_version=4)
+    solved = solve(blank, lab)
+    # Long enough that a worker can be killed while it is at work.
+    solved.cells.insert(3, nbformat.v4.new_code_cell("import time; time.sleep(1)"))
+    for number in range(STUDENTS):
+        folder = course.submitted / f"student_{number}" / LAB
+        folder.mkdir(parents=True)
+        nbformat.write(solved, folder / f"{LAB}.ipynb")
+
+
+def wait_for_workers(address, count):
+    from distributed import Client
+
+    with Client(address, timeout=60) as client:
+        client.wait_for_workers(count, timeout=60)
+
+
+def test_a_worker_that_dies_costs_no_submission(released_course, scheduler, start):
+    course, (address, workers) = released_course, scheduler
+    hand_in_class(course)
+    wait_for_workers(address, 2)
+    grader = subprocess.Popen(
+        [sys.executable, "-m", "labkit.cli", "grade", "--cluster", address],
+        cwd=course.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    end = time.monotonic() + 120
+    while not list((course.build / "executed" / LAB).glob("student_*/*.ipynb")):
+        assert grader.poll() is None, grader.stdout.read()
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    os.killpg(workers[0].pid, signal.SIGKILL)
+    output, _ = grader.communicate(timeout=240)
+    assert grader.returncode == 0, output
+    assert {one.student: one.score for one in read_grades(course)} == {
+        f"student_{number}": 7 for number in range(STUDENTS)
+    }
+
+
+def test_without_a_scheduler_it_says_what_to_start(released_course, run_command):
+    hand_in_class(released_course)
+    done = run_command(
+        "labkit", "grade", "--cluster", "tcp://127.0.0.1:9", folder=released_course.root
+    )
+    assert done.returncode == 2
+    assert "Start one with: dask scheduler" in done.stderr
