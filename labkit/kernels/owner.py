@@ -98,6 +98,7 @@ class WarmParent:
         self._channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**20)
         self._one_at_a_time = threading.Lock()
         self._owner = os.getpid()
+        self._asked = False
         with theirs:
             words = ["-m", "labkit.kernels.parent", str(theirs.fileno())]
             self._process = subprocess.Popen(
@@ -148,6 +149,8 @@ class WarmParent:
         if self._owner != os.getpid():
             return
         self._channel.close()
+        if not self._asked:  # it may still be importing, and has nothing to clear away
+            self._process.kill()
         try:
             self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
@@ -157,6 +160,7 @@ class WarmParent:
         self, message: dict, files: list[int] | tuple = ()
     ) -> tuple[dict, list[int]]:
         with self._one_at_a_time:
+            self._asked = True
             try:
                 text = json.dumps(message).encode()
                 socket.send_fds(self._channel, [text], list(files))
