@@ -35,6 +35,9 @@ Labs = Annotated[
 
 def main() -> None:
     """Run the command; wrong input is answered with one clear message and exit code 2."""
+    # nbgrader calls alembic by its name, also where this environment is not activated.
+    programs = str(Path(sys.executable).parent)
+    os.environ["PATH"] = os.pathsep.join([programs, os.environ.get("PATH", "")])
     try:
         # Not standalone: typer would answer wrong usage with a box of six lines.
         sys.exit(app(standalone_mode=False))

@@ -1,0 +1,273 @@
+"""Grading a class: `labkit grade` against plain, serial `nbgrader autograde`.
+
+Both grade the same submissions, with the same checks. nbgrader executes them as it does
+by itself: one after the other, in cold kernels. Printed are submissions a minute, their
+ratio, the peak memory of all processes together, and whether all scores agree.
+"""
+
+import copy
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import nbformat
+import psutil
+import typer
+
+from labkit.authoring import Lab, find_labs, mistake_functions, read_lab
+from labkit.course import Course
+from labkit.files import write_text
+from labkit.grading.engine import read_grades
+from labkit.grading.execute import grading_environment
+from labkit.grading.withheld import submission_environment
+from labkit.kernels.processes import memory, tree
+from labkit.release import release
+from labkit.sample_class import mistake, solve
+
+ROOT = Path(__file__).resolve().parents[1]
+LIGHT = ("01", "02", "03")
+LOOK_SECONDS = 0.5
+
+# nbgrader's own execution in the place of ours; all else is as in a course.
+PLAIN = """
+from nbgrader.preprocessors import Execute
+from labkit.grading.nbgrader_parts import RunSubmission
+parts = c.Autograde.autograde_preprocessors
+c.Autograde.autograde_preprocessors = [
+    Execute if part is RunSubmission else part for part in parts
+]
+c.Execute.timeout = 600
+"""
+# Asking for a kernel, and until its first cell has imported Keras.
+READY = """
+import tempfile, time, nbformat
+from pathlib import Path
+from labkit.grading.execute import execute, grading_environment, grading_policy
+cell = nbformat.v4.new_code_cell("import keras")
+times = []
+for _ in range(6):
+    with tempfile.TemporaryDirectory() as folder:
+        notebook = nbformat.v4.new_notebook(cells=[cell])
+        begun = time.perf_counter()
+        execute(notebook, Path(folder), grading_environment(), policy=grading_policy({}, 4 * 2**30))
+        times.append(time.perf_counter() - begun)
+print(times)
+"""
+
+
+@dataclass
+class Timing:
+    """One grading of a class: how many, how long, the largest memory, and the scores."""
+
+    what: str
+    submissions: int
+    seconds: float
+    peak: int
+    scores: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    @property
+    def per_minute(self) -> float:
+        return 60 * self.submissions / self.seconds
+
+    def line(self) -> str:
+        return (
+            f"{self.what:34} {self.submissions:5} submissions {self.seconds:8.1f} s "
+            f"{self.per_minute:8.1f} a minute {self.peak / 2**30:6.2f} GiB"
+        )
+
+
+def main(
+    students: Annotated[int, typer.Option(help="Students in the class.")] = 20,
+    baseline: Annotated[
+        int, typer.Option(help="How many of them nbgrader grades, 0 for all.")
+    ] = 0,
+    labs: Annotated[
+        list[str] | None, typer.Option(help="Labs by number; default all.")
+    ] = None,
+    growth: Annotated[
+        list[int] | None,
+        typer.Option(help="Also grade classes of so many light submissions."),
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(help="As of labkit grade.")] = None,
+) -> None:
+    """Measure, and print ratios."""
+    os.environ.update(LABKIT_OFFLINE="1", LABKIT_SEED="benchmark", COLUMNS="200")
+    programs = str(Path(sys.executable).parent)
+    os.environ["PATH"] = os.pathsep.join([programs, os.environ.get("PATH", "")])
+    with tempfile.TemporaryDirectory(prefix="labkit-benchmark-") as folder:
+        print(f"ready with Keras imported: {_ready():.2f} s (median of 5, confined)")
+        course = _new_course(Path(folder, "labs"), ROOT / "solutions", labs)
+        for group in _groups(course, labs):
+            _compare(course, group, students, baseline or students, jobs)
+        tiny = _new_course(Path(folder, "light"), ROOT / "tests" / "labs", None)
+        for count in growth or []:
+            _hand_in(tiny, [p.stem for p in find_labs(tiny.solutions)], count)
+            print(_by_labkit(tiny, f"labkit, {count} light", jobs).line())
+
+
+def _ready() -> float:
+    done = subprocess.run(
+        [sys.executable, "-c", READY], check=True, capture_output=True, text=True
+    )
+    # The first one also starts the warm parent.
+    return statistics.median(eval(done.stdout.splitlines()[-1])[1:])
+
+
+def _groups(course: Course, labs: list[str] | None) -> list[list[str]]:
+    """The light labs together, then all."""
+    names = [path.stem for path in find_labs(course.solutions)]
+    light = [name for name in names if name.startswith(LIGHT)]
+    return [light, names] if light and len(light) < len(names) else [names]
+
+
+def _compare(
+    course: Course, labs: list[str], students: int, baseline: int, jobs: int | None
+) -> None:
+    _hand_in(course, labs, baseline)
+    plain = _by_nbgrader(course, labs)
+    print(plain.line(), flush=True)
+    _forget_grades(course)
+    _hand_in(course, labs, students)
+    ours = _by_labkit(course, "labkit grade", jobs)
+    print(ours.line())
+    same = all(ours.scores[key] == score for key, score in plain.scores.items())
+    print(
+        f"{labs[0][:2]} to {labs[-1][:2]}: {ours.per_minute / plain.per_minute:.1f} times as "
+        f"fast; scores {'equal' if same else 'DIFFER'}",
+        flush=True,
+    )
+    if not same:
+        for key, score in plain.scores.items():
+            if ours.scores[key] != score:
+                print(f"  {key}: nbgrader {score:g}, labkit {ours.scores[key]:g}")
+    _forget_grades(course)
+
+
+def _new_course(root: Path, solutions: Path, labs: list[str] | None) -> Course:
+    """A course folder of its own with the labs released."""
+    root.mkdir()
+    shutil.copy(ROOT / "nbgrader_config.py", root)
+    for path in find_labs(solutions, labs):
+        ignored = shutil.ignore_patterns("*.ipynb")
+        shutil.copytree(path.parent, root / "solutions" / path.stem, ignore=ignored)
+    course = Course.at(root)
+    release(course)
+    return course
+
+
+def _hand_in(course: Course, labs: list[str], students: int) -> None:
+    """A class in which everybody makes one usual mistake, most of them another one."""
+    shutil.rmtree(course.submitted, ignore_errors=True)
+    for name in labs:
+        lab = read_lab(course.solutions / name / f"{name}.py")
+        blank = course.notebooks / name / f"{name}.ipynb"
+        solved = solve(nbformat.read(blank, as_version=4), lab)
+        mistakes = _mistakes(lab)
+        for number in range(students):
+            notebook = copy.deepcopy(solved)
+            if number and mistakes:
+                notebook = mistake(solved, lab, *mistakes[number % len(mistakes)])
+            place = course.submitted / f"student_{number:04}" / name / f"{name}.ipynb"
+            write_text(place, nbformat.writes(notebook))
+
+
+def _mistakes(lab: Lab) -> list[tuple[str, str]]:
+    return [
+        (cell.metadata["mistakes"], name)
+        for cell in lab.cells("mistakes")
+        for name, _ in mistake_functions(cell)
+    ]
+
+
+def _by_nbgrader(course: Course, labs: list[str]) -> Timing:
+    config = course.root / "nbgrader_config.py"
+    own = config.read_text()
+    config.write_text(own + PLAIN)
+    told = submission_environment(course.build, course.seed)
+    environment = {**os.environ, **grading_environment(), **told}
+    environment["LABKIT_SEED"] = os.environ["LABKIT_SEED"]
+    count = len(course.submissions(labs))
+    try:
+        for lab in labs:
+            _run(course, "nbgrader", "generate_assignment", lab, "--force")
+        commands = [["nbgrader", "autograde", lab] for lab in labs]
+        seconds, peak = _measure(course, commands, environment)
+    finally:
+        config.write_text(own)
+    return Timing("nbgrader autograde", count, seconds, peak, _scores(course))
+
+
+def _by_labkit(course: Course, what: str, jobs: int | None) -> Timing:
+    count = len(course.submissions())
+    options = ["--jobs", str(jobs)] if jobs else []
+    seconds, peak = _measure(course, [["labkit", "grade", *options]], dict(os.environ))
+    return Timing(what, count, seconds, peak, _scores(course))
+
+
+def _measure(
+    course: Course, commands: list[list[str]], environment: dict[str, str]
+) -> tuple[float, int]:
+    """The seconds that the commands take, and the peak memory of all their processes."""
+    begun, peak = time.perf_counter(), 0
+    for command in commands:
+        with (course.root / "log.txt").open("a") as log:
+            process = subprocess.Popen(
+                command, cwd=course.root, env=environment, stdout=log, stderr=log
+            )
+        look = _Look(process.pid)
+        look.start()
+        code = process.wait()
+        peak = max(peak, look.end())
+        if code:
+            print((course.root / "log.txt").read_text()[-3000:])
+            raise SystemExit(f"{' '.join(command)} ended with {code}")
+    return time.perf_counter() - begun, peak
+
+
+class _Look(threading.Thread):
+    """Looks at the memory of a process and all below it."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._pid = pid
+        self._peak = 0
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        while not self._over.wait(LOOK_SECONDS):
+            if psutil.pid_exists(self._pid):
+                limit = 2**62
+                self._peak = max(self._peak, memory(tree(self._pid), limit))
+
+    def end(self) -> int:
+        self._over.set()
+        self.join()
+        return self._peak
+
+
+def _run(course: Course, *words: str) -> None:
+    subprocess.run(words, cwd=course.root, check=True, capture_output=True)
+
+
+def _scores(course: Course) -> dict[tuple[str, str], float]:
+    return {(one.student, one.lab): one.score for one in read_grades(course)}
+
+
+def _forget_grades(course: Course) -> None:
+    """So that nothing of one run helps the next one."""
+    for folder in (course.autograded, course.build / "executed"):
+        shutil.rmtree(folder, ignore_errors=True)
+    for file in course.root.glob("gradebook.db*"):
+        file.unlink()
+
+
+if __name__ == "__main__":
+    typer.run(main)
