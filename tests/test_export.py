@@ -61,7 +61,7 @@ def graded_book(empty_book):
 
 @pytest.fixture
 def graded(course, graded_book):
-    shutil.copy(graded_book, course.gradebook)
+    shutil.copy(graded_book, course.gradebook_file)
     return course
 
 
@@ -249,7 +249,7 @@ def test_a_name_is_no_formula_and_an_identifier_is_never_changed(
 
 @pytest.mark.parametrize("form", ["csv", "canvas", "moodle"])
 def test_an_empty_gradebook_gives_a_header_only(course, empty_book, tmp_path, form):
-    shutil.copy(empty_book, course.gradebook)
+    shutil.copy(empty_book, course.gradebook_file)
     done = export_scores(course, form, tmp_path / "out.csv")
     assert done.rows == 0
     assert len(rows(tmp_path / "out.csv")) == (2 if form == "canvas" else 1)

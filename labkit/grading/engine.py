@@ -243,7 +243,8 @@ class MapStage:
             job = Job(nbformat.writes(notebook), files, self._told, course.limits)
             with self._gate.room_for_one(self._over):
                 self._options.progress.running(submission)
-                keep(self._options.runner(job), stored, key)
+                run = keep(self._options.runner(job), stored, key)
+            self._gate.saw(run.metadata["labkit"]["peak_bytes"])
         return Run(submission, found.reason)
 
 

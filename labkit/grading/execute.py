@@ -105,8 +105,8 @@ def execute(
 
     With a policy the kernel is confined and works on a copy of the folder. A kernel that
     dies, cannot be interrupted or takes too much ends the run: the reason is kept in the
-    notebook's metadata (`labkit.stopped`) and the cells after it have no outputs. `seconds`
-    bounds the whole run. `on_cell(cell=..., cell_index=...)` is called before each code
+    notebook's metadata (`labkit.stopped`) and the cells after it have no outputs; so is the
+    most memory that it took (`labkit.peak_bytes`). `seconds` bounds the whole run. `on_cell(cell=..., cell_index=...)` is called before each code
     cell.
     """
     notebook = copy.deepcopy(notebook)
@@ -140,7 +140,9 @@ def execute(
         manager.forget()
         # nbclient leaves it there where a kernel did not start.
         atexit.unregister(client._cleanup_kernel)
-    if policy is not None:  # the kernel's own words, which may be anything
+    if policy is not None:
+        notebook.metadata.setdefault("labkit", {})["peak_bytes"] = watch.peak
+        # The kernel's own words, which may be anything.
         notebook.metadata["language_info"] = {"name": "python"}
     return notebook
 
@@ -171,6 +173,10 @@ class _Watch:
     @property
     def reason(self) -> str:
         return self._watchdog.reason if self._watchdog else ""
+
+    @property
+    def peak(self) -> int:
+        return self._watchdog.peak if self._watchdog else 0
 
 
 def _timeout_error(seconds: float | None) -> dict:

@@ -23,12 +23,13 @@ class Process(Protocol):
 class Watchdog(threading.Thread):
     """Ends a kernel whose processes take too much memory, are too many, or too slow.
 
-    `reason` then says why, in plain words.
+    `reason` then says why, in plain words. `peak` is the most memory it took, in bytes.
     """
 
     def __init__(self, process: Process, policy: Policy, seconds: float) -> None:
         super().__init__(name="labkit-watchdog", daemon=True)
         self.reason = ""
+        self.peak = 0
         self._process = process
         self._policy = policy
         self._seconds = seconds
@@ -57,6 +58,8 @@ class Watchdog(threading.Thread):
         if len(pids) > self._policy.processes:
             return f"The notebook started more than {self._policy.processes} processes and was ended."
         limit = self._policy.memory
-        if memory(pids, limit) > limit:
+        taken = memory(pids, limit)
+        self.peak = max(self.peak, taken)
+        if taken > limit:
             return f"The notebook took more than {limit // MIB} MiB of memory and was ended."
         return ""
