@@ -5,8 +5,10 @@ from pathlib import Path
 
 
 def children() -> dict[int, list[int]]:
-    """Every process that has children, and theirs."""
+    """Every process that has children, and theirs; none where there is no /proc."""
     found: dict[int, list[int]] = {}
+    if not Path("/proc/self").exists():
+        return found
     for name in os.listdir("/proc"):  # noqa: PTH208 - every fifth of a second
         if name.isdigit():
             parent = _parent(name)
