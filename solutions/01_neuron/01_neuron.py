@@ -10,6 +10,7 @@
 #     title: "1 · A neuron learns"
 #     summary: Build one neuron, teach it by gradient descent, see what it cannot learn.
 #     minutes: 150
+#     grading_seconds: 10
 # ---
 
 # %% [markdown]

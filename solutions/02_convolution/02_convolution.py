@@ -10,6 +10,7 @@
 #     title: "2 · Filters"
 #     summary: Slide small windows over pictures, by hand, then fast, then as Keras does it.
 #     minutes: 180
+#     grading_seconds: 10
 # ---
 
 # %% [markdown]

@@ -10,6 +10,7 @@
 #     title: "3 · Pooling and normalisation"
 #     summary: Shrink feature maps, normalise them, and count all of AlexNet.
 #     minutes: 150
+#     grading_seconds: 10
 # ---
 
 # %% [markdown]
