@@ -277,23 +277,31 @@ check(
     "seeds 3 and 4",
     np.array_equal(grouped_split(pairs, seed=3)[1], grouped_split(pairs, seed=4)[1]),
 )
-large_and_small = np.concatenate([np.repeat(np.arange(10), 12), np.arange(10, 130)])
-mixed = np.random.default_rng(7).permutation(large_and_small)
-check(
-    "every picture of uneven groups once",
-    np.sort(np.concatenate(grouped_split(mixed, 0.3, seed=1))),
-)
-check(
-    "uneven groups that are torn",
-    sum(torn(mixed, fraction=0.3, seed=seed) for seed in range(20)),
-)
-check(
-    "the held-out share of uneven groups",
-    [share_is_met(mixed, 0.3, seed=seed) for seed in range(20)],
-)
-check("numbers with gaps, groups torn", torn(mixed * 5 + 1000, fraction=0.5))
+gaps = pairs * 5 + 1000
+check("numbers with gaps", (torn(gaps, fraction=0.5), share_is_met(gaps, 0.5)))
 held = grouped_split(np.arange(400), 0.25, seed=2)[1]
 check("held-out groups from everywhere", bool(held.min() < 100 and held.max() >= 300))
+# Ten large groups and a hundred pictures of their own, mixed.
+rng = check.rng()
+sizes = np.append(rng.integers(9, 14, 10), np.ones(100, int))
+mixed = rng.permutation(np.repeat(np.arange(110), sizes))
+
+
+def held_out_of_them(seed):
+    """Whether any picture is held out, and whether as many as asked for."""
+    held = grouped_split(mixed, 0.3, seed=seed)[1]
+    return len(held) > 0, share_is_met(mixed, 0.3, seed=seed)
+
+
+check(
+    "every picture of uneven groups once",
+    (np.sort(np.concatenate(grouped_split(mixed, 0.3, seed=1))), held_out_of_them(1)),
+)
+check(
+    "uneven groups that are torn, and the held-out share",
+    [(torn(mixed, fraction=0.3, seed=s), held_out_of_them(s)) for s in range(20)],
+    weight=2,
+)
 ### END HIDDEN TESTS
 
 
@@ -373,7 +381,9 @@ check("1,000 pictures, 800 draws", share_seen(1000, 800))
 ### BEGIN HIDDEN TESTS
 check("6 faces of a die, 6 throws", share_seen(6, 6))
 check("no draw at all", share_seen(10, 0))
-check("100 pictures, 500 draws", share_seen(100, 500))
+rng = check.rng()
+numbers = [(int(n), int(rng.integers(n, 3 * n))) for n in rng.integers(20, 300, 4)]
+check("four pairs of numbers", [share_seen(*pair) for pair in numbers])
 ### END HIDDEN TESTS
 
 
@@ -535,9 +545,14 @@ models.simpsons_cnn(size, classes).summary()
 # here. (With digits they were not.) A recipe that works: 12 epochs, batches
 # of 64, peak rate 3e-3, weight decay 0.01, label smoothing 0.1.
 #
-# At home the training shows its curves. Keep it to about a minute; at grading
-# it runs on a small set of drawn characters, so let the number of epochs and
-# the batch size follow `profile.pick(quick=..., full=..., grading=...)`.
+# At home the training shows its curves. Keep it to about a minute. At grading
+# it runs on some 400 drawn pictures, where batches of 64 make too few steps:
+# 20 epochs with batches of 8 do well, in seconds. So let the number of epochs
+# and the batch size follow `profile.pick(quick=..., full=..., grading=...)`.
+#
+# What counts is the accuracy on pictures that are new to the network: at home
+# the held-out ones, at grading the test pictures of the drawn set, whose
+# answers only the grader knows.
 
 
 # %% solution="train_network"
@@ -560,8 +575,8 @@ def train_network(images, labels, validation):
         images,
         labels,
         validation=validation,
-        epochs=profile.pick(quick=12, full=40, grading=15),
-        batch_size=profile.pick(quick=64, full=128, grading=32),
+        epochs=profile.pick(quick=12, full=40, grading=20),
+        batch_size=profile.pick(quick=64, full=128, grading=8),
         learning_rate=3e-3,
         weight_decay=0.01,
         label_smoothing=0.1,
@@ -586,26 +601,29 @@ said = probabilities.argmax(axis=1)
 print(f"held-out pictures right: {np.mean(said == true):.2%}")
 
 # %% check="train_network" points=4
-answers = training.predict(network, x[held_out], flips=True)
+new, labels = x[held_out], y[held_out]
+if profile.name() == "grading":
+    new, labels = d.test_images, d.test_labels
+answers = training.predict(network, new, flips=True)
 check.predictions(
-    "held-out accuracy, 1st step",
+    "accuracy on new pictures, 1st step",
     answers,
-    y[held_out],
-    at_least=profile.pick(quick=0.60, full=0.60, grading=0.35),
+    labels,
+    at_least=profile.pick(quick=0.60, full=0.60, grading=0.25),
     weight=2,
 )
 check.predictions(
-    "held-out accuracy, 3rd step",
+    "accuracy on new pictures, 3rd step",
     answers,
-    y[held_out],
-    at_least=profile.pick(quick=0.86, full=0.88, grading=0.50),
+    labels,
+    at_least=profile.pick(quick=0.86, full=0.88, grading=0.45),
 )
 ### BEGIN HIDDEN TESTS
 check.predictions(
-    "held-out accuracy, 2nd step",
+    "accuracy on new pictures, 2nd step",
     answers,
-    y[held_out],
-    at_least=profile.pick(quick=0.80, full=0.80, grading=0.45),
+    labels,
+    at_least=profile.pick(quick=0.80, full=0.80, grading=0.35),
 )
 ### END HIDDEN TESTS
 
@@ -659,12 +677,11 @@ check(
     written([7, 3, 12], [[1.0, 0.0], [0.4, 0.6], [0.6, 0.4]], two_names),
 )
 ### BEGIN HIDDEN TESTS
-five_names = ("a", "b", "c", "d", "e")
-check(
-    "five classes",
-    written(np.arange(101, 106), np.eye(5)[[3, 0, 4, 4, 1]] * 0.6 + 0.08, five_names),
-)
 check("no picture, only the header", written([], np.zeros((0, 2)), two_names))
+rng = check.rng()
+five_names = ("a", "b", "c", "d", "e")
+some_ids = 20 + rng.permutation(500)[:12]
+check("five classes", written(some_ids, rng.dirichlet(np.ones(5), 12), five_names))
 ### END HIDDEN TESTS
 
 
@@ -814,12 +831,12 @@ check(
     "one picture, class 1 taken for class 0", confusion(np.array([1]), np.array([0]), 2)
 )
 ### BEGIN HIDDEN TESTS
-some = np.random.default_rng(7).integers(0, 5, (2, 200))
-check("two hundred pictures", confusion(some[0], some[1], 5))
 check("classes that do not occur", confusion(np.array([0, 2]), np.array([2, 2]), 5))
 check(
     "no picture at all", confusion(np.array([], dtype=int), np.array([], dtype=int), 3)
 )
+some = check.rng().integers(0, 5, (2, 200))
+check("two hundred pictures", confusion(some[0], some[1], 5))
 ### END HIDDEN TESTS
 
 
@@ -894,7 +911,7 @@ check(
     normalise_rows(np.array([[4, 0, 4], [0, 0, 0], [1, 2, 2]])),
 )
 ### BEGIN HIDDEN TESTS
-check("six classes", normalise_rows(np.random.default_rng(7).integers(0, 30, (6, 6))))
+check("six classes", normalise_rows(check.rng().integers(1, 40, (6, 6))))
 ### END HIDDEN TESTS
 
 
@@ -969,11 +986,10 @@ check(
     most_confused(np.array([[9, 4, 1], [4, 9, 2], [4, 0, 9]]), 3),
 )
 check("both directions count", most_confused(np.array([[1, 7], [6, 1]]), 2))
-check(
-    "eight classes",
-    most_confused(np.random.default_rng(7).permutation(64).reshape(8, 8), 6),
-)
 check("no error at all, rows found", len(most_confused(np.diag([4, 5, 6]), 2)))
+# No two numbers are equal, and the largest stand on the diagonal.
+many = check.rng().permutation(64).reshape(8, 8) + np.diag(np.arange(100, 108))
+check("eight classes", most_confused(many, 6))
 ### END HIDDEN TESTS
 
 
@@ -1087,7 +1103,7 @@ check(
 )
 check(
     "seven classes",
-    precision_recall_f1(np.random.default_rng(7).integers(1, 40, (7, 7))),
+    precision_recall_f1(check.rng().integers(1, 40, (7, 7))),
 )
 ### END HIDDEN TESTS
 
@@ -1219,10 +1235,9 @@ check(
     "classes as frequent as each other", class_weights(np.array([2, 0, 1, 1, 0, 2]), 3)
 )
 ### BEGIN HIDDEN TESTS
-check(
-    "counts 10, 20, 30 and 40",
-    class_weights(np.repeat(np.arange(4), [10, 20, 30, 40]), 4),
-)
+rng = check.rng()
+four_classes = rng.permutation(np.repeat(np.arange(4), 5 + rng.permutation(40)[:4]))
+check("four classes, each as often as chance wills", class_weights(four_classes, 4))
 ### END HIDDEN TESTS
 
 
@@ -1289,8 +1304,15 @@ check("first guess", top_k_accuracy(guesses, np.array([0, 1, 1, 2]), 1))
 check("two guesses", top_k_accuracy(guesses, np.array([0, 1, 1, 2]), 2))
 ### BEGIN HIDDEN TESTS
 check("as many guesses as classes", top_k_accuracy(guesses, np.array([2, 0, 0, 2]), 3))
-unsure = np.random.default_rng(7).random((60, 8))
-check("three guesses of eight", top_k_accuracy(unsure, np.arange(60) % 8, 3))
+rng = check.rng()
+unsure = rng.random((90, 8))
+unsure /= unsure.sum(axis=1, keepdims=True)
+# Most of the true classes are among the likely ones, the others are any.
+near = (unsure + 0.15 * rng.random((90, 8))).argmax(axis=1)
+near = np.where(rng.random(90) < 0.6, near, rng.integers(0, 8, 90))
+check(
+    "two and three guesses of eight", [top_k_accuracy(unsure, near, k) for k in (2, 3)]
+)
 ### END HIDDEN TESTS
 
 
@@ -1386,15 +1408,13 @@ kernel = np.random.default_rng(7).normal(0, 0.3, (3, 3, 3, 4)).astype("float32")
 check("shape, four filters of 3x3", np.shape(first_layer_filters(model_with(kernel))))
 check("four filters of 3x3", first_layer_filters(model_with(kernel)), atol=1e-5)
 ### BEGIN HIDDEN TESTS
-larger = np.random.default_rng(8).normal(0, 0.1, (5, 5, 3, 6)).astype("float32")
+rng = check.rng()
+another = rng.normal(0, 0.3, (3, 3, 3, 4)).astype("float32")
+check("four others", first_layer_filters(model_with(another)), atol=1e-5)
+larger = rng.normal(0, 0.1, (5, 5, 3, 6)).astype("float32")
 larger[..., 0] *= 3
 scaled_first = model_with(larger, keras.layers.Rescaling(1 / 255))
 check("5x5 behind a layer that rescales", first_layer_filters(scaled_first), atol=1e-5)
-ends = [
-    np.min(first_layer_filters(scaled_first)),
-    np.max(first_layer_filters(scaled_first)),
-]
-check("lowest and highest", ends, atol=1e-5)
 ### END HIDDEN TESTS
 
 
@@ -1489,10 +1509,9 @@ def small_model():
 one_picture = np.random.default_rng(8).random((8, 8, 3)).astype("float32")
 check("the near layer", feature_maps(small_model(), one_picture, "near"), atol=1e-4)
 ### BEGIN HIDDEN TESTS
-check("the far layer", feature_maps(small_model(), one_picture, "far"), atol=1e-4)
-check(
-    "another picture", feature_maps(small_model(), one_picture[::-1], "near"), atol=1e-4
-)
+another = check.rng().random((8, 8, 3)).astype("float32")
+check("another picture", feature_maps(small_model(), another, "near"), atol=1e-4)
+check("the far layer", feature_maps(small_model(), another, "far"), atol=1e-4)
 ### END HIDDEN TESTS
 
 
