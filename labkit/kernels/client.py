@@ -163,6 +163,9 @@ class BoundedClient(NotebookClient):
                     self.process_message(message, cell, cell_index)
         except CellExecutionComplete:
             return
+        except RecursionError:  # a message nested deeper than anything that is meant
+            self._stop(str(_unreadable("nested too deeply")))
+            raise _unreadable("nested too deeply") from None
         except Stopped as reason:
             self._stop(str(reason))
             raise
