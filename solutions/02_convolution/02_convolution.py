@@ -819,10 +819,11 @@ check(
     strongest(stars - 9, np.array([[1.0, 1.0], [1.0, 3.0]])),
 )
 rng = check.rng()
+night = rng.uniform(size=(9, 20))
+night[rng.integers(1, 8), rng.integers(10, 19)] = 2.0
+check("another brightest pixel", strongest(night, np.array([[1.0]])))
 windows = [(rng.normal(size=(8, 15)), rng.normal(size=(3, 3))) for _ in range(2)]
 check("in noise, window 3", tuple(strongest(*window) for window in windows))
-windows = [(rng.normal(size=(17, 6)), rng.normal(size=(4, 4))) for _ in range(2)]
-check("in noise, window 4", tuple(strongest(*window) for window in windows))
 ### END HIDDEN TESTS
 
 
