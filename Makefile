@@ -28,7 +28,7 @@ demo: setup
 	labkit demo
 
 test: setup
-	python -m pytest -n auto --dist loadfile
+	python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lab: setup
 	labkit lab

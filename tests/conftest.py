@@ -15,6 +15,14 @@ ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 
 
+# The longest first, so that no core waits for them at the end.
+LONG = ("test_demo.py", "test_cheats.py", "test_labs.py")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def environment(tmp_path_factory):
     """Stand-ins only, in a cache of this run's own; commands of this environment first."""

@@ -1,16 +1,24 @@
 """The course's own labs: blank ones, and right answers that are written differently."""
 
 import importlib.util
+import shutil
+from dataclasses import replace
 
 import nbformat
 import pytest
+from nbgrader.api import Gradebook
 
 from labkit.authoring import cell_id, find_labs, read_lab, source_notebook
+from labkit.course import Course
+from labkit.files import write_text
 from labkit.grading import reference
+from labkit.grading.engine import grade
 from labkit.grading.execute import execute, grading_environment
+from labkit.grading.nbgrader_api import generate_assignment, nbgrader_api
 from labkit.grading.nbgrader_parts import judge
 from labkit.grading.withheld import reference_environment, submission_environment
 from labkit.references import cells
+from labkit.sample_class import solve
 from tests.conftest import ROOT
 
 SEED = "the seed of the tests"
@@ -93,3 +101,57 @@ def _with_trials(notebook, answers):
             ]
     notebook.cells = built
     return notebook, trials
+
+
+@pytest.fixture(scope="module", params=["labkit grade", "nbgrader autograde"])
+def by_grader(request, tmp_path_factory):
+    """A course with the released labs, and the function that grades one submission."""
+    root = tmp_path_factory.mktemp("variants")
+    build = root / "build"
+    for path in LABS:
+        reference.references(path, ROOT / "build", SEED)
+    shutil.copytree(ROOT / "build" / "references", build / "references")
+    course = Course(root, ROOT / "solutions", ROOT / "notebooks", build)
+
+    def by_labkit(lab, students):
+        grade(course, [lab], students)
+
+    def by_nbgrader(lab, students):
+        released = replace(course, notebooks=root / "released")
+        generate_assignment(released, lab)
+        for student in students:
+            answer = nbgrader_api(course).autograde(lab, student)
+            assert answer["success"], answer
+
+    grader = {"labkit grade": by_labkit, "nbgrader autograde": by_nbgrader}
+    return course, grader[request.param]
+
+
+@pytest.mark.timeout(900)
+def test_whole_notebooks_of_other_right_answers_get_full_marks(path, by_grader):
+    if path.stem >= "04":
+        pytest.skip("labs that train are tried exercise by exercise, above")
+    course, graded_by = by_grader
+    lab = read_lab(path)
+    blank = nbformat.read(
+        course.notebooks / lab.name / f"{lab.name}.ipynb", as_version=4
+    )
+    answers = variants(path)
+    students = [f"variant_{n}" for n in range(max(map(len, answers.values())))]
+    for number, student in enumerate(students):
+        notebook = solve(blank, lab)
+        for cell in notebook.cells:
+            if cell.id in answers:
+                cell.source = answers[cell.id][number % len(answers[cell.id])]
+        place = course.submitted / student / lab.name / f"{lab.name}.ipynb"
+        write_text(place, nbformat.writes(notebook))
+    graded_by(lab.name, students)
+    with Gradebook(course.gradebook_url) as gradebook:
+        short = {
+            (entry.student.id, one.name): (one.auto_score, one.max_score)
+            for entry in gradebook.assignment_submissions(lab.name)
+            for one in entry.notebooks[0].grades
+            if one.cell.cell_type == "code" and one.auto_score != one.max_score
+        }
+        assert len(gradebook.assignment_submissions(lab.name)) == len(students)
+    assert short == {}

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -24,13 +25,13 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def database(tmp_path_factory):
+def database(request):
     """The address of a server of this test's own, on a socket in its folder."""
-    folder = tmp_path_factory.mktemp("postgres")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)  # the server runs as another user
-    place = folder / "data"
-    place.mkdir()
+    # Not below pytest's own folder: the server runs as another user. And the path of
+    # its socket must be short.
+    folder = tempfile.mkdtemp(prefix="labkit-postgres-")
+    request.addfinalizer(lambda: shutil.rmtree(folder, ignore_errors=True))
+    place = Path(folder)
     # The server refuses to run as root.
     other = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     if other:

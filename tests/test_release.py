@@ -199,6 +199,16 @@ def test_a_draw_outside_the_hidden_tests_stops_the_release(course):
         release(course)
 
 
+def test_a_visible_check_below_a_draw_stops_the_release(course):
+    replace(
+        course,
+        "weight=2)\n### END HIDDEN TESTS",
+        'weight=2)\n### END HIDDEN TESTS\ncheck("another number", double(3.0))',
+    )
+    with pytest.raises(LabError, match="'another number' would count as drawn"):
+        release(course)
+
+
 def test_a_hidden_value_in_a_file_of_the_release_stops_it(course):
     release(course)
     from labkit.course import Course

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbgrader.api
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event, func, text
+from sqlalchemy import Engine, create_engine, event, func, inspect, text
 from sqlalchemy.engine import make_url
 
 from labkit.course import Course
@@ -97,12 +97,18 @@ def check_schema(course: Course) -> None:
     """Raise LabkitError where the gradebook is of another nbgrader; keeps a backup first."""
     if not _exists(course):
         return
+    scripts = Path(nbgrader.__file__).parent / "alembic"
+    expected = ScriptDirectory(str(scripts)).get_current_head()
     with nbgrader.api.Gradebook(course.gradebook_url) as gradebook:
+        if not inspect(gradebook.engine).has_table("alembic_version"):
+            # Whoever was to make the gradebook was killed half-way: it is empty.
+            _write_version(gradebook, expected)
         found = gradebook.db.execute(
             text("SELECT version_num FROM alembic_version")
         ).scalar()
-    scripts = Path(nbgrader.__file__).parent / "alembic"
-    expected = ScriptDirectory(str(scripts)).get_current_head()
+        if found is None:
+            _write_version(gradebook, expected)
+            found = expected
     if found != expected:
         kept = back_up(course)
         where = f" A copy is in {kept}." if kept else ""
@@ -110,6 +116,18 @@ def check_schema(course: Course) -> None:
             f"The gradebook has the schema {found}, this nbgrader has {expected}.{where} "
             f"Type: nbgrader db upgrade --db={course.gradebook_url}"
         )
+
+
+def _write_version(gradebook: nbgrader.api.Gradebook, version: str) -> None:
+    """What nbgrader does last as it makes a gradebook."""
+    table = (
+        "CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL)"
+    )
+    gradebook.db.execute(text(table))
+    gradebook.db.execute(
+        text("INSERT INTO alembic_version VALUES (:version)"), {"version": version}
+    )
+    gradebook.db.commit()
 
 
 def back_up(course: Course) -> Path | None:

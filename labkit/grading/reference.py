@@ -220,6 +220,12 @@ def _recorded(
             )
             for m in sent
         ]
+        faults += [
+            f"{name}: the visible check {check.name!r} would count as drawn; it stands "
+            "after check.rng(). Put the hidden tests last in their cell"
+            for check in checks[name]
+            if check.drawn and not check.hidden
+        ]
         if [m["name"] for m in sent] != check_names(sources[name]):
             faults.append(
                 f"{name}: the run recorded {[m['name'] for m in sent]}, the cell has {check_names(sources[name])}"
@@ -310,7 +316,8 @@ def cell_seconds(cell: NotebookNode) -> float:
 
 def _same_check(one: CheckReference, other: CheckReference) -> bool:
     def terms(check: CheckReference) -> tuple:
-        hints = [(mistake.name, mistake.hint) for mistake in check.mistakes]
+        # In any order: how many drawn checks a mistake spoils differs by course.
+        hints = sorted((mistake.name, mistake.hint) for mistake in check.mistakes)
         return (
             check.hidden,
             check.weight,

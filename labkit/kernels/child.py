@@ -96,6 +96,7 @@ def run_kernel(request: Request, report: int, listening: list[int]) -> None:
     kernel's sockets, ready to accept: shell, iopub, stdin, heartbeat, control.
     """
     _take_environment(request.environment)
+    _close_standard_streams()
     os.chdir(request.folder)
     _forget_the_parent()
     app = _application(request, listening)
