@@ -14,6 +14,7 @@ import pytest
 from labkit.authoring import read_lab
 from labkit.course import Course
 from labkit.grading.engine import grade, read_grades
+from labkit.kernels.confinement import strength
 from labkit.release import release
 from labkit.sample_class import solve
 from tests.conftest import ROOT
@@ -21,6 +22,8 @@ from tests.conftest import ROOT
 LAB = "92_target"
 CHEATS = sorted((ROOT / "tests" / "cheats" / "answers").glob("*.py"))
 ACCEPTED = sorted((ROOT / "tests" / "accepted").glob("*.py"))
+# They find the course's files where nothing keeps them from it: the machine's matter.
+NEED_CONFINEMENT = {"course_folders", "environment"}
 OWNED = Path("/tmp/labkit-owned")  # what a forged pickle would write
 FULL = 10
 
@@ -150,6 +153,8 @@ def _hand_in(course, student, notebook):
 
 def test_no_cheat_gains_a_mark(scores):
     cheats = [p.stem for p in CHEATS] + [f"blank{edit.__name__}" for edit in EDITS]
+    if strength().name == "plain":
+        cheats = [name for name in cheats if name not in NEED_CONFINEMENT]
     gained = {name: scores[name] for name in cheats if scores.get(name)}
     assert gained == {}
     assert not OWNED.exists()
