@@ -14,6 +14,7 @@ import pytest
 from labkit.authoring import read_lab
 from labkit.course import Course
 from labkit.grading.engine import grade, read_grades
+from labkit.grading.nbgrader_parts import stored_run
 from labkit.kernels.confinement import strength
 from labkit.release import release
 from labkit.sample_class import solve
@@ -22,14 +23,19 @@ from tests.conftest import ROOT
 LAB = "92_target"
 CHEATS = sorted((ROOT / "tests" / "cheats" / "answers").glob("*.py"))
 ACCEPTED = sorted((ROOT / "tests" / "accepted").glob("*.py"))
+FORGE = ROOT / "tests" / "cheats" / "forge.py"
 # They find the course's files where nothing keeps them from it: the machine's matter.
 NEED_CONFINEMENT = {"course_folders", "environment"}
+# Their own cell never answers any more.
+HANGS = {"patched_display_hook", "stopped_heartbeat"}
 OWNED = Path("/tmp/labkit-owned")  # what a forged pickle would write
 FULL = 10
 
 
 def _answered(blank, source):
     """The blank lab with a source in its first answer cell and nothing in the others."""
+    if "forge(" in source:
+        source = f"{FORGE.read_text()}\n\n{source}"
     notebook = copy.deepcopy(blank)
     answers = [c for c in notebook.cells if c.id in ("double", "label", "total")]
     for cell in answers:
@@ -108,8 +114,8 @@ EDITS = [
 
 
 @pytest.fixture(scope="module", params=["labkit grade", "nbgrader autograde"])
-def scores(request, tmp_path_factory, run_command):
-    """The scores of the whole class: {student: score}."""
+def graded(request, tmp_path_factory, run_command):
+    """A course in which the whole class is graded."""
     OWNED.unlink(missing_ok=True)
     root = tmp_path_factory.mktemp("cheats")
     shutil.copy(ROOT / "nbgrader_config.py", root)
@@ -127,7 +133,13 @@ def scores(request, tmp_path_factory, run_command):
                 "nbgrader", step, LAB, "--force", folder=root, timeout=900
             )
             assert done.returncode == 0, done.stderr[-3000:]
-    return {one.student: one.score for one in read_grades(course)}
+    return course
+
+
+@pytest.fixture
+def scores(graded):
+    """The scores of the class: {student: score}."""
+    return {one.student: one.score for one in read_grades(graded)}
 
 
 def _hand_in_all(course):
@@ -158,6 +170,20 @@ def test_no_cheat_gains_a_mark(scores):
     gained = {name: scores[name] for name in cheats if scores.get(name)}
     assert gained == {}
     assert not OWNED.exists()
+
+
+def test_every_cheat_is_really_tried(graded):
+    """Its own cell raises nothing: it is the grader that it fails at."""
+    failed = {}
+    for path in CHEATS:
+        run = stored_run(graded.build, path.stem, LAB, LAB)
+        cell = next(
+            c for c in nbformat.read(run, as_version=4).cells if c.id == "double"
+        )
+        errors = [o.evalue for o in cell.outputs if o.output_type == "error"]
+        if errors and path.stem not in HANGS:
+            failed[path.stem] = errors
+    assert failed == {}
 
 
 def test_right_answers_written_differently_get_all_marks(scores):

