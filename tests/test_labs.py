@@ -108,20 +108,20 @@ def by_grader(request, tmp_path_factory):
 
 @pytest.mark.timeout(900)
 def test_whole_notebooks_of_other_right_answers_get_full_marks(path, by_grader):
-    if path.stem >= "04":
-        pytest.skip("labs that train are tried exercise by exercise, above")
     course, graded_by = by_grader
     lab = read_lab(path)
     blank = nbformat.read(
         course.notebooks / lab.name / f"{lab.name}.ipynb", as_version=4
     )
     answers = variants(path)
-    students = [f"variant_{n}" for n in range(max(map(len, answers.values())))]
+    # Labs that train take long: one notebook, each exercise with another one's number.
+    count = 1 if path.stem >= "04" else max(map(len, answers.values()))
+    students = [f"variant_{n}" for n in range(count)]
     for number, student in enumerate(students):
         notebook = solve(blank, lab)
-        for cell in notebook.cells:
-            if cell.id in answers:
-                cell.source = answers[cell.id][number % len(answers[cell.id])]
+        exercises = [cell for cell in notebook.cells if cell.id in answers]
+        for place, cell in enumerate(exercises, start=number):
+            cell.source = answers[cell.id][place % len(answers[cell.id])]
         place = course.submitted / student / lab.name / f"{lab.name}.ipynb"
         write_text(place, nbformat.writes(notebook))
     graded_by(lab.name, students)
