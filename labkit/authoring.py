@@ -104,6 +104,25 @@ def cell_id(role: str, key: str) -> str:
     return key if role == "solution" else f"{role}-{key}"
 
 
+def exercise_title(grade_id: str) -> str:
+    """`check-unit_norm` is shown as `unit_norm`, `manual-why_xor` as `why xor (in words)`."""
+    role, _, key = grade_id.partition("-")
+    if role == "manual":
+        return f"{key.replace('_', ' ')} (in words)"
+    return key if role == "check" else grade_id
+
+
+def headings(notebook: NotebookNode) -> list[str]:
+    """For each cell the heading that it stands under."""
+    heading, found = "", []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            lines = [line for line in cell.source.splitlines() if line.startswith("#")]
+            heading = lines[-1].lstrip("# ") if lines else heading
+        found.append(heading)
+    return found
+
+
 def source_notebook(lab: Lab) -> NotebookNode:
     """The lab as nbgrader's source notebook: full metadata, no mistakes."""
     cells = [

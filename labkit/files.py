@@ -4,7 +4,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 
@@ -43,6 +43,15 @@ def copy_files(source: Path, target: Path, without: Collection[str] = ()) -> Non
             copy_files(Path(entry), target / entry.name, without)
         elif stat.S_ISREG(kind) and Path(entry).suffix not in without:
             shutil.copyfile(entry, target / entry.name, follow_symlinks=False)
+
+
+def own_files(folder: Path) -> Iterator[Path]:
+    """The files of a folder and of the folders in it; links lead elsewhere and are left out."""
+    for place, _, names in os.walk(folder, followlinks=False):
+        for name in sorted(names):
+            path = Path(place, name)
+            if stat.S_ISREG(path.lstat().st_mode):
+                yield path
 
 
 def _umask() -> int:

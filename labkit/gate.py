@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
-from labkit.authoring import Lab, visible_source
+from labkit.authoring import Lab, headings, visible_source
 from labkit.checks import EXPECTED
 from labkit.course import Course
 from labkit.files import write_text
@@ -297,12 +297,8 @@ def _budget_faults(
 
 
 def _times(ran: NotebookNode) -> list[CellTime]:
-    heading, times = "", []
-    for cell in ran.cells:
-        if cell.cell_type == "markdown":
-            heads = [line for line in cell.source.splitlines() if line.startswith("#")]
-            heading = heads[-1].lstrip("# ") if heads else heading
-        elif cell.source.strip() and cell.source != COST:
-            first = cell.source.strip().splitlines()[0][:60]
-            times.append(CellTime(heading, first, cell_seconds(cell)))
-    return times
+    return [
+        CellTime(heading, cell.source.strip().splitlines()[0][:60], cell_seconds(cell))
+        for cell, heading in zip(ran.cells, headings(ran), strict=True)
+        if cell.cell_type == "code" and cell.source.strip() and cell.source != COST
+    ]

@@ -11,7 +11,7 @@ import nbformat
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from labkit.authoring import read_lab, source_notebook
+from labkit.authoring import headings, read_lab, source_notebook
 from labkit.checks import EXPECTED
 from labkit.errors import LabkitError
 from labkit.files import write_text
@@ -115,21 +115,11 @@ class _Watch:
         self._code = [
             i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"
         ]
-        self._headings = _headings(notebook)
+        self._headings = headings(notebook)
 
     def __call__(self, cell: NotebookNode, cell_index: int) -> None:
         number = self._code.index(cell_index) + 1
         self._on_cell(number, len(self._code), self._headings[cell_index])
-
-
-def _headings(notebook: NotebookNode) -> list[str]:
-    heading, headings = "", []
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            lines = [line for line in cell.source.splitlines() if line.startswith("#")]
-            heading = lines[-1].lstrip("# ") if lines else heading
-        headings.append(heading)
-    return headings
 
 
 def _summary(name: str, folder: Path, ran: NotebookNode) -> Run:

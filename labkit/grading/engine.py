@@ -1,7 +1,6 @@
 """Grade a course: plan the submissions, run them side by side, record them one by one."""
 
 import os
-import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +20,6 @@ from traitlets.config import Config
 from labkit.authoring import find_labs
 from labkit.course import Course
 from labkit.errors import LabkitError
-from labkit.files import copy_files
 from labkit.grading import reference
 from labkit.grading.gradebook import (
     automatic_points,
@@ -301,9 +299,7 @@ def beside(course: Course, config: Config, lab: str, place: Path) -> dict[str, b
     """What lies beside a submission as it runs: its own files, and the lab's over them."""
     source = course.solutions / lab
     ignored = [*config.CourseDirectory.ignore, "*.ipynb"]
-    with tempfile.TemporaryDirectory(prefix="labkit-files-") as scratch:
-        copy_files(place, Path(scratch), without={".ipynb"})
-        files = read_files(Path(scratch))
+    files = read_files(place)
     for name in find_all_files(str(source), ignored):
         files[str(Path(name).relative_to(source))] = Path(name).read_bytes()
     return files

@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from nbgrader.api import Grade as Entry
 from nbgrader.api import Gradebook, SubmittedNotebook
 
-from labkit.authoring import read_lab
+from labkit.authoring import exercise_title, read_lab
 from labkit.course import Course
 from labkit.files import write_text
 from labkit.grading.gradebook import require_gradebook
@@ -195,10 +195,12 @@ def _comments(comment, graded: bool) -> list[Comment]:
     if comment is None:
         return []
     if comment.manual_comment:
-        return [Comment(_title(comment.name), comment.manual_comment)]
+        return [Comment(exercise_title(comment.name), comment.manual_comment)]
     # nbgrader's own remark on an untouched cell; on code, the checks say it better.
     if comment.auto_comment and graded:
-        return [Comment(_title(comment.name), "There is no answer in this cell.")]
+        return [
+            Comment(exercise_title(comment.name), "There is no answer in this cell.")
+        ]
     return []
 
 
@@ -206,7 +208,7 @@ def _cell(entry: Entry, results: list[Result]) -> CellFeedback:
     by_hand = entry.manual_score is not None
     scored = by_hand or entry.auto_score is not None
     return CellFeedback(
-        _title(entry.name),
+        exercise_title(entry.name),
         score=entry.score if scored else None,
         max_score=entry.max_score,
         results=results,
@@ -215,14 +217,6 @@ def _cell(entry: Entry, results: list[Result]) -> CellFeedback:
         again=by_hand and entry.needs_manual_grade,
         extra=entry.extra_credit or 0.0,
     )
-
-
-def _title(name: str) -> str:
-    """`check-unit_norm` is shown as `unit_norm`, `manual-why_xor` as `why xor (in words)`."""
-    role, _, key = name.partition("-")
-    if role == "manual":
-        return f"{key.replace('_', ' ')} (in words)"
-    return key if role == "check" else name
 
 
 def _template():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbgrader.api
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event, func, inspect, text
+from sqlalchemy import Engine, create_engine, event, func, text
 from sqlalchemy.engine import make_url
 
 from labkit.course import Course
@@ -21,6 +21,10 @@ except ImportError:  # Windows: two graders at once are not kept apart
     fcntl = None
 
 BACKUPS_KEPT = 5
+# What nbgrader makes last of a gradebook.
+VERSION_TABLE = (
+    "CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL)"
+)
 
 
 def require_gradebook(course: Course) -> None:
@@ -100,15 +104,15 @@ def check_schema(course: Course) -> None:
     scripts = Path(nbgrader.__file__).parent / "alembic"
     expected = ScriptDirectory(str(scripts)).get_current_head()
     with nbgrader.api.Gradebook(course.gradebook_url) as gradebook:
-        if not inspect(gradebook.engine).has_table("alembic_version"):
-            # Whoever was to make the gradebook was killed half-way: it is empty.
-            _write_version(gradebook, expected)
-        found = gradebook.db.execute(
-            text("SELECT version_num FROM alembic_version")
-        ).scalar()
+        # Who was to make the gradebook may have been killed half-way: it is empty then.
+        gradebook.db.execute(text(VERSION_TABLE))
+        version = text("SELECT version_num FROM alembic_version")
+        found = gradebook.db.execute(version).scalar()
         if found is None:
-            _write_version(gradebook, expected)
+            write = text("INSERT INTO alembic_version VALUES (:version)")
+            gradebook.db.execute(write, {"version": expected})
             found = expected
+        gradebook.db.commit()
     if found != expected:
         kept = back_up(course)
         where = f" A copy is in {kept}." if kept else ""
@@ -116,18 +120,6 @@ def check_schema(course: Course) -> None:
             f"The gradebook has the schema {found}, this nbgrader has {expected}.{where} "
             f"Type: nbgrader db upgrade --db={course.gradebook_url}"
         )
-
-
-def _write_version(gradebook: nbgrader.api.Gradebook, version: str) -> None:
-    """What nbgrader does last as it makes a gradebook."""
-    table = (
-        "CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL)"
-    )
-    gradebook.db.execute(text(table))
-    gradebook.db.execute(
-        text("INSERT INTO alembic_version VALUES (:version)"), {"version": version}
-    )
-    gradebook.db.commit()
 
 
 def back_up(course: Course) -> Path | None:

@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 from labkit.course import Limits
 from labkit.data import cache as data_cache
 from labkit.data import standins
-from labkit.files import copy_files, write_bytes, write_text
+from labkit.files import own_files, write_bytes, write_text
 from labkit.grading.execute import (
     execute,
     grading_environment,
@@ -97,13 +97,11 @@ def _unpacked(data: bytes) -> Path:
 
 def read_files(folder: Path) -> dict[str, bytes]:
     """What lies beside a notebook, by its path in the folder; links are left out."""
-    with tempfile.TemporaryDirectory(prefix="labkit-files-") as scratch:
-        copy_files(folder, Path(scratch), without={".ipynb"})
-        return {
-            str(path.relative_to(scratch)): path.read_bytes()
-            for path in Path(scratch).rglob("*")
-            if path.is_file()
-        }
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in own_files(folder)
+        if path.suffix != ".ipynb"
+    }
 
 
 def with_outputs(notebook: NotebookNode, run: NotebookNode) -> NotebookNode:

@@ -26,7 +26,7 @@ from nbgrader.api import (
 )
 from rich.table import Table
 
-from labkit.authoring import read_lab
+from labkit.authoring import exercise_title, read_lab
 from labkit.course import Course
 from labkit.files import write_text
 from labkit.grading.gradebook import require_gradebook
@@ -194,14 +194,6 @@ def class_report(course: Course) -> ClassReport:
         _failed_checks(judged),
         _given_hints(judged),
     )
-
-
-def exercise_title(cell_id: str) -> str:
-    """`check-unit_norm` is shown as `unit_norm`, `manual-why` as `why (in words)`."""
-    role, _, key = cell_id.partition("-")
-    if role == "manual":
-        return f"{key.replace('_', ' ')} (in words)"
-    return key if role == "check" else cell_id
 
 
 def judged_cells(notebook: Path) -> Iterator[tuple[str, list[dict]]]:
