@@ -36,10 +36,12 @@ ROOT = Path(__file__).resolve().parents[1]
 LIGHT = ("01", "02", "03")
 LOOK_SECONDS = 0.5
 
-# nbgrader's own execution in the place of ours; all else is as in a course.
+# nbgrader's own execution, of all cells, in the place of ours; all else is as in a course.
 PLAIN = """
 from nbgrader.preprocessors import Execute
 from labkit.grading.nbgrader_parts import RunSubmission
+from labkit.grading.needed import SkipUnneeded
+c.Autograde.sanitize_preprocessors.remove(SkipUnneeded)
 parts = c.Autograde.autograde_preprocessors
 c.Autograde.autograde_preprocessors = [
     Execute if part is RunSubmission else part for part in parts

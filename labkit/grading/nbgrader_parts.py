@@ -62,6 +62,7 @@ from labkit.grading.mending import (
     RestoreRoles,
     TellRepairs,
 )
+from labkit.grading.needed import SkipUnneeded
 from labkit.grading.shown import ClearHiddenChecks, ShowOnlyResults, limit_reached
 from labkit.grading.withheld import submission_environment
 from labkit.references import (
@@ -332,6 +333,7 @@ def configure(config: Config, course: Course) -> Config:
         "[0-9][0-9]_*.py",
     ]
     config.CoursePart.solutions = str(course.solutions)
+    config.SkipUnneeded.solutions = str(course.solutions)
     config.CoursePart.submitted = str(course.submitted)
     config.CoursePart.build = str(course.build)
     config.CoursePart.seed = course.seed
@@ -367,6 +369,7 @@ def configure(config: Config, course: Course) -> Config:
         OverwriteCells,
         CheckCellMetadata,
         TellRepairs,
+        SkipUnneeded,
     ]
     config.Autograde.autograde_preprocessors = [
         RunSubmission,

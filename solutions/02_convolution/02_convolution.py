@@ -170,6 +170,7 @@ other = np.array(
     ]
 )
 
+# %%
 fig, axes = plt.subplots(1, 3, figsize=(9, 3.1), layout="constrained")
 draw_table(axes[0], curve, "curve: the filter", signed=True)
 draw_table(axes[1], matching, "matching: a patch with that curve")

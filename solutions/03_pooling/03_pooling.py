@@ -903,6 +903,7 @@ def relu(z):
     return np.maximum(z, 0)
 
 
+# %%
 print("shift   convolution, moved back   2x2 max-pooling, moved back")
 for shift in (1, 2, 3, 4):
     first = relu(convolve(grey[:, :-shift], edges))
