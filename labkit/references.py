@@ -8,6 +8,7 @@ import builtins
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,11 @@ class Mistake:
     name: str
     hint: str
     value: dict
+
+    @cached_property
+    def expected(self) -> Any:
+        """The wrong value; decoded once for a whole class."""
+        return decode(self.value)
 
 
 @dataclass(frozen=True)
@@ -121,22 +127,27 @@ class CheckReference:
         try:
             found = decode(message.get("value"))
             if self.at_least is not None:
-                labels = decode(self.value or message.get("labels"))
+                labels = self.expected if self.value else decode(message.get("labels"))
                 return accuracy_shortfall(found, labels, self.at_least), ""
         except ValueError as error:
             return "the value could not be read" + (f": {error}" if quote else ""), ""
-        wrong = self._difference(found, self.value)
+        wrong = self._difference(found, self.expected)
         if wrong is None:
             return None, ""
         return (wrong.text if quote else wrong.general), self._hint(found)
 
-    def _difference(self, found: Any, value: dict) -> Difference | None:
-        return difference(found, decode(value), rtol=self.rtol, atol=self.atol)
+    @cached_property
+    def expected(self) -> Any:
+        """The recorded value, or the labels; decoded once for a whole class."""
+        return decode(self.value)
+
+    def _difference(self, found: Any, expected: Any) -> Difference | None:
+        return difference(found, expected, rtol=self.rtol, atol=self.atol)
 
     def _hint(self, found: Any) -> str:
         """The hint of the first declared mistake that gives the same wrong value."""
         for mistake in self.mistakes:
-            if self._difference(found, mistake.value) is None:
+            if self._difference(found, mistake.expected) is None:
                 return mistake.hint
         return ""
 

@@ -137,12 +137,13 @@ def _decode_array(text: str) -> np.ndarray:
     version = np.lib.format.read_magic(stream)
     if version != (1, 0):
         raise ValueError(f"an array in .npy version {version}")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+    shape, columns_first, dtype = np.lib.format.read_array_header_1_0(stream)
     # The header is checked first: a lying one could ask for any amount of memory.
     size = math.prod(shape) * dtype.itemsize
     if dtype.kind not in ARRAY_KINDS or min(shape, default=0) < 0 or size > MAX_BYTES:
         raise ValueError(f"an array of dtype {dtype} and shape {shape}")
-    return np.load(io.BytesIO(raw), allow_pickle=False)
+    array = np.frombuffer(raw, dtype, math.prod(shape), stream.tell())
+    return array.reshape(shape, order="F" if columns_first else "C")
 
 
 def _opaque(type_name: str) -> dict:

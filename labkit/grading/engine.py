@@ -21,17 +21,27 @@ from labkit.authoring import find_labs
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.grading import reference
+from labkit.grading.execute import warm_up
 from labkit.grading.gradebook import (
     automatic_points,
     back_up,
-    check_schema,
     one_engine,
     only_grader,
+    prepare_gradebook,
     require_gradebook,
 )
 from labkit.grading.job import Job, keep, kept, read_files, run_job, submission_key
-from labkit.grading.nbgrader_api import generate_assignment, nbgrader_api
-from labkit.grading.nbgrader_parts import stored_run, write_source
+from labkit.grading.nbgrader_api import (
+    generate_assignment,
+    nbgrader_api,
+    schema_taken_as_right,
+)
+from labkit.grading.nbgrader_parts import (
+    RunSubmission,
+    TakeRun,
+    stored_run,
+    write_source,
+)
 from labkit.grading.plan import (
     Record,
     Records,
@@ -112,8 +122,12 @@ def grade(
             f"Submissions cannot be confined here as required ({strength().name}): "
             f"{'; '.join(strength().missing)}. {strength().advice}"
         )
-    with only_grader(course.build), quiet_nbgrader(), one_engine():
-        check_schema(course)
+    with (
+        only_grader(course.build),
+        quiet_nbgrader(),
+        one_engine(),
+        schema_taken_as_right(),
+    ):
         return _grade(course, labs, students, options)
 
 
@@ -134,11 +148,14 @@ def _grade(
 ) -> list[Grade]:
     submissions = plan(course, labs, students)
     progress = options.progress
+    prepare_gradebook(course)
+    records = Records(course)
+    if options.runner is run_job and not all(map(records.graded_before, submissions)):
+        warm_up()
     keys = {
         path.stem: register(course, path, progress.announce)
         for path in find_labs(course.solutions, sorted({s.lab for s in submissions}))
     }
-    records = Records(course)
     wanted = {s: content_key(course, s, keys[s.lab]) for s in submissions}
     todo = [s for s in submissions if options.force or not records.holds(s, wanted[s])]
     if any(records.graded_before(submission) for submission in todo):
@@ -233,15 +250,17 @@ class MapStage:
         notebook = sanitise(course, self._config, submission.student, lab)
         key = submission_key(course.seed, place, course.solutions / lab)
         stored = stored_run(course.build, submission.student, lab, lab)
+        known = notebook.metadata["labkit"]
+        known["key"] = key
         if found.reason:
-            notebook.metadata["labkit"] = {"stopped": found.reason}
-            keep(nbformat.writes(notebook), stored, key)
+            known["stopped"] = found.reason
+            keep(nbformat.writes(notebook), stored)
         elif self._options.force or kept(notebook, stored, key) is None:
             files = beside(course, self._config, lab, place)
             job = Job(nbformat.writes(notebook), files, self._told, course.limits)
             with self._gate.room_for_one(self._over):
                 self._options.progress.running(submission)
-                run = keep(self._options.runner(job), stored, key)
+                run = keep(self._options.runner(job), stored)
             self._gate.saw(run.metadata["labkit"]["peak_bytes"])
         return Run(submission, found.reason)
 
@@ -252,7 +271,11 @@ class _Writer:
     def __init__(self, course: Course, records: Records) -> None:
         self._course = course
         self._records = records
-        self._api = nbgrader_api(course, _config(course))
+        config = _config(course)
+        # The map stage has put it in order and run it.
+        config.Autograde.sanitize_preprocessors = [TakeRun]
+        config.Autograde.autograde_preprocessors.remove(RunSubmission)
+        self._api = nbgrader_api(course, config)
 
     def record(self, submission: Submission, key: str, run: Run) -> str:
         """Let nbgrader score a submission that has run; returns why it could not."""

@@ -17,7 +17,8 @@ from labkit.course import Limits
 from labkit.data import standins
 from labkit.data.cache import configured
 from labkit.kernels.client import BoundedClient, OutputLimits, Stopped
-from labkit.kernels.confinement import Policy
+from labkit.kernels.confinement import Policy, can_fork, strength
+from labkit.kernels.owner import warm_parent
 from labkit.kernels.provisioner import kernel_manager
 from labkit.kernels.watchdog import Watchdog
 
@@ -87,6 +88,12 @@ def grading_policy(told: dict[str, str], memory: int) -> Policy:
         data = Path(told[standins.GRADING_DATA])
         readable += [data, standins.grading_pictures(data)]
     return Policy(readable=tuple(readable), memory=memory)
+
+
+def warm_up() -> None:
+    """Begin to import what kernels need, where they are forked; it goes on by itself."""
+    if strength().name != "bubblewrap" and can_fork():
+        warm_parent(grading_environment())
 
 
 def execute(

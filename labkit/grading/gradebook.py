@@ -97,22 +97,23 @@ def only_grader(build: Path) -> Iterator[None]:
         yield
 
 
-def check_schema(course: Course) -> None:
-    """Raise LabkitError where the gradebook is of another nbgrader; keeps a backup first."""
-    if not _exists(course):
-        return
+def prepare_gradebook(course: Course) -> None:
+    """Make the gradebook where there is none.
+
+    Raises LabkitError where it is of another nbgrader; keeps a backup first.
+    """
     scripts = Path(nbgrader.__file__).parent / "alembic"
     expected = ScriptDirectory(str(scripts)).get_current_head()
-    with nbgrader.api.Gradebook(course.gradebook_url) as gradebook:
-        # Who was to make the gradebook may have been killed half-way: it is empty then.
-        gradebook.db.execute(text(VERSION_TABLE))
+    with nbgrader.api.create_engine(course.gradebook_url).begin() as database:
+        # nbgrader would start a program to learn its own version. And who was to make
+        # the gradebook may have been killed half-way: it is empty then.
+        database.execute(text(VERSION_TABLE))
         version = text("SELECT version_num FROM alembic_version")
-        found = gradebook.db.execute(version).scalar()
+        found = database.execute(version).scalar()
         if found is None:
             write = text("INSERT INTO alembic_version VALUES (:version)")
-            gradebook.db.execute(write, {"version": expected})
+            database.execute(write, {"version": expected})
             found = expected
-        gradebook.db.commit()
     if found != expected:
         kept = back_up(course)
         where = f" A copy is in {kept}." if kept else ""

@@ -113,12 +113,10 @@ def with_outputs(notebook: NotebookNode, run: NotebookNode) -> NotebookNode:
     return notebook
 
 
-def keep(run: str, stored: Path, key: str) -> NotebookNode:
-    """Keep an executed notebook under the key of what it was made from."""
-    made = nbformat.reads(run, as_version=4)
-    made.metadata.setdefault("labkit", {})["key"] = key
-    write_text(stored, nbformat.writes(made))
-    return made
+def keep(run: str, stored: Path) -> NotebookNode:
+    """Keep an executed notebook; `labkit.key` in its metadata says what it was made from."""
+    write_text(stored, run)
+    return nbformat.reads(run, as_version=4)
 
 
 def kept(notebook: NotebookNode, stored: Path, key: str) -> NotebookNode | None:

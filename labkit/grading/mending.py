@@ -18,6 +18,7 @@ from labkit.errors import LabkitError
 from labkit.grading.repairs import LabCell, grade_id, repairs
 
 LOCKED = {"deletable": False, "editable": False}
+CELL_TYPES = ("code", "markdown", "raw")
 ID_LENGTH = 64  # of the notebook format
 
 
@@ -43,24 +44,31 @@ class CurrentFormat(NbGraderPreprocessor):
 
 
 def _whole(cell: dict) -> NotebookNode:
-    make = {
-        "code": nbformat.v4.new_code_cell,
-        "markdown": nbformat.v4.new_markdown_cell,
-    }.get(cell.get("cell_type"), nbformat.v4.new_raw_cell)
+    kind = cell.get("cell_type")
     metadata = cell.get("metadata")
     metadata = dict(metadata) if isinstance(metadata, dict) else {}
     metadata.pop("labkit", None)
     if not isinstance(metadata.get("nbgrader", {}), dict):
         del metadata["nbgrader"]
     source = cell.get("source")
-    made = make(
+    made = _cell(
+        kind if kind in CELL_TYPES else "raw",
         source if isinstance(source, str) else "",
-        metadata=nbformat.from_dict(metadata),
+        nbformat.from_dict(metadata),
+        cell.get("id"),
     )
-    made["id"] = cell.get("id")
     if made.cell_type != "code" and isinstance(cell.get("attachments"), dict):
         made["attachments"] = cell["attachments"]
     return made
+
+
+def _cell(kind: str, source: str, metadata: dict, cell_id: str) -> NotebookNode:
+    """A cell without outputs. nbformat's own makers check each one against the schema,
+    which costs more than all the rest; nbconvert checks the whole notebook anyway."""
+    code = {"outputs": [], "execution_count": None} if kind == "code" else {}
+    return NotebookNode(
+        id=cell_id, cell_type=kind, source=source, metadata=metadata, **code
+    )
 
 
 def _give_ids(cells: list[NotebookNode]) -> None:
@@ -149,12 +157,8 @@ class RestoreRoles(NbGraderPreprocessor):
 
 
 def _with_role(cell: NotebookNode, known: LabCell) -> NotebookNode:
-    make = {
-        "code": nbformat.v4.new_code_cell,
-        "markdown": nbformat.v4.new_markdown_cell,
-    }[known.cell_type]
     if known.cell_type != cell.cell_type:
-        cell = make(cell.source, id=cell.id, metadata=cell.metadata)
+        cell = _cell(known.cell_type, cell.source, cell.metadata, cell.id)
     if known.locked:
         cell.metadata = NotebookNode(LOCKED)
     cell.metadata["nbgrader"] = nbformat.from_dict(known.role())
@@ -222,7 +226,7 @@ def _place(
 
 
 def _new_cell(known: LabCell, cell_id: str) -> NotebookNode:
-    cell = nbformat.v4.new_raw_cell(known.source, id=cell_id)
+    cell = _cell(known.cell_type, known.source, NotebookNode(), cell_id)
     return _with_role(cell, known)
 
 

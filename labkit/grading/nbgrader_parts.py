@@ -69,7 +69,6 @@ from labkit.references import (
     KNOWN_ERRORS,
     CheckReference,
     Result,
-    cells,
     error_message,
     score,
 )
@@ -96,23 +95,20 @@ class CoursePart(NbGraderPreprocessor):
         config=True
     )
 
-    def lab_references(self, resources: ResourcesDict) -> dict | None:
-        """The references of the notebook at hand; None for one that is not a lab of ours."""
+    def lab_path(self, resources: ResourcesDict) -> Path | None:
+        """The text of the notebook at hand; None for one that is not a lab of ours."""
         name = resources["nbgrader"]["notebook"]
         path = Path(self.solutions, resources["nbgrader"]["assignment"], f"{name}.py")
-        return (
-            reference.references(path, Path(self.build), self.seed, self.log.info)
-            if path.is_file()
-            else None
-        )
+        return path if path.is_file() else None
 
 
 class ShipExpected(CoursePart):
     """Write the visible expected values beside a released notebook."""
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
-        found = self.lab_references(resources)
-        if found is not None:
+        path = self.lab_path(resources)
+        if path is not None:
+            found = reference.references(path, Path(self.build), self.seed)
             # nbconvert's writer writes these beside the notebook.
             resources.setdefault("outputs", {})[EXPECTED] = expected_json(
                 found
@@ -138,14 +134,29 @@ class RunSubmission(CoursePart):
             told = submission_environment(Path(self.build), self.seed)
             files = read_files(Path(resources["metadata"]["path"]))
             limits = Limits(**self.limits)
+            nb.metadata["labkit"]["key"] = key
             job = Job(nbformat.writes(nb), files, told, limits)
-            run = keep(run_job(job), stored, key)
+            run = keep(run_job(job), stored)
         return with_outputs(nb, run), resources
 
 
 def stored_run(build: Path, student: str, lab: str, notebook: str) -> Path:
     """Where the executed notebook of a submission is kept."""
     return build / "executed" / lab / student / f"{notebook}.ipynb"
+
+
+class TakeRun(CoursePart):
+    """Put the stored run of a submission in the place of what was handed in.
+
+    For who has put it in order and run it already.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
+        names = resources["nbgrader"]
+        stored = stored_run(
+            Path(self.build), names["student"], names["assignment"], names["notebook"]
+        )
+        return nbformat.read(stored, as_version=4), resources
 
 
 class JudgeChecks(CoursePart):
@@ -157,8 +168,8 @@ class JudgeChecks(CoursePart):
     """
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
-        found = self.lab_references(resources)
-        expected = cells(found) if found else {}
+        path, build = self.lab_path(resources), Path(self.build)
+        expected = reference.check_references(path, build, self.seed) if path else {}
         stopped = nb.metadata.get("labkit", {}).get("stopped", "")
         for cell in nb.cells:
             if (
@@ -268,7 +279,11 @@ def _stderr(cell: NotebookNode) -> str:
 
 def _result_output(result: Result) -> NotebookNode:
     data = {"text/plain": result.text(), "text/html": result_html(result)}
-    return new_output("display_data", data)
+    # Not nbformat's own maker: it checks each output against the schema, which takes
+    # longer than judging it. The notebook is checked as a whole.
+    return NotebookNode(
+        output_type="display_data", data=NotebookNode(data), metadata=NotebookNode()
+    )
 
 
 def _judge_plain_cell(cell: NotebookNode, stopped: str) -> None:
@@ -302,13 +317,14 @@ def write_sources(course: Course) -> None:
         write_source(path)
 
 
-def write_source(lab_path: Path) -> None:
-    """Write nbgrader's source notebook of one lab, where its text has changed."""
+def write_source(lab_path: Path) -> Path:
+    """Write nbgrader's source notebook of one lab, where its text has changed; returns it."""
     target = lab_path.with_suffix(".ipynb")
-    if target.is_file() and target.stat().st_mtime >= lab_path.stat().st_mtime:
-        return
-    write_text(target, nbformat.writes(source_notebook(read_lab(lab_path))) + "\n")
-    target.touch()
+    if not target.is_file() or target.stat().st_mtime < lab_path.stat().st_mtime:
+        text = nbformat.writes(source_notebook(read_lab(lab_path)))
+        write_text(target, text + "\n")
+        target.touch()
+    return target
 
 
 def configure(config: Config, course: Course) -> Config:

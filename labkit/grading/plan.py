@@ -9,13 +9,14 @@ from pathlib import Path
 
 import nbformat
 
-from labkit.authoring import find_labs, read_lab, source_notebook
+from labkit.authoring import find_labs
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.files import copy_files, write_text
 from labkit.grading.execute import package_hash
 from labkit.grading.gradebook import automatic_points
 from labkit.grading.intake import Intake, take_in
+from labkit.grading.nbgrader_parts import write_source
 from labkit.grading.repairs import grade_id
 
 
@@ -65,7 +66,7 @@ def lab_cells(course: Course) -> dict[str, set[str]]:
     return {
         path.stem: {
             name
-            for cell in source_notebook(read_lab(path)).cells
+            for cell in nbformat.read(write_source(path), as_version=4).cells
             if (name := grade_id(cell)) is not None
         }
         for path in find_labs(course.solutions)

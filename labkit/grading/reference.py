@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 import nbformat
@@ -61,7 +62,7 @@ def references(
     path = references_path(lab_path, build)
     key = _key(lab_path, seed)
     if path.is_file():
-        kept = json.loads(path.read_text("utf-8"))
+        kept = _parsed(path, path.stat().st_mtime_ns)
         if kept["key"] == key:
             return kept
     announce(f"{lab_path.stem}: reference run")
@@ -69,6 +70,26 @@ def references(
     made = {"lab": lab_path.stem, "key": key, **run_reference(read_lab(lab_path), told)}
     write_text(path, json.dumps(made, indent=1))
     return made
+
+
+def check_references(
+    lab_path: Path, build: Path, seed: str
+) -> dict[str, list[CheckReference]]:
+    """The checks of a lab's references, by the id of their check cell."""
+    references(lab_path, build, seed)
+    path = references_path(lab_path, build)
+    return _check_references(path, path.stat().st_mtime_ns)
+
+
+@lru_cache
+def _parsed(path: Path, changed: int) -> dict:
+    """A file of references, read once for a whole class; `changed` is its time."""
+    return json.loads(path.read_text("utf-8"))
+
+
+@lru_cache
+def _check_references(path: Path, changed: int) -> dict[str, list[CheckReference]]:
+    return cells(_parsed(path, changed))
 
 
 def references_path(lab_path: Path, build: Path) -> Path:

@@ -85,9 +85,24 @@ def repairs(
     """
     lab = list(lab)
     told = _format(submitted) + _kernel(submitted, graded)
+    handed_in, counted = _Cells(submitted.cells), _Cells(graded.cells)
     for cell in lab:
-        told += _of_cell(cell, submitted, graded, lab)
-    return told + _foreign(submitted, {cell.name for cell in lab})
+        told += _of_cell(cell, handed_in, counted, lab)
+    return told + _foreign(handed_in, {cell.name for cell in lab})
+
+
+class _Cells:
+    """A notebook's cells, with the name that each carries."""
+
+    def __init__(self, cells: list[NotebookNode]) -> None:
+        self.all = cells
+        self.names = [grade_id(cell) for cell in cells]
+        self.by_id = {cell.id: cell for cell in cells}
+
+    def of(self, name: str) -> list[NotebookNode]:
+        """The cells that carry a name."""
+        pairs = zip(self.all, self.names, strict=True)
+        return [cell for cell, carried in pairs if carried == name]
 
 
 def grade_id(cell: NotebookNode) -> str | None:
@@ -121,19 +136,19 @@ def _kernel_name(kernelspec: dict) -> str:
 
 
 def _of_cell(
-    cell: LabCell, submitted: NotebookNode, graded: NotebookNode, lab: list[LabCell]
+    cell: LabCell, submitted: _Cells, graded: _Cells, lab: list[LabCell]
 ) -> list[str]:
-    counted = next((one for one in graded.cells if grade_id(one) == cell.name), None)
+    counted = next(iter(graded.of(cell.name)), None)
     if counted is None:
         return [f"{cell.subject} was missing. Your other cells were run all the same."]
-    handed_in = {one.id: one for one in submitted.cells}.get(counted.id)
+    handed_in = submitted.by_id.get(counted.id)
     if handed_in is None:
         return _put_back(cell, graded, lab)
-    marked = [one.id for one in submitted.cells if grade_id(one) == cell.name]
+    marked = [one.id for one in submitted.of(cell.name)]
     if not marked:
         lost = f"{cell.subject} had lost its mark. It was graded all the same."
         return [lost, *_type(cell, handed_in), *_text(cell, handed_in)]
-    if cell.locked and _split(cell, handed_in, submitted.cells):
+    if cell.locked and _split(cell, handed_in, submitted.all):
         return [f"{cell.subject} had been split. {PUT_BACK}"]
     return [
         *_several(cell, marked, counted.id),
@@ -141,19 +156,18 @@ def _of_cell(
         *_text(cell, handed_in),
         *_points(cell, handed_in),
         *_role(cell, handed_in),
-        *_order(cell, graded.cells, lab),
+        *_order(cell, graded.names, lab),
     ]
 
 
-def _put_back(cell: LabCell, graded: NotebookNode, lab: list[LabCell]) -> list[str]:
+def _put_back(cell: LabCell, graded: _Cells, lab: list[LabCell]) -> list[str]:
     if cell.solution:
         return [f"{cell.subject} was missing, so there was nothing to grade."]
-    place = _place(cell, graded.cells, {one.name: one.title for one in lab})
+    place = _place(cell, graded.names, {one.name: one.title for one in lab})
     return [f"{cell.subject} was missing. The lab's own was put back {place}."]
 
 
-def _place(cell: LabCell, cells: list[NotebookNode], titles: dict[str, str]) -> str:
-    names = [grade_id(one) for one in cells]
+def _place(cell: LabCell, names: list[str | None], titles: dict[str, str]) -> str:
     index = names.index(cell.name)
     if index and names[index - 1] in titles:
         return f"below the {titles[names[index - 1]]}"
@@ -228,10 +242,9 @@ def _role(cell: LabCell, handed_in: NotebookNode) -> list[str]:
     ]
 
 
-def _order(cell: LabCell, cells: list[NotebookNode], lab: list[LabCell]) -> list[str]:
+def _order(cell: LabCell, names: list[str | None], lab: list[LabCell]) -> list[str]:
     """A check cell above the answer it checks: it stays there, but it ran too early."""
     answers = [one for one in lab[: lab.index(cell)] if one.solution]
-    names = [grade_id(one) for one in cells]
     if cell.solution or not answers or answers[-1].name not in names:
         return []
     if names.index(answers[-1].name) < names.index(cell.name):
@@ -242,9 +255,9 @@ def _order(cell: LabCell, cells: list[NotebookNode], lab: list[LabCell]) -> list
     ]
 
 
-def _foreign(submitted: NotebookNode, known: set[str]) -> list[str]:
-    names = [grade_id(cell) for cell in submitted.cells]
-    foreign = dict.fromkeys(name for name in names if name and name not in known)
+def _foreign(submitted: _Cells, known: set[str]) -> list[str]:
+    names = (name for name in submitted.names if name)
+    foreign = dict.fromkeys(name for name in names if name not in known)
     return [
         f"The cell `{name[:60]}` is not one of this lab's. It did not count."
         for name in foreign
