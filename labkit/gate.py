@@ -23,6 +23,7 @@ from labkit.course import Course
 from labkit.files import write_text
 from labkit.grading import engine
 from labkit.grading.nbgrader_parts import stored_run
+from labkit.grading.needed import NEEDED_TAG
 from labkit.grading.reference import cell_seconds
 from labkit.sample_class import solve
 
@@ -236,6 +237,11 @@ def _solution_faults(course: Course, lab: Lab) -> list[str]:
         failed = [f"{c['name']!r} ({c['message']})" for c in checks if not c["passed"]]
         faults.append(
             f"the solution gets {points} in {name}: {', '.join(failed) or 'see its cell'}"
+        )
+    if faults:
+        faults.append(
+            "(At grading, given cells that define nothing a check uses are left out. One "
+            f'that changes what another defines needs tags=["{NEEDED_TAG}"].)'
         )
     return faults
 

@@ -186,8 +186,8 @@ def _names(statement: ast.stmt) -> tuple[set[str], set[str]]:
         scope = inner.pop()
         inner += scope.get_children()
         for symbol in filter(symtable.Symbol.is_global, scope.get_symbols()):
-            if symbol.is_referenced():
-                loads.add(symbol.get_name())
+            # What a function assigns (`global n; n += 1`), it may also read.
+            loads.add(symbol.get_name())
             if symbol.is_assigned():
                 binds.add(symbol.get_name())
     if isinstance(statement, ast.FunctionDef | ast.ClassDef):
