@@ -69,7 +69,6 @@ print(times)
 class Timing:
     """One grading of a class: how many, how long, the largest memory, and the scores."""
 
-    what: str
     submissions: int
     seconds: float
     peak: int
@@ -79,9 +78,9 @@ class Timing:
     def per_minute(self) -> float:
         return 60 * self.submissions / self.seconds
 
-    def line(self) -> str:
+    def line(self, what: str) -> str:
         return (
-            f"{self.what:34} {self.submissions:5} submissions {self.seconds:8.1f} s "
+            f"{what:34} {self.submissions:5} submissions {self.seconds:8.1f} s "
             f"{self.per_minute:8.1f} a minute {self.peak / 2**30:6.2f} GiB"
         )
 
@@ -107,12 +106,14 @@ def main(
     with tempfile.TemporaryDirectory(prefix="labkit-benchmark-") as folder:
         print(f"ready with Keras imported: {_ready():.2f} s (median of 5, confined)")
         course = _new_course(Path(folder, "labs"), ROOT / "solutions", labs)
-        for group in _groups(course, labs):
-            _compare(course, group, students, baseline or students, jobs)
+        names = [path.stem for path in find_labs(course.solutions)]
+        _compare(course, names, students, baseline or students, jobs)
         tiny = _new_course(Path(folder, "light"), ROOT / "tests" / "labs", None)
         for count in growth or []:
             _hand_in(tiny, [p.stem for p in find_labs(tiny.solutions)], count)
-            print(_by_labkit(tiny, f"labkit, {count} light", jobs).line())
+            timing = _by_labkit(tiny, jobs)
+            print(timing.line(f"labkit grade, {count} light"), flush=True)
+            _forget_grades(tiny)
 
 
 def _ready() -> float:
@@ -123,34 +124,46 @@ def _ready() -> float:
     return statistics.median(eval(done.stdout.splitlines()[-1])[1:])
 
 
-def _groups(course: Course, labs: list[str] | None) -> list[list[str]]:
-    """The light labs together, then all."""
-    names = [path.stem for path in find_labs(course.solutions)]
-    light = [name for name in names if name.startswith(LIGHT)]
-    return [light, names] if light and len(light) < len(names) else [names]
-
-
 def _compare(
     course: Course, labs: list[str], students: int, baseline: int, jobs: int | None
 ) -> None:
+    """The light labs, then all: by nbgrader lab by lab and once, by labkit together."""
+    light = [name for name in labs if name.startswith(LIGHT)]
     _hand_in(course, labs, baseline)
-    plain = _by_nbgrader(course, labs)
-    print(plain.line(), flush=True)
+    plain = {lab: _by_nbgrader(course, lab) for lab in labs}
+    for lab, timing in plain.items():
+        print(timing.line(f"nbgrader autograde {lab}"), flush=True)
+    for group in [light, labs] if 0 < len(light) < len(labs) else [labs]:
+        _forget_grades(course)
+        _hand_in(course, group, students)
+        ours = _by_labkit(course, jobs)
+        theirs = _sum([plain[lab] for lab in group])
+        print(theirs.line("nbgrader autograde"))
+        print(ours.line("labkit grade"))
+        different = {
+            key: (score, ours.scores[key])
+            for key, score in theirs.scores.items()
+            if ours.scores[key] != score
+        }
+        print(
+            f"{group[0][:2]} to {group[-1][:2]}: "
+            f"{ours.per_minute / theirs.per_minute:.1f} times as fast; "
+            f"{len(theirs.scores) - len(different)} of {len(theirs.scores)} scores equal",
+            flush=True,
+        )
+        for key, (score, our_score) in different.items():
+            print(f"  {key}: nbgrader {score:g}, labkit {our_score:g}")
     _forget_grades(course)
-    _hand_in(course, labs, students)
-    ours = _by_labkit(course, "labkit grade", jobs)
-    print(ours.line())
-    same = all(ours.scores[key] == score for key, score in plain.scores.items())
-    print(
-        f"{labs[0][:2]} to {labs[-1][:2]}: {ours.per_minute / plain.per_minute:.1f} times as "
-        f"fast; scores {'equal' if same else 'DIFFER'}",
-        flush=True,
+
+
+def _sum(timings: list[Timing]) -> Timing:
+    """One after the other."""
+    return Timing(
+        sum(one.submissions for one in timings),
+        sum(one.seconds for one in timings),
+        max(one.peak for one in timings),
+        {key: score for one in timings for key, score in one.scores.items()},
     )
-    if not same:
-        for key, score in plain.scores.items():
-            if ours.scores[key] != score:
-                print(f"  {key}: nbgrader {score:g}, labkit {ours.scores[key]:g}")
-    _forget_grades(course)
 
 
 def _new_course(root: Path, solutions: Path, labs: list[str] | None) -> Course:
@@ -189,49 +202,47 @@ def _mistakes(lab: Lab) -> list[tuple[str, str]]:
     ]
 
 
-def _by_nbgrader(course: Course, labs: list[str]) -> Timing:
+def _by_nbgrader(course: Course, lab: str) -> Timing:
     config = course.root / "nbgrader_config.py"
     own = config.read_text()
     config.write_text(own + PLAIN)
     told = submission_environment(course.build, course.seed)
     environment = {**os.environ, **grading_environment(), **told}
     environment["LABKIT_SEED"] = os.environ["LABKIT_SEED"]
-    count = len(course.submissions(labs))
+    count = len(course.submissions([lab]))
     try:
-        for lab in labs:
-            _run(course, "nbgrader", "generate_assignment", lab, "--force")
-        commands = [["nbgrader", "autograde", lab] for lab in labs]
-        seconds, peak = _measure(course, commands, environment)
+        _run(course, "nbgrader", "generate_assignment", lab, "--force")
+        command = ["nbgrader", "autograde", lab]
+        seconds, peak = _measure(course, command, environment)
     finally:
         config.write_text(own)
-    return Timing("nbgrader autograde", count, seconds, peak, _scores(course))
+    return Timing(count, seconds, peak, _scores(course, lab))
 
 
-def _by_labkit(course: Course, what: str, jobs: int | None) -> Timing:
+def _by_labkit(course: Course, jobs: int | None) -> Timing:
     count = len(course.submissions())
     options = ["--jobs", str(jobs)] if jobs else []
-    seconds, peak = _measure(course, [["labkit", "grade", *options]], dict(os.environ))
-    return Timing(what, count, seconds, peak, _scores(course))
+    seconds, peak = _measure(course, ["labkit", "grade", *options], dict(os.environ))
+    return Timing(count, seconds, peak, _scores(course))
 
 
 def _measure(
-    course: Course, commands: list[list[str]], environment: dict[str, str]
+    course: Course, command: list[str], environment: dict[str, str]
 ) -> tuple[float, int]:
-    """The seconds that the commands take, and the peak memory of all their processes."""
-    begun, peak = time.perf_counter(), 0
-    for command in commands:
-        with (course.root / "log.txt").open("a") as log:
-            process = subprocess.Popen(
-                command, cwd=course.root, env=environment, stdout=log, stderr=log
-            )
-        look = _Look(process.pid)
-        look.start()
-        code = process.wait()
-        peak = max(peak, look.end())
-        if code:
-            print((course.root / "log.txt").read_text()[-3000:])
-            raise SystemExit(f"{' '.join(command)} ended with {code}")
-    return time.perf_counter() - begun, peak
+    """The seconds that a command takes, and the peak memory of all its processes."""
+    begun = time.perf_counter()
+    with (course.root / "log.txt").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=course.root, env=environment, stdout=log, stderr=log
+        )
+    look = _Look(process.pid)
+    look.start()
+    code = process.wait()
+    seconds, peak = time.perf_counter() - begun, look.end()
+    if code:
+        print((course.root / "log.txt").read_text()[-3000:])
+        raise SystemExit(f"{' '.join(command)} ended with {code}")
+    return seconds, peak
 
 
 class _Look(threading.Thread):
@@ -259,8 +270,12 @@ def _run(course: Course, *words: str) -> None:
     subprocess.run(words, cwd=course.root, check=True, capture_output=True)
 
 
-def _scores(course: Course) -> dict[tuple[str, str], float]:
-    return {(one.student, one.lab): one.score for one in read_grades(course)}
+def _scores(course: Course, lab: str = "") -> dict[tuple[str, str], float]:
+    return {
+        (one.student, one.lab): one.score
+        for one in read_grades(course)
+        if lab in ("", one.lab)
+    }
 
 
 def _forget_grades(course: Course) -> None:
