@@ -1,0 +1,48 @@
+"""The figures of the labs: each function draws one figure and returns it.
+
+Figures are made without pyplot, so nothing is drawn twice, nothing stays open
+and no global setting changes: a figure shows where it is a cell's last
+expression, or through `display(figure)`. `figure.savefig(path)` writes it.
+"""
+
+from labkit.plots.classes import class_counts, class_scores, confusion_matrix
+from labkit.plots.curves import curves
+from labkit.plots.layers import feature_maps, filters, one_scale, weights
+from labkit.plots.pictures import confused_pairs, image_grid, misclassified, top_k
+from labkit.plots.style import (
+    BLUE,
+    GREEN,
+    INK,
+    MUTED,
+    ORANGE,
+    RULE,
+    STYLE,
+    VERMILION,
+    WIDTH,
+    Figure,
+)
+
+__all__ = [
+    "BLUE",
+    "GREEN",
+    "INK",
+    "MUTED",
+    "ORANGE",
+    "RULE",
+    "STYLE",
+    "VERMILION",
+    "WIDTH",
+    "Figure",
+    "class_counts",
+    "class_scores",
+    "confused_pairs",
+    "confusion_matrix",
+    "curves",
+    "feature_maps",
+    "filters",
+    "image_grid",
+    "misclassified",
+    "one_scale",
+    "top_k",
+    "weights",
+]

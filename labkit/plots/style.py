@@ -1,0 +1,163 @@
+"""How every figure of the course looks, and the parts that they are built of."""
+
+import base64
+import io
+import textwrap
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as _MatplotlibFigure
+
+WIDTH = 9.0  # inches: the text column of a notebook at 96 pixels an inch
+
+# Okabe and Ito's palette, which people with any form of colour blindness can
+# tell apart. (Okabe & Ito, "Color Universal Design", 2008.)
+BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+TEXT_ORANGE = "#A94400"  # vermilion, dark enough for small type (contrast 6:1)
+INK, MUTED, RULE = "#1f2328", "#59636e", "#d1d9e0"
+
+# For figures that a lab draws itself: plt.rcParams.update(plots.STYLE).
+STYLE = {
+    "font.size": 9,
+    "text.color": INK,
+    "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": RULE,
+    "axes.facecolor": "white",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": "#eaeef2",
+    "grid.linewidth": 0.8,
+    "xtick.color": RULE,
+    "ytick.color": RULE,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "figure.facecolor": "white",
+    "image.interpolation": "nearest",
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+}
+styled = matplotlib.rc_context(STYLE)
+
+
+class Figure(_MatplotlibFigure):
+    """A matplotlib figure that notebooks show sharp, with its title as alt text."""
+
+    @styled  # ticks are made as late as here
+    def draw(self, renderer):
+        super().draw(renderer)
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=144)
+        width, height = (round(96 * inches) for inches in self.get_size_inches())
+        alt = " ".join(text.get_text() for text in self.texts)
+        picture = base64.b64encode(buffer.getvalue()).decode("ascii")
+        return (
+            {"image/png": picture, "text/plain": alt or "figure"},
+            {"image/png": {"width": width, "height": height, "alt": alt}},
+        )
+
+
+def new_figure(height: float, title: str, subtitle: str = "") -> Figure:
+    """Make an empty figure with its heading; `height` is the body's, in inches."""
+    lines = textwrap.wrap(subtitle, 125)
+    heading = 0.38 * bool(title) + 0.19 * len(lines) + 0.05 * bool(lines)
+    total = height + heading
+    figure = Figure(figsize=(WIDTH, total), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(
+        rect=(0.005, 0.005, 0.99, height / total - 0.01), w_pad=0.03, h_pad=0.04
+    )
+    top = 1 - 0.1 / total
+    if title:
+        figure.text(0.012, top, title, va="top", size=12, weight="bold")
+    if lines:
+        below = top - 0.28 * bool(title) / total
+        figure.text(
+            0.012, below, "\n".join(lines), va="top", color=MUTED, linespacing=1.35
+        )
+    return figure
+
+
+def new_tiles(
+    count: int,
+    columns: int,
+    title: str,
+    subtitle: str = "",
+    *,
+    width: float = WIDTH,
+    above: float = 0.0,
+    below: float = 0.0,
+) -> tuple[Figure, np.ndarray]:
+    """Make a figure of `count` bare square axes, `columns` a row.
+
+    `width`: what the tiles share; `above`, `below`: room for text; all in inches.
+    """
+    if not count:
+        return new_figure(0.05, title, subtitle), np.array([])
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    side = min(width / columns, 1.6)
+    figure = new_figure(rows * (side + above + below) + 0.1, title, subtitle)
+    # Few tiles keep their size: empty places fill the row.
+    across = max(columns, int(width // side))
+    grid = figure.subplots(rows, across, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    return figure, grid[:, :columns].ravel()[:count]
+
+
+def columns_for(count: int, least: int = 6, most: int = 12) -> int:
+    """Choose how many tiles stand in a row so that the last row is full, or nearly."""
+    if count <= most:
+        return count
+    return min(range(most, least - 1, -1), key=lambda columns: -count % columns)
+
+
+def colour_bar(figure: Figure, drawn, label: str) -> None:
+    """Add a colour bar for the whole figure."""
+    bar = figure.colorbar(drawn, ax=figure.axes, shrink=0.8, pad=0.01, aspect=30)
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+
+
+def draw_picture(axes: Axes, image: np.ndarray, **options) -> None:
+    """Draw one picture: uint8, or floats in 0..1; (H, W), (H, W, 1) or (H, W, 3)."""
+    image = np.asarray(image)
+    if image.ndim == 3 and image.shape[-1] == 1:
+        image = image[..., 0]
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[-1] not in (3, 4)):
+        raise ValueError(
+            f"A picture has the shape (H, W), (H, W, 1) or (H, W, 3); found {image.shape}."
+        )
+    if image.dtype != np.uint8:
+        low, high = float(np.min(image)), float(np.max(image))
+        if not (low >= -1e-6 and high <= 1 + 1e-6):
+            raise ValueError(
+                "A picture holds uint8 values, or floats from 0 to 1; found"
+                f" {image.dtype} from {low:.3g} to {high:.3g}. Draw the pictures as they"
+                " were before you standardised them, or rescale them first."
+            )
+        image = np.clip(image.astype(np.float32), 0, 1)
+    top = 255 if image.dtype == np.uint8 else 1
+    axes.imshow(image, cmap="gray", vmin=0, vmax=top, **options)
+
+
+def pretty(name) -> str:
+    """Write a class name as a reader would: `ned_flanders` -> `ned flanders`."""
+    return str(name).replace("_", " ")
+
+
+def same_length(what: str, **arrays) -> None:
+    sizes = {name: len(array) for name, array in arrays.items() if array is not None}
+    if len(set(sizes.values())) > 1:
+        found = ", ".join(f"{size} {name}" for name, size in sizes.items())
+        raise ValueError(f"{what} needs one of each for every picture; found {found}.")
