@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from labkit.errors import LabkitError
+from labkit.kaggle.cli import app as kaggle_app
 from labkit.progress import CellProgress, GradingProgress
 
 app = typer.Typer(
@@ -529,46 +530,7 @@ def data_verify(
         raise typer.Exit(1)
 
 
-kaggle_app = typer.Typer(no_args_is_help=True, help="Submissions to the Kaggle task.")
 app.add_typer(kaggle_app, name="kaggle")
-
-
-@kaggle_app.command(
-    "check",
-    epilog=_example("labkit kaggle check submission.csv --sample sampleSubmission.csv"),
-)
-def kaggle_check(
-    file: Annotated[Path, typer.Argument(help="The submission.")],
-    sample: Annotated[
-        Path | None, typer.Option(help="The competition's sampleSubmission.csv.")
-    ] = None,
-) -> None:
-    """List everything that is wrong with a submission, with its rows."""
-    from labkit import kaggle
-
-    report = kaggle.check(file, sample)
-    console.print(_escape(str(report)))
-    if not report.ok:
-        raise typer.Exit(1)
-
-
-@kaggle_app.command(
-    "score", epilog=_example("labkit kaggle score submission.csv --truth truth.csv")
-)
-def kaggle_score(
-    file: Annotated[Path, typer.Argument(help="The submission.")],
-    truth: Annotated[
-        Path, typer.Option(help="The true classes, a CSV of the same form.")
-    ],
-) -> None:
-    """Score a submission against the true classes."""
-    from labkit import kaggle
-
-    try:
-        console.print(_escape(str(kaggle.score(file, truth))))
-    except kaggle.SubmissionError as error:
-        console.print(_escape(str(error)))
-        raise typer.Exit(1) from None
 
 
 if __name__ == "__main__":

@@ -36,6 +36,15 @@ seed = "{seed}"
 # cell_seconds = 120
 # submission_seconds = 600
 # memory_gib = 4
+
+# The competition of lab 06, for `labkit kaggle leaderboard`. The points are for private
+# scores of at least so much, entered by `labkit kaggle leaderboard --enter`.
+# [kaggle]
+# truth = "truth.csv"
+# public = 0.3
+# deadline = 2030-01-31T23:59:00Z
+# per_day = 5
+# points = [[0.60, 1], [0.80, 2], [0.88, 3], [0.91, 4]]
 """
 
 
@@ -97,13 +106,27 @@ class Course:
         where there is none yet.
         """
         named = os.environ.get("LABKIT_SEED", "").strip()
-        return named or _kept_seed(self.solutions.parent / COURSE_FILE)
+        return named or _kept_seed(self.settings_file)
+
+    @property
+    def settings_file(self) -> Path:
+        """course.toml, beside the solutions folder."""
+        return self.solutions.parent / COURSE_FILE
+
+    def settings(self, table: str) -> dict:
+        """A table of course.toml; empty where there is none."""
+        found = _settings(self.settings_file).get(table, {})
+        if not isinstance(found, dict):
+            raise LabkitError(
+                f"{self.settings_file}: found {table} = {found!r}, expected a table: [{table}]"
+            )
+        return found
 
     @property
     def limits(self) -> Limits:
         """What a submission may take, from the table [limits] of course.toml."""
-        path = self.solutions.parent / COURSE_FILE
-        found = _settings(path).get("limits", {})
+        path = self.settings_file
+        found = self.settings("limits")
         known = {field.name for field in fields(Limits)}
         wrong = [
             name

@@ -1,7 +1,5 @@
 """Submissions: what is written is what Kaggle takes; every fault is named, with its line."""
 
-import csv
-
 import numpy as np
 import pytest
 
@@ -9,7 +7,6 @@ from labkit import kaggle
 from labkit.errors import LabkitError
 
 NAMES = ("homer_simpson", "moe_szyslak", "ned_flanders")
-TRUTH = {"1": NAMES[0], "2": NAMES[1], "3": NAMES[2], "4": NAMES[0]}
 
 
 @pytest.fixture
@@ -18,14 +15,9 @@ def sample(tmp_path):
     folder.mkdir()
     (folder / "character_name.lst").write_text("\n".join(NAMES) + "\n")
     path = folder / "sampleSubmission.csv"
-    path.write_text("id,character\n" + "".join(f"{i},{NAMES[0]}\n" for i in TRUTH))
-    return path
-
-
-@pytest.fixture
-def truth(sample):
-    path = sample.with_name("truth.csv")
-    path.write_text("id,character\n" + "".join(f"{i},{n}\n" for i, n in TRUTH.items()))
+    path.write_text(
+        "id,character\n" + "".join(f"{i},{NAMES[0]}\n" for i in range(1, 5))
+    )
     return path
 
 
@@ -213,7 +205,7 @@ def test_class_names_given_go_before_the_list_beside_the_sample(sample):
             GOOD.replace(
                 "2,moe_szyslak\n3,ned_flanders", "3,ned_flanders\n2,moe_szyslak"
             ),
-            "another order",
+            "line 3: from here on rows stand in another order",
         ),
     ],
 )
@@ -252,7 +244,7 @@ def test_a_missing_file_and_a_huge_one_are_refused_in_one_line(
         LabkitError, match=r"nowhere\.csv: cannot be read \(No such file"
     ):
         kaggle.check(tmp_path / "nowhere.csv", sample)
-    monkeypatch.setattr(kaggle, "LARGEST", 10)
+    monkeypatch.setattr("labkit.kaggle.table.LARGEST", 10)
     with pytest.raises(LabkitError, match="at most 10"):
         checked(sample, GOOD)
 
@@ -265,136 +257,109 @@ def test_a_broken_sample_is_named_as_such(sample):
         checked(sample, GOOD)
 
 
-# ---------------------------------------------------------------- score
-
-
-def test_the_score_is_scikit_learns(sample, truth, tmp_path):
-    from sklearn.metrics import f1_score
-
-    checked(sample, GOOD)
-    score = kaggle.score(tmp_path / "submission.csv", truth)
-    said = [row["character"] for row in csv.DictReader(GOOD.splitlines())]
-    assert score.accuracy == 0.75 and score.rows == 4
-    assert score.macro_f1 == pytest.approx(
-        f1_score(list(TRUTH.values()), said, average="macro")
-    )
-    assert score.class_names == NAMES
-    assert score.confusion.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 1]]
-    assert (
-        str(score)
-        == f"submission: accuracy 75.00% (3 of 4), macro F1 {score.macro_f1:.4f}"
-    )
-
-
-def test_the_order_of_rows_does_not_change_the_score(sample, truth, tmp_path):
-    head, *rows = GOOD.splitlines(keepends=True)
-    checked(sample, head + "".join(reversed(rows)))
-    assert kaggle.score(tmp_path / "submission.csv", truth).accuracy == 0.75
-
-
-def test_a_file_with_faults_has_no_score(sample, truth, tmp_path):
-    checked(sample, GOOD.replace("4,moe_szyslak\n", ""))
-    with pytest.raises(kaggle.SubmissionError, match="1 of 4 ids are missing"):
-        kaggle.score(tmp_path / "submission.csv", truth)
-
-
-# ---------------------------------------------------------------- leaderboard
+# ---------------------------------------------------------------- probabilities
 
 
 @pytest.fixture
-def contest(tmp_path):
-    """Two hundred pictures, and a function that hands in a file with so many right."""
-    truth = tmp_path / "truth.csv"
-    truth.write_text("id,character\n" + "".join(f"{i},a\n" for i in range(1, 201)))
-    folder = tmp_path / "submissions"
-    folder.mkdir()
-
-    def hand_in(student, wrong):
-        rows = (f"{i},{'b' if i in wrong else 'a'}\n" for i in range(1, 201))
-        (folder / f"{student}.csv").write_text("id,character\n" + "".join(rows))
-
-    return truth, folder, hand_in
+def wide_sample(tmp_path):
+    """A sample that asks for a probability for each class."""
+    path = tmp_path / "wide.csv"
+    path.write_text("id,a,b,c\n1,0.2,0.3,0.5\n2,0.2,0.3,0.5\n")
+    return path
 
 
-def test_the_leaderboard_ranks_by_private_score_and_ties_share_a_rank(contest):
-    truth, folder, hand_in = contest
-    hand_in("cleo", set())
-    hand_in("bea", set(range(1, 51)))
-    hand_in("abe", set(range(1, 51)))
-    hand_in("dan", set(range(1, 101)))
-    board = kaggle.leaderboard(folder, truth)
-    assert [(p.rank, p.student) for p in board.places] == [
-        (1, "cleo"), (2, "abe"), (2, "bea"), (4, "dan"),
-    ]  # fmt: skip
-    assert (board.public_rows, board.private_rows) == (60, 140)
-    for place, right in zip(board.places, (200, 150, 150, 100), strict=True):
-        assert 60 * place.public + 140 * place.private == pytest.approx(right)
-    lines = str(board).splitlines()
-    assert lines[0].split() == [
-        "rank",
-        "student",
-        "private",
-        "public",
-        "public",
-        "rank",
+def wide(path, *rows):
+    file = path.with_name("s.csv")
+    file.write_text("\n".join(["id,a,b,c", *rows]) + "\n")
+    return kaggle.check(file, path)
+
+
+def test_probabilities_are_written_in_the_samples_order_and_pass(wide_sample, tmp_path):
+    shares = np.array([[0.5, 0.25, 0.25], [1 / 3, 1 / 3, 1 / 3]])
+    path = tmp_path / "s.csv"
+    report = kaggle.write(
+        [1, 2], shares, path, wide_sample, class_names=("c", "a", "b")
+    )
+    assert report.ok and not report.notes
+    assert path.read_text() == (
+        "id,a,b,c\n1,0.250000,0.250000,0.500000\n2,0.333333,0.333333,0.333333\n"
+    )
+
+
+def test_probabilities_without_a_sample_take_the_class_names(tmp_path):
+    kaggle.write([7], [[0.25, 0.75]], tmp_path / "s.csv", class_names=("x", "y"))
+    assert (tmp_path / "s.csv").read_text() == "id,x,y\n7,0.250000,0.750000\n"
+
+
+def test_probabilities_for_other_classes_are_not_written(wide_sample, tmp_path):
+    with pytest.raises(
+        kaggle.SubmissionError, match="2 columns of probabilities for 3"
+    ):
+        kaggle.write([1, 2], np.full((2, 2), 0.5), tmp_path / "s.csv", wide_sample)
+    assert not (tmp_path / "s.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("2,0.2,0.2,0.2", "line 3: probabilities of a row should add up to 1; the first add up to 0.6"),
+        ("2,0.2,1.3,-0.5", "line 3: probabilities outside 0 to 1, the first 1.3"),
+        ("2,0.2,nan,0.8", "line 3: not a number: 'nan'"),
+        ("2,inf,0,0", "line 3: not a number: 'inf'"),
+        ("2,high,0.5,0.5", "line 3: not a number: 'high'"),
+        ("2,0.5,0.5", "line 3: 3 columns instead of 4"),
+        ("2,0.5,,0.5", "line 3: empty probability"),
+    ],
+)  # fmt: skip
+def test_a_row_of_bad_probabilities(wide_sample, row, told):
+    report = wide(wide_sample, "1,0.2,0.3,0.5", row)
+    assert not report.ok
+    assert str(report.faults[0]) == told
+
+
+def test_rounded_probabilities_pass(wide_sample):
+    assert wide(wide_sample, "1,0.3333,0.3333,0.3333", "2,1,0,0").ok
+
+
+def test_class_names_where_probabilities_are_asked_for(wide_sample):
+    file = wide_sample.with_name("s.csv")
+    file.write_text("id,character\n1,a\n2,b\n")
+    told = str(kaggle.check(file, wide_sample))
+    assert "header is 'id,character'; expected 'id,a,b,c'" in told
+    assert "lines 2, 3: 2 columns instead of 4" in told
+
+
+def test_columns_in_another_order_are_a_fault(wide_sample):
+    file = wide_sample.with_name("s.csv")
+    file.write_text("id,b,a,c\n1,0.2,0.3,0.5\n2,0.2,0.3,0.5\n")
+    told = only_fault(kaggle.check(file, wide_sample))
+    assert "the columns stand in another order" in told
+
+
+def test_every_fault_of_a_spoilt_file_is_told_in_one_go(sample):
+    lines = [
+        "\ufeffid,label",
+        "1,moe_szyslakned_flanders",
+        "1,",
+        "9,homer_simpson",
+        " 2,homer_simpson",
+        "",
+        "3,homer_simpson,0.9",
     ]
-    assert lines[1].split()[:4] == ["1", "cleo", "100.00%", "100.00%"]
-
-
-def test_public_and_private_rows_are_the_same_whatever_the_order_of_the_truth(contest):
-    truth, folder, hand_in = contest
-    hand_in("abe", set(range(1, 51)))
-    first = kaggle.leaderboard(folder, truth)
-    head, *rows = truth.read_text().splitlines(keepends=True)
-    truth.write_text(head + "".join(reversed(rows)))
-    assert kaggle.leaderboard(folder, truth) == first
-
-
-def test_the_public_score_alone_does_not_decide(contest):
-    truth, folder, hand_in = contest
-    ids = [str(i) for i in range(1, 201)]
-    shown, hidden = kaggle._parts(kaggle._key(truth), 0.3)
-    assert set(shown) | set(hidden) == set(ids) and not set(shown) & set(hidden)
-    hand_in("overfitted", {int(i) for i in hidden})
-    hand_in("honest", {int(i) for i in list(shown)[:30]})
-    board = kaggle.leaderboard(folder, truth)
-    assert [(p.student, p.public_rank) for p in board.places] == [
-        ("honest", 2), ("overfitted", 1),
-    ]  # fmt: skip
-
-
-def test_bad_files_are_listed_with_their_reason_and_the_others_ranked(contest):
-    truth, folder, hand_in = contest
-    hand_in("good", set())
-    (folder / "short.csv").write_text("id,character\n1,a\n")
-    (folder / "picture.csv").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
-    (folder / "folder.csv").mkdir()
-    (folder / "thief.csv").symlink_to(truth)
-    board = kaggle.leaderboard(folder, truth)
-    assert [place.student for place in board.places] == ["good"]
-    reasons = dict(board.refused)
-    assert "199 of 200 ids are missing" in reasons["short.csv"]
-    assert "not UTF-8" in reasons["picture.csv"]
-    assert reasons["thief.csv"] == reasons["folder.csv"] == "not a plain file"
-    assert "not ranked: thief.csv" in str(board)
-    assert "thief.csv" in board._repr_html_()
-
-
-def test_a_students_name_cannot_write_html(contest):
-    truth, folder, hand_in = contest
-    hand_in("<b>abe<b>", set())
-    page = kaggle.leaderboard(folder, truth)._repr_html_()
-    assert "<b>abe" not in page and "&lt;b&gt;abe" in page
-
-
-@pytest.mark.parametrize("public", [0, 1, -0.3, 30])
-def test_a_share_that_leaves_a_part_empty_is_refused(contest, public):
-    truth, folder, _ = contest
-    with pytest.raises(LabkitError, match="between 0 and 1"):
-        kaggle.leaderboard(folder, truth, public)
-
-
-def test_a_folder_that_is_none_is_refused(contest):
-    truth, folder, _ = contest
-    with pytest.raises(LabkitError, match="not a folder"):
-        kaggle.leaderboard(folder / "none", truth)
+    report = checked(sample, "\r\n".join(lines))
+    told = str(report)
+    for part in (
+        "byte order mark",
+        "header is 'id,label'",
+        "line 2: unknown class 'moe_szyslakned_flanders'; two names in one",
+        "lines 2, 3: ids more than once: '1'",
+        "line 3: empty class",
+        "ids that the competition does not have: '9', ' 2'",
+        "line 5: spaces around a value",
+        "line 6: empty row",
+        "line 7: 3 columns instead of 2",
+        "3 of 4 ids are missing",
+        "lines end in CR LF",
+        "no line end at the end",
+    ):
+        assert part in told, told

@@ -6,7 +6,7 @@ expression, or through `display(figure)`. `figure.savefig(path)` writes it.
 """
 
 from labkit.plots.classes import class_counts, class_scores, confusion_matrix
-from labkit.plots.curves import curves
+from labkit.plots.curves import curves, score_history
 from labkit.plots.layers import feature_maps, filters, one_scale, weights
 from labkit.plots.pictures import confused_pairs, image_grid, misclassified, top_k
 from labkit.plots.style import (
@@ -43,6 +43,7 @@ __all__ = [
     "image_grid",
     "misclassified",
     "one_scale",
+    "score_history",
     "top_k",
     "weights",
 ]

@@ -1,12 +1,28 @@
-"""A training's curves."""
+"""Curves over time: a training's, and the scores of a competition."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.dates import ConciseDateFormatter
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from labkit.plots.style import BLUE, VERMILION, Figure, new_figure, pretty, styled
+from labkit.plots.style import (
+    BLUE,
+    GREEN,
+    INK,
+    MUTED,
+    ORANGE,
+    RULE,
+    VERMILION,
+    Figure,
+    new_figure,
+    pretty,
+    styled,
+)
+
+NAMED = 8
 
 
 @styled
@@ -68,3 +84,51 @@ def _curve_panel(axes: Axes, name: str, history: Mapping) -> None:
             color=VERMILION,
             weight="bold",
         )
+
+
+@styled
+def score_history(
+    series: Mapping[str, Sequence[tuple[datetime, float]]],
+    *,
+    deadline: datetime | None = None,
+    title: str = "",
+) -> Figure:
+    """Draw how each contestant's best score rose: name -> (time, score in 0..1), by time.
+
+    The first eight names, taken to be the best, are drawn in colour and named; the others
+    in grey.
+    """
+    names = list(series)
+    others = len(names) - NAMED
+    subtitle = f"{others:,} others in grey" if others > 0 else ""
+    figure = new_figure(3.6, title, subtitle)
+    axes = figure.subplots()
+    times = [time for row in series.values() for time, _ in row]
+    end = max([*times, *filter(None, [deadline])], default=None)
+    colours = (BLUE, VERMILION, GREEN, ORANGE, INK, MUTED, "#56B4E9", "#CC79A7")
+    for place, name in reversed(list(enumerate(names))):
+        if not series[name]:
+            continue
+        when, scores = zip(*series[name], strict=True)
+        best = np.maximum.accumulate(scores)
+        named = place < NAMED
+        axes.step(
+            [*when, end],
+            [*best, best[-1]],
+            where="post",
+            color=colours[place] if named else RULE,
+            lw=1.6 if named else 0.8,
+            zorder=3 if named else 2,
+            label=pretty(name) if named else None,
+        )
+        if named:
+            axes.plot(when, scores, "o", ms=3, color=colours[place], zorder=3)
+    if deadline is not None:
+        axes.axvline(deadline, color=MUTED, ls=":", lw=1)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    axes.set_ylabel("share right")
+    axes.grid(axis="y")
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure

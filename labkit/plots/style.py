@@ -44,7 +44,8 @@ STYLE = {
     "legend.frameon": False,
     "legend.fontsize": 8,
 }
-styled = matplotlib.rc_context(STYLE)
+# Names come from files and folders: a dollar sign in one is no formula.
+styled = matplotlib.rc_context({**STYLE, "text.parse_math": False})
 
 
 class Figure(_MatplotlibFigure):

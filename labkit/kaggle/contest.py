@@ -1,0 +1,129 @@
+"""A class's competition as its course is laid out: the leaderboard, the points, the reports."""
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.progress import track
+
+from labkit.course import Course
+from labkit.errors import LabkitError
+from labkit.kaggle.evidence import RUN_FILE, Evidence
+from labkit.kaggle.page import report, team_of, write_leaderboard
+from labkit.kaggle.points import Entered, earned_points, enter_points
+from labkit.kaggle.pseudonyms import with_pseudonyms
+from labkit.kaggle.ranking import Leaderboard, leaderboard
+from labkit.kaggle.scoring import score
+from labkit.kaggle.settings import Competition, competition, moment
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A leaderboard, the files written, and the points entered, if they were asked for."""
+
+    board: Leaderboard
+    files: list[Path]
+    points: Entered | None
+
+
+@dataclass(frozen=True)
+class Reports:
+    """The pages written, and why others were not."""
+
+    pages: list[Path]
+    failed: list[str]
+
+
+def run_contest(
+    *,
+    submissions: Path | None,
+    truth: Path | None,
+    public: float | None,
+    deadline: str | None,
+    per_day: int | None,
+    pseudonyms: Path | None,
+    enter: bool,
+    out: Path | None,
+) -> Contest:
+    """Rank the submissions, write page and CSV, enter points; None comes from the course."""
+    course = _course(needed=submissions is None or truth is None or enter)
+    rules = competition(course) if course else Competition()
+    given = {
+        "truth": truth,
+        "public": public,
+        "deadline": moment(deadline) if deadline else None,
+        "per_day": per_day,
+    }
+    rules = replace(rules, **{k: v for k, v in given.items() if v is not None})
+    if rules.truth is None:
+        raise LabkitError(
+            "No true classes. Give --truth FILE, or write into course.toml, below"
+            ' [kaggle]: truth = "truth.csv"'
+        )
+    own = submissions is None
+    board = leaderboard(
+        course.submitted if own else submissions,
+        rules.truth,
+        rules.public,
+        deadline=rules.deadline,
+        per_day=rules.per_day,
+        pattern=f"{rules.lab}/{rules.submissions}" if own else "*.csv",
+        progress=_progress,
+    )
+    # Points are by students' own names, and before the page shows others.
+    points = enter_points(course, rules, earned_points(board, rules)) if enter else None
+    if pseudonyms:
+        board = with_pseudonyms(board, pseudonyms)
+    folder = out or (course.build if course else Path("build")) / "leaderboard"
+    return Contest(board, write_leaderboard(board, folder), points)
+
+
+def write_reports(
+    runs: Sequence[Path] | None,
+    truth: Path | None,
+    public: float | None,
+    out: Path | None,
+) -> Reports:
+    """Write a page for each run file, those named or the class's; a bad file stops no other."""
+    course = _course(needed=not runs)
+    lab = competition(course).lab if course else Competition.lab
+    if not runs:
+        runs = sorted(course.submitted.glob(f"*/{lab}/{RUN_FILE}"))
+        if not runs:
+            raise LabkitError(
+                f"No {course.submitted}/<student>/{lab}/{RUN_FILE}. Name a file:"
+                f" labkit kaggle report build/run/{lab}/{RUN_FILE}"
+            )
+    folder = out or (course.build if course else Path("build")) / "teams"
+    pages, failed = [], []
+    for path in _progress(list(runs)):
+        try:
+            if path.is_symlink():
+                raise LabkitError(f"{path}: not a plain file")
+            evidence = Evidence.load(path)
+            team = evidence.team or team_of(path, (lab,))
+            page = folder / f"{team_of(path, (lab,))}.html"
+            pages.append(report(evidence, page, team, _handed_in(path, truth, public)))
+        except LabkitError as error:
+            failed.append(str(error))
+    return Reports(pages, failed)
+
+
+def _handed_in(run: Path, truth: Path | None, public: float | None):
+    """Return the score of the submission beside a run, where both it and the truth are there."""
+    submission = run.with_name("submission.csv")
+    if truth is None or not submission.is_file() or submission.is_symlink():
+        return None
+    return score(submission, truth, public=public)
+
+
+def _course(needed: bool) -> Course | None:
+    with contextlib.nullcontext() if needed else contextlib.suppress(LabkitError):
+        return Course.here()
+    return None
+
+
+def _progress(items: Sequence) -> Iterable:
+    """Show how far it is, where that takes long enough to look at."""
+    return track(items, "reading", transient=True) if len(items) > 20 else items

@@ -1,0 +1,92 @@
+"""What is wrong with a submission, and how it is told."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from labkit.errors import LabkitError
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with a submission, and the lines of the file it is wrong in."""
+
+    text: str
+    lines: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        if not self.lines:
+            return self.text
+        shown = ", ".join(str(line) for line in self.lines[:SHOWN])
+        rest = len(self.lines) - SHOWN
+        more = f" and {rest:,} more" if rest > 0 else ""
+        return (
+            f"{'line' if len(self.lines) == 1 else 'lines'} {shown}{more}: {self.text}"
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class Report:
+    """What `check` found: `faults` spoil the submission, `notes` do no harm."""
+
+    path: Path
+    rows: int
+    faults: tuple[Fault, ...] = ()
+    notes: tuple[Fault, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.faults
+
+    def _heading(self) -> str:
+        if self.ok:
+            return f"{self.path.name}: fine, {self.rows:,} rows"
+        count = len(self.faults)
+        return f"{self.path.name}: {count} {'fault' if count == 1 else 'faults'} in {self.rows:,} rows"
+
+    def __str__(self) -> str:
+        faults = [f"  fault: {fault}" for fault in self.faults]
+        return "\n".join(
+            [self._heading(), *faults, *(f"  note: {n}" for n in self.notes)]
+        )
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        colour = "#1a7f37" if self.ok else "#b42318"
+        items = [f"<li>{escape(str(fault))}</li>" for fault in self.faults]
+        items += [f"<li><i>Note:</i> {escape(str(note))}</li>" for note in self.notes]
+        return (
+            f"<div><b style='color:{colour}'>{escape(self._heading())}</b>"
+            f"<ul>{''.join(items)}</ul></div>"
+        )
+
+
+class SubmissionError(LabkitError):
+    """A submission with faults; `report` lists all of them."""
+
+    def __init__(self, report: Report):
+        super().__init__(str(report))
+        self.report = report
+
+
+def short(text: str) -> str:
+    """Quote a value of a file, cut where it is long, control characters visible."""
+    return repr(text if len(text) <= 60 else text[:60] + "...")
+
+
+def some(items: Iterable[str]) -> str:
+    """List a few items and count the others."""
+    items = list(items)
+    more = f" and {len(items) - SHOWN:,} more" if len(items) > SHOWN else ""
+    return ", ".join(map(short, items[:SHOWN])) + more
+
+
+def one_line(error: LabkitError) -> str:
+    """Say in one line why a file does not count."""
+    if isinstance(error, SubmissionError):
+        return "; ".join(map(str, error.report.faults))
+    return str(error)

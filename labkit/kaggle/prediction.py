@@ -1,0 +1,189 @@
+"""Predict the pictures of a folder or a zip file in a stream: it may be larger than memory."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from labkit.data.errors import DamagedPicture, DataError
+from labkit.data.notices import progress, say
+from labkit.data.pictures import Pictures, read_picture
+
+BATCH = 256
+WORKERS = 4
+AHEAD = 2  # batches that are decoded while one is predicted
+
+Predictor = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Predictions:
+    """What a model says of each picture, by increasing id.
+
+    ids: (N,) file names without their ending; int64 where all are numbers.
+    probabilities: (N, C) float32. damaged: (file name, reason) of each picture that could
+    not be read; it counts as the class `fallback`, with probability 1.
+    """
+
+    ids: np.ndarray
+    probabilities: np.ndarray
+    class_names: tuple[str, ...]
+    damaged: tuple[tuple[str, str], ...]
+    fallback: str
+
+    @property
+    def labels(self) -> list[str]:
+        """The likeliest class's name for each picture."""
+        return [self.class_names[c] for c in self.probabilities.argmax(axis=1)]
+
+    def __str__(self) -> str:
+        counts = Counter(self.labels).most_common()
+        lines = [f"{len(self.ids):,} pictures predicted"]
+        lines += [f"  {count:7,}  {name}" for name, count in counts]
+        if self.damaged:
+            lines.append(f"{len(self.damaged)} damaged, predicted as {self.fallback}:")
+            lines += [f"  {name}: {reason}" for name, reason in self.damaged]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def predict(
+    model: Any,
+    pictures: Path | str,
+    class_names: Sequence[str],
+    *,
+    size: int | None = None,
+    flips: bool = True,
+    fallback: str | None = None,
+    batch_size: int = BATCH,
+) -> Predictions:
+    """Predict every picture of a folder or zip file, of any size and mode, with progress.
+
+    `model`: a Keras model for (N, size, size, 3) uint8, or a function from such a batch to
+    probabilities (N, C). `size`: by default the model's. `flips`: the mean over each
+    picture and its mirror image. `fallback`: the class of a damaged picture; give the most
+    frequent one of the training pictures, by default it is that of the predictions. Memory
+    holds a few batches only. Raises DataError where there is no picture, or two have one id.
+    """
+    predictor, size = _predictor(model, flips), size or _input_size(model)
+    with Pictures(Path(pictures)) as found:
+        names = sorted(found.names, key=_by_id)
+        ids = _ids(names, found.path)
+        damaged: dict[int, str] = {}
+        rows = np.zeros((len(names), len(class_names)), np.float32)
+        bar = progress(total=len(names), desc="predicting", unit=" pictures")
+        with bar:
+            for start, images, bad in _decoded(found, names, size, batch_size):
+                rows[start : start + len(images)] = _checked(
+                    predictor(images), len(images), len(class_names)
+                )
+                damaged |= {start + place: reason for place, reason in bad.items()}
+                bar.update(len(images))
+    label = _fallback(rows, damaged, class_names, fallback)
+    rows[list(damaged)] = np.eye(len(class_names), dtype=np.float32)[label]
+    told = tuple((names[place], reason) for place, reason in damaged.items())
+    if told:
+        shown = "; ".join(f"{name}: {reason}" for name, reason in told[:5])
+        say(f"{len(told)} damaged pictures, predicted as {class_names[label]}: {shown}")
+    return Predictions(ids, rows, tuple(class_names), told, class_names[label])
+
+
+def _predictor(model: Any, flips: bool) -> Predictor:
+    import keras
+
+    if not isinstance(model, keras.Model):
+        return model
+    from labkit import training
+
+    return lambda images: training.predict(model, images, flips=flips)
+
+
+def _input_size(model: Any) -> int:
+    """Return the side of the square pictures that a model takes."""
+    shape = getattr(model, "input_shape", None) or ()
+    if len(shape) != 4 or not shape[1] or shape[1] != shape[2] or shape[3] != 3:
+        raise ValueError(
+            f"the model takes {shape or 'pictures of an unknown size'}; expected"
+            " (None, size, size, 3). Pass size=..., the side of the pictures in pixels."
+        )
+    return shape[1]
+
+
+def _by_id(name: str) -> tuple:
+    stem = PurePosixPath(name).stem
+    return (0, int(stem), name) if stem.isdecimal() else (1, 0, name)
+
+
+def _ids(names: Sequence[str], path: Path) -> np.ndarray:
+    """Return the pictures' ids, or say why they are none."""
+    stems = [PurePosixPath(name).stem for name in names]
+    if not stems:
+        raise DataError(f"{path} holds no pictures.")
+    numbers = all(stem.isdecimal() for stem in stems)
+    ids = np.array(stems, dtype=np.int64 if numbers else np.str_)
+    if len(np.unique(ids)) < len(ids):
+        double = Counter(ids.tolist()).most_common(1)[0][0]
+        raise DataError(f"{path} holds two pictures with the id {double}.")
+    return ids
+
+
+def _decoded(
+    pictures: Pictures, names: Sequence[str], size: int, batch_size: int
+) -> Iterator[tuple[int, np.ndarray, dict[int, str]]]:
+    """Yield (start, images, damaged) batch by batch, the next ones decoded meanwhile."""
+
+    def decode(start: int) -> tuple[int, np.ndarray, dict[int, str]]:
+        part = names[start : start + batch_size]
+        images, bad = np.full((len(part), size, size, 3), 128, np.uint8), {}
+        for place, name in enumerate(part):
+            try:
+                images[place] = read_picture(pictures.read(name), size)
+            except DamagedPicture as error:
+                bad[place] = error.reason
+        return start, images, bad
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        yield from _ahead(pool, decode, range(0, len(names), batch_size))
+
+
+def _ahead(pool: ThreadPoolExecutor, work: Callable, items: Iterable) -> Iterator:
+    """Yield `work(item)` in order, with only a few results waiting."""
+    waiting: deque = deque()
+    for item in items:
+        waiting.append(pool.submit(work, item))
+        if len(waiting) > AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _checked(rows: np.ndarray, count: int, classes: int) -> np.ndarray:
+    rows = np.asarray(rows)
+    if rows.shape != (count, classes):
+        raise ValueError(
+            f"the model gave {rows.shape} for {count} pictures; expected"
+            f" ({count}, {classes}), a probability for each of the class names."
+        )
+    return rows
+
+
+def _fallback(
+    rows: np.ndarray,
+    damaged: dict[int, str],
+    class_names: Sequence[str],
+    named: str | None,
+) -> int:
+    """Return the class number that damaged pictures get."""
+    if named is not None:
+        if named not in class_names:
+            raise ValueError(
+                f"fallback is {named!r}; expected one of {', '.join(class_names)}."
+            )
+        return list(class_names).index(named)
+    sound = np.delete(rows.argmax(axis=1), list(damaged))
+    return int(np.bincount(sound, minlength=len(class_names)).argmax())

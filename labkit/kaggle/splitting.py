@@ -1,0 +1,134 @@
+"""A validation split whose score foretells the leaderboard.
+
+Frames of one scene are near-duplicates. A split that tears such groups measures memory;
+one that keeps them whole measures pictures that are new. A test set may hold both: how
+many of its pictures have a near-duplicate among the training pictures can be counted
+without its labels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from labkit.duplicates import DISTANCE, has_near_duplicate, near_duplicates
+
+Z95 = 1.96  # standard errors to each side of a 95 % interval
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Split:
+    """Indices of the training pictures in three parts, and what is known of the test set.
+
+    train: to train on. new: held out, no near-duplicate of theirs is in `train`. copies:
+    held out, each with a near-duplicate in `train`. groups: (N,) as `near_duplicates`.
+    copied: share of the test pictures with a near-duplicate in the training pictures;
+    None where no test pictures were given.
+    """
+
+    train: np.ndarray
+    new: np.ndarray
+    copies: np.ndarray
+    groups: np.ndarray
+    copied: float | None = None
+
+    def __str__(self) -> str:
+        lines = [
+            f"{len(self.groups):,} pictures in {len(np.unique(self.groups)):,} groups of near-duplicates",
+            f"  {len(self.train):6,} to train on",
+            f"  {len(self.new):6,} held out, new: nothing like them is trained on",
+            f"  {len(self.copies):6,} held out, copies: a near-duplicate is trained on",
+        ]
+        if self.copied is not None:
+            lines.append(
+                f"{self.copied:.1%} of the test pictures have a near-duplicate here"
+            )
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def foretell(self, new_right: np.ndarray, copies_right: np.ndarray) -> "Foretold":
+        """Say what score to expect, from which held-out pictures a model gets right.
+
+        `new_right`, `copies_right`: bool, one for each index of `new` and of `copies`.
+        """
+        if len(new_right) != len(self.new) or len(copies_right) != len(self.copies):
+            raise ValueError(
+                f"{len(new_right)} answers for {len(self.new)} new pictures and"
+                f" {len(copies_right)} for {len(self.copies)} copies; expected one each."
+            )
+        new = _mean(new_right)
+        copies = _mean(copies_right) if len(copies_right) else (new[0], 0.0)
+        share = (self.copied or 0.0) if len(copies_right) else 0.0
+        variance = ((1 - share) * new[1]) ** 2 + (share * copies[1]) ** 2
+        return Foretold(
+            (1 - share) * new[0] + share * copies[0],
+            Z95 * float(np.sqrt(variance)),
+            new[0],
+            copies[0],
+            share,
+        )
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """The accuracy to expect, 0..1, and half the width of its 95 % interval.
+
+    The mean of the accuracies on new pictures and on copies, weighted by the share of
+    copies in the test set. The interval holds the chance of the held-out pictures only.
+    """
+
+    accuracy: float
+    margin: float
+    new: float
+    copies: float
+    share: float
+
+    def __str__(self) -> str:
+        return (
+            f"foretold: {self.accuracy:.1%} ± {self.margin:.1%}"
+            f" ({self.new:.1%} of new pictures, {self.copies:.1%} of copies,"
+            f" which are {self.share:.1%} of the test set)"
+        )
+
+
+def split(
+    images: Sequence[np.ndarray],
+    labels: np.ndarray,
+    test_images: Sequence[np.ndarray] | None = None,
+    *,
+    share: float = 0.2,
+    seed: int = 0,
+    distance: int = DISTANCE,
+) -> Split:
+    """Hold out a share of the pictures, whole groups of near-duplicates with their classes even.
+
+    images: N pictures as `near_duplicates` takes them; labels: (N,) class numbers.
+    From groups that remain, one picture each is held out too, as copies, an eighth as many
+    at most. The same seed gives the same split.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    if not 0 < share <= 0.5:
+        raise ValueError(f"share is {share}; expected more than 0, up to 0.5.")
+    groups = near_duplicates(images, distance)
+    folds = StratifiedGroupKFold(round(1 / share), shuffle=True, random_state=seed)
+    rest, new = next(folds.split(groups, labels, groups))
+    copies = _copies(groups, rest, round(share * len(labels) / 8), seed)
+    copied = None
+    if test_images is not None:
+        copied = float(has_near_duplicate(test_images, images, distance).mean())
+    return Split(np.setdiff1d(rest, copies), new, copies, groups, copied)
+
+
+def _copies(groups: np.ndarray, rest: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """Choose one picture of each of some groups of several, at most `most` in all."""
+    shuffled = np.random.default_rng(seed).permutation(rest)
+    _, first, sizes = np.unique(groups[shuffled], return_index=True, return_counts=True)
+    return np.sort(shuffled[np.sort(first[sizes > 1])[:most]])
+
+
+def _mean(right: np.ndarray) -> tuple[float, float]:
+    """Return the mean of right answers and its standard error."""
+    mean = float(np.mean(right))
+    return mean, float(np.sqrt(mean * (1 - mean) / max(1, len(right))))

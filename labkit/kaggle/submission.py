@@ -1,0 +1,146 @@
+"""A submission: the CSV that Kaggle takes, written and checked.
+
+A header and one row for each test picture: `id,character`, or an id and a probability
+for each class. Rows are matched by id.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from labkit import files
+from labkit.kaggle import rules
+from labkit.kaggle.faults import Fault, Report, SubmissionError
+from labkit.kaggle.rules import Form
+from labkit.kaggle.table import Table, parse, read_file
+
+NAME_LIST = "character_name.lst"
+DECIMALS = 6
+
+
+def check(
+    path: Path | str,
+    sample: Path | str | None = None,
+    class_names: Sequence[str] | None = None,
+) -> Report:
+    """Check a submission and report everything that is wrong with it at once.
+
+    `sample`: the competition's sampleSubmission.csv, which gives header and ids;
+    None checks the form alone. `class_names`: the classes allowed; by default
+    those in character_name.lst beside the sample. Raises LabkitError where a
+    file cannot be read.
+    """
+    path, form = Path(path), form_of(sample, class_names)
+    return inspect(path, read_file(path), form)[0]
+
+
+def write(
+    ids: Iterable,
+    labels: Iterable,
+    path: Path | str,
+    sample: Path | str | None = None,
+    class_names: Sequence[str] | None = None,
+) -> Report:
+    """Write a submission, once it is known to be without fault, and return its report.
+
+    `ids` (N,); `labels` (N,) class names, or probabilities (N, C) with columns in the
+    order of `class_names`, by default of the sample's columns. The rows keep their order,
+    the header is the sample's. The same answers give the same bytes. Raises
+    SubmissionError with every fault, and then writes nothing.
+    """
+    path, ids, labels = Path(path), list(ids), np.asarray(list(labels))
+    if len(ids) != len(labels):
+        fault = Fault(f"{len(ids):,} ids but {len(labels):,} labels; give one of each")
+        raise SubmissionError(Report(path, len(ids), (fault,)))
+    form = form_of(sample, class_names)
+    if labels.ndim == 2:
+        form, cells = _probability_cells(form, labels, class_names, path)
+    else:
+        cells = [[label] for label in labels.tolist()]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(form.header)
+    writer.writerows([id_, *row] for id_, row in zip(ids, cells, strict=True))
+    content = text.getvalue().encode("utf-8")
+    report, _ = inspect(path, content, form)
+    if not report.ok:
+        raise SubmissionError(report)
+    files.write_bytes(path, content)
+    return report
+
+
+def _probability_cells(
+    form: Form, labels: np.ndarray, class_names: Sequence[str] | None, path: Path
+) -> tuple[Form, list[list[str]]]:
+    """Return the form and its cells: columns in the sample's order, six decimals."""
+    asked = form.header[1:] if form.probabilities else tuple(class_names or ())
+    given = tuple(class_names or asked)
+    if labels.shape[1] != len(given) or sorted(given) != sorted(asked):
+        text = (
+            f"{labels.shape[1]} columns of probabilities for {len(asked)} classes; give"
+            " one for each class, and class_names in their order"
+        )
+        raise SubmissionError(Report(path, len(labels), (Fault(text),)))
+    columns = [given.index(name) for name in asked]
+    cells = [[f"{p:.{DECIMALS}f}" for p in row] for row in labels[:, columns].tolist()]
+    header = form.header if form.probabilities else (form.header[0], *asked)
+    return Form(header, form.ids, asked), cells
+
+
+def form_of(
+    sample: Path | str | None, class_names: Sequence[str] | None = None
+) -> Form:
+    """Return what a sample submission asks for; of None, the course's usual header."""
+    names = None if class_names is None else tuple(class_names)
+    if sample is None:
+        return Form(class_names=names)
+    table = key_table(sample)
+    beside = _names_beside(Path(sample))
+    return Form(table.header, tuple(table.answers), names or beside)
+
+
+def key_table(path: Path | str) -> Table:
+    """Read the sample, or the true classes; such a file must be faultless."""
+    path = Path(path)
+    table = parse(read_file(path))
+    faults, width = list(table.faults), len(table.header)
+    if width < 2 or not table.rows:
+        faults.append(
+            Fault("needs a header of two columns or more and a row a picture", (1,))
+        )
+    width = max(width, 2)
+    faults += rules.row_faults(table.rows, width)
+    faults += rules.double_ids([row for row in table.rows if len(row[1]) == width])
+    if faults:
+        raise SubmissionError(Report(path, len(table.rows), tuple(faults)))
+    return table
+
+
+def _names_beside(sample: Path) -> tuple[str, ...] | None:
+    """Return the class names Kaggle ships beside its sample, None where it does not."""
+    path = sample.with_name(NAME_LIST)
+    if not path.is_file():
+        return None
+    return tuple(path.read_text(encoding="utf-8").split())
+
+
+def inspect(path: Path, content: bytes, form: Form) -> tuple[Report, Table]:
+    """Check the bytes of a submission against what is asked for."""
+    table = parse(content)
+    width = len(form.header)
+    faults, notes = list(table.faults), list(table.notes)
+    faults += rules.header_faults(table.header, form.header)
+    faults += rules.row_faults(table.rows, width)
+    sound = [(line, row) for line, row in table.rows if len(row) == width]
+    faults += rules.double_ids(sound)
+    if form.ids is not None:
+        faults += rules.id_faults(sound, form.ids)
+        notes += rules.order_notes(sound, form.ids)
+    if form.probabilities:
+        faults += rules.probability_faults(sound)
+    elif form.class_names is not None:
+        faults += rules.class_faults(sound, form.class_names)
+    return Report(path, len(table.rows), tuple(faults), tuple(notes)), table
