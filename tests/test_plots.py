@@ -2,6 +2,7 @@
 
 import base64
 import io
+from datetime import datetime, timedelta
 
 import matplotlib
 import numpy as np
@@ -14,6 +15,7 @@ from labkit import plots
 
 NAMES = ("ned_flanders", "moe_szyslak", "krusty_the_clown")
 RNG = np.random.default_rng(7)
+NOON = datetime(2030, 1, 15, 12)
 PICTURES = RNG.integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
 LABELS = np.array([0, 1, 2, 0, 1, 2])
 # Rows 0 and 3 are right; row 4 is the surest mistake.
@@ -40,7 +42,13 @@ FIGURES = {
     "weights": lambda: plots.weights(RNG.normal(size=(64, 3)), (8, 8), title="T"),
     "filters": lambda: plots.filters(RNG.random((9, 3, 3, 3)), title="T"),
     "feature_maps": lambda: plots.feature_maps(RNG.random((4, 4, 9)), title="T"),
+    "filters before and after": lambda: plots.filters(
+        RNG.random((9, 3, 3, 3)), RNG.random((9, 3, 3, 3)), sort="hue", title="T"
+    ),
     "confusion_matrix": lambda: plots.confusion_matrix(MATRIX, NAMES, title="T"),
+    "score_history": lambda: plots.score_history(
+        {"ada": [(NOON, 0.5), (NOON + timedelta(hours=1), 0.4)], "bea": []}, title="T"
+    ),
     "curves": lambda: plots.curves(HISTORY, title="T"),
     "misclassified": lambda: plots.misclassified(
         PICTURES, LABELS, PROBABILITIES, NAMES, title="T"
@@ -279,3 +287,92 @@ def test_class_counts_count():
     figure = plots.class_counts([0, 0, 0, 1], NAMES[:2])
     assert [bar.get_width() for bar in figure.axes[0].patches] == [1, 3]
     assert any("3.0 times" in text for text in words(figure))
+
+
+# ---------------------------------------------------------------- normalisation and order
+
+
+def shown_numbers(figure):
+    """The numbers in a confusion matrix's cells, row by row."""
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    return [text for text in texts if text.strip().isdecimal()]
+
+
+def shown_pictures(figure):
+    """The arrays of a figure's pictures, in the order of their places."""
+    return [np.asarray(image.get_array()) for image in pictures(figure)]
+
+
+def test_columns_in_percent_show_precision_on_the_diagonal():
+    matrix = np.array([[30, 10], [10, 50]])
+    figure = plots.confusion_matrix(matrix, ("a", "b"), normalise="predicted")
+    assert sorted(set(shown_numbers(figure))) == ["17", "25", "75", "83"]
+    assert figure.axes[0].get_xlabel() == "predicted, columns in percent"
+    rows = plots.confusion_matrix(matrix, ("a", "b"), normalise="true")
+    assert rows.axes[0].get_ylabel() == "true, rows in percent"
+
+
+def test_by_similarity_classes_that_are_mixed_up_stand_side_by_side():
+    names = ("a", "b", "c", "d", "e", "f")
+    matrix = 50 * np.eye(6, dtype=int)
+    for i, j in ((0, 3), (1, 4), (2, 5)):
+        matrix[i, j] = matrix[j, i] = 20
+    figure = plots.confusion_matrix(matrix, names, order="similarity")
+    shown = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert sorted(shown) == list(names)
+    for pair in ({"a", "d"}, {"b", "e"}, {"c", "f"}):
+        places = sorted(shown.index(name) for name in pair)
+        assert places[1] - places[0] == 1
+    right = plots.confusion_matrix(np.eye(2), ("a", "b"), order="similarity")
+    assert len(right.axes[0].get_xticklabels()) == 2
+
+
+@pytest.mark.parametrize("options", [{"normalise": "rows"}, {"order": "size"}])
+def test_an_unknown_normalisation_or_order_is_refused(options):
+    with pytest.raises(ValueError, match="expected"):
+        plots.confusion_matrix(MATRIX, NAMES, **options)
+
+
+def test_one_scale_keeps_what_is_weak_weak():
+    weak, strong = np.array([-0.1, 0.1]), np.array([-1.0, 3.0])
+    first, second = plots.one_scale(weak, strong)
+    assert second.tolist() == [0, 1]
+    assert np.ptp(first) == pytest.approx(0.05)
+    assert plots.one_scale(np.ones(3))[0].tolist() == [0, 0, 0]
+
+
+def test_filters_are_sorted_by_hue_and_by_orientation():
+    red, green, blue = (np.full((3, 3, 3), 0.1) for _ in range(3))
+    red[..., 0], green[..., 1], blue[..., 2] = 0.9, 0.9, 0.9
+    figure = plots.filters(np.stack([blue, red, green]), sort="hue")
+    shown = [picture[1, 1].argmax() for picture in shown_pictures(figure)]
+    assert shown == [0, 1, 2]
+    right = np.tile([0.0, 0.5, 1.0], (3, 1))
+    slant = np.add.outer([0.0, 0.5, 1.0], [0.0, 0.5, 1.0]) / 2
+    figure = plots.filters(np.stack([right.T, slant, right]), sort="orientation")
+    for picture, expected in zip(
+        shown_pictures(figure), (right, slant, right.T), strict=True
+    ):
+        np.testing.assert_allclose(picture, expected)
+    with pytest.raises(ValueError, match="sort is 'size'"):
+        plots.filters(np.stack([right]), sort="size")
+
+
+def test_filters_before_training_stand_left_in_the_same_order():
+    after = np.stack([np.full((3, 3), value) for value in (0.1, 0.5, 0.9)])
+    figure = plots.filters(after, 1 - after)
+    shown = [float(picture[0, 0]) for picture in shown_pictures(figure)]
+    assert shown == pytest.approx([0.9, 0.5, 0.1, 0.1, 0.5, 0.9])
+    with pytest.raises(ValueError, match="the same filters twice"):
+        plots.filters(after, after[:2])
+
+
+def test_the_history_names_the_best_and_draws_the_best_so_far():
+    series = {f"s{n}": [(NOON + timedelta(hours=n), 0.5)] for n in range(10)}
+    series["s0"] += [(NOON + timedelta(hours=20), 0.3)]
+    figure = plots.score_history(series, deadline=NOON + timedelta(hours=24))
+    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert legend == [f"s{n}" for n in range(8)]
+    assert any("2 others in grey" in text for text in words(figure))
+    line = next(one for one in figure.axes[0].lines if one.get_label() == "s0")
+    assert list(line.get_ydata()) == [0.5, 0.5, 0.5]
