@@ -4,14 +4,17 @@ import copy
 import csv
 import json
 import shutil
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
 import pytest
 from nbgrader.api import Gradebook
+from typer.testing import CliRunner
 
 from labkit import kaggle
 from labkit.authoring import read_lab
+from labkit.cli import app
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.grading.engine import Options, grade
@@ -32,7 +35,7 @@ public = 0.5
 deadline = {deadline}
 points = [[0.5, 1], [0.9, 2]]
 """
-COMMAND = ("labkit", "kaggle", "leaderboard")
+COMMAND = ("kaggle", "leaderboard")
 OVER, RUNNING = "2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
 
 
@@ -75,6 +78,21 @@ def course(graded, tmp_path):
     return Course.at(tmp_path)
 
 
+@pytest.fixture
+def run(course, monkeypatch):
+    """Runs a command in the course's folder, in this process: starting one takes seconds."""
+    monkeypatch.chdir(course.root)
+
+    def invoke(*words):
+        done = CliRunner().invoke(app, words)
+        if isinstance(done.exception, LabkitError):  # as `main` answers it
+            return SimpleNamespace(exit_code=2, output=str(done.exception))
+        assert isinstance(done.exception, SystemExit | None), done.exception
+        return done
+
+    return invoke
+
+
 def manual_score(course, student):
     with Gradebook(course.gradebook_url) as gradebook:
         found = gradebook.find_grade(CELL, LAB, LAB, student)
@@ -82,18 +100,18 @@ def manual_score(course, student):
         return found.manual_score, found.needs_manual_grade, comment.manual_comment
 
 
-def test_points_go_by_score_into_the_gradebook_and_stay(course, run_command):
+def test_points_go_by_score_into_the_gradebook_and_stay(course, run):
     hand_in(course, "no_notebook", 40)
     (course.submitted / "poor" / LAB / "entries.csv").write_text("not a submission")
     with Gradebook(course.gradebook_url) as gradebook:
         mine = gradebook.find_grade(CELL, LAB, LAB, "good")
         mine.manual_score, mine.needs_manual_grade = 1.75, False
         gradebook.db.commit()
-    done = run_command(*COMMAND, "--enter", folder=course.root)
-    assert done.returncode == 0, done.stderr
-    assert "Points of 3 students entered." in done.stdout
-    assert "good: has 1.75 points that a person gave" in done.stdout
-    assert "no_notebook: has not handed in 91_tiny" in done.stdout
+    done = run(*COMMAND, "--enter")
+    assert done.exit_code == 0, done.output
+    assert "Points of 3 students entered." in done.output
+    assert "good: has 1.75 points that a person gave" in done.output
+    assert "no_notebook: has not handed in 91_tiny" in done.output
     # Equal scores earn equal points, whoever is ahead.
     assert manual_score(course, "best") == manual_score(course, "also")
     points, waiting, comment = manual_score(course, "best")
@@ -104,7 +122,7 @@ def test_points_go_by_score_into_the_gradebook_and_stay(course, run_command):
     shutil.rmtree(course.submitted / "no_notebook")
     grade(course, students=["best"], options=Options(force=True))
     assert manual_score(course, "best")[0] == 2
-    export_scores(course)
+    export_scores(course, "csv", course.root / "grades.csv")
     with (course.root / "grades.csv").open(newline="") as file:
         totals = {row["student"]: row["score"] for row in csv.DictReader(file)}
     assert (totals["best"], totals["poor"]) == ("9", "7")
@@ -112,22 +130,22 @@ def test_points_go_by_score_into_the_gradebook_and_stay(course, run_command):
     assert len(board.read_text().splitlines()) == 6
 
 
-def test_new_thresholds_replace_points_of_ours(course, run_command):
-    run_command(*COMMAND, "--enter", folder=course.root)
+def test_new_thresholds_replace_points_of_ours(course, run):
+    run(*COMMAND, "--enter")
     first = manual_score(course, "good")[0]
     settings(course, SETTINGS.replace("[0.5, 1], [0.9, 2]", "[0.3, 2]"))
-    assert run_command(*COMMAND, "--enter", folder=course.root).returncode == 0
+    assert run(*COMMAND, "--enter").exit_code == 0
     assert (first, manual_score(course, "good")[0]) == (1, 2)
 
 
-def test_before_the_deadline_there_are_no_points(course, run_command):
+def test_before_the_deadline_there_are_no_points(course, run):
     settings(course, deadline=RUNNING)
-    done = run_command(*COMMAND, "--enter", folder=course.root)
-    assert done.returncode == 2
-    assert "Points are for private scores: enter them after that" in done.stderr
-    done = run_command(*COMMAND, folder=course.root)
-    assert done.returncode == 0
-    assert "private" not in done.stdout and "Public scores, on 20" in done.stdout
+    done = run(*COMMAND, "--enter")
+    assert done.exit_code == 2
+    assert "Points are for private scores: enter them after that" in done.output
+    done = run(*COMMAND)
+    assert done.exit_code == 0
+    assert "private" not in done.output and "Public scores, on 20" in done.output
 
 
 @pytest.mark.parametrize(
@@ -137,18 +155,18 @@ def test_before_the_deadline_there_are_no_points(course, run_command):
         ("[]", "No points are set"),
     ],
 )
-def test_points_that_do_not_fit_are_refused(course, run_command, points, told):
+def test_points_that_do_not_fit_are_refused(course, run, points, told):
     settings(course, SETTINGS.replace("[[0.5, 1], [0.9, 2]]", points))
-    done = run_command(*COMMAND, "--enter", folder=course.root)
-    assert done.returncode == 2 and told in done.stderr
+    done = run(*COMMAND, "--enter")
+    assert done.exit_code == 2 and told in done.output
     assert manual_score(course, "best")[0] is None
 
 
-def test_a_cell_that_the_gradebook_does_not_have(course, run_command):
+def test_a_cell_that_the_gradebook_does_not_have(course, run):
     settings(course, SETTINGS.replace('"why"', '"leaderboard"'))
-    done = run_command(*COMMAND, "--enter", folder=course.root)
-    assert done.returncode == 2
-    assert "no manually graded cell 'leaderboard' in 91_tiny" in done.stderr
+    done = run(*COMMAND, "--enter")
+    assert done.exit_code == 2
+    assert "no manually graded cell 'leaderboard' in 91_tiny" in done.output
 
 
 @pytest.mark.parametrize(
@@ -170,11 +188,11 @@ def test_settings_that_make_no_sense_are_told(course, line, told):
         competition(course)
 
 
-def test_without_the_truth_it_says_where_it_belongs(course, run_command):
+def test_without_the_truth_it_says_where_it_belongs(course, run):
     settings(course, "")
-    done = run_command(*COMMAND, folder=course.root)
-    assert done.returncode == 2
-    assert 'truth = "truth.csv"' in done.stderr
+    done = run(*COMMAND)
+    assert done.exit_code == 2
+    assert 'truth = "truth.csv"' in done.output
 
 
 # ---------------------------------------------------------------- the teams' pages
@@ -235,9 +253,7 @@ def test_the_page_shows_everything_and_escapes_it(
     assert_accessible(path)
 
 
-def test_a_page_for_each_team_and_bad_files_stop_none(
-    gathered, course, run_command, tmp_path
-):
+def test_a_page_for_each_team_and_bad_files_stop_none(gathered, course, run, tmp_path):
     for student in ("abe", "bea"):
         folder = course.submitted / student / LAB
         folder.mkdir(parents=True, exist_ok=True)
@@ -246,16 +262,14 @@ def test_a_page_for_each_team_and_bad_files_stop_none(
     bad = course.submitted / "cleo" / LAB
     bad.mkdir(parents=True)
     (bad / "run.npz").write_bytes(b"PK nothing")
-    done = run_command("labkit", "kaggle", "report", folder=course.root)
-    assert done.returncode == 1
-    assert "not what `kaggle.Evidence.save` writes" in done.stdout
+    done = run("kaggle", "report")
+    assert done.exit_code == 1
+    assert "not what `kaggle.Evidence.save` writes" in done.output
     pages = sorted(path.name for path in (course.build / "teams").iterdir())
     assert pages == ["abe.html", "bea.html"]
     truth = str(course.root / "truth.csv")
-    done = run_command(
-        "labkit", "kaggle", "report", "--truth", truth, folder=course.root
-    )
-    assert "40 of 40 ids are missing" in done.stdout
+    done = run("kaggle", "report", "--truth", truth)
+    assert "40 of 40 ids are missing" in done.output
 
 
 def test_a_run_file_that_carries_objects_or_lies_is_refused(gathered, tmp_path):
@@ -276,7 +290,7 @@ def test_a_run_file_that_carries_objects_or_lies_is_refused(gathered, tmp_path):
     assert kaggle.report(kaggle.Evidence.load(path), tmp_path / "page.html").is_file()
 
 
-def test_no_run_files_are_told(course, run_command):
-    done = run_command("labkit", "kaggle", "report", folder=course.root)
-    assert done.returncode == 2
-    assert "labkit kaggle report build/run/91_tiny/run.npz" in done.stderr
+def test_no_run_files_are_told(course, run):
+    done = run("kaggle", "report")
+    assert done.exit_code == 2
+    assert "labkit kaggle report build/run/91_tiny/run.npz" in done.output
