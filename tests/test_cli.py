@@ -23,7 +23,12 @@ COMMANDS = [
     ["data", "fetch"],
     ["data", "verify"],
     ["kaggle", "check"],
+    ["kaggle", "split"],
+    ["kaggle", "predict"],
     ["kaggle", "score"],
+    ["kaggle", "leaderboard"],
+    ["kaggle", "submit"],
+    ["kaggle", "report"],
 ]
 
 
@@ -65,6 +70,11 @@ def test_the_command_line_loads_no_tensorflow_for_help():
         (["data", "verify", "nonsense"], "nonsense"),
         (["kaggle", "check", "nothing.csv"], "nothing.csv"),
         (["kaggle", "score", "nothing.csv", "--truth", "none.csv"], "none.csv"),
+        (["kaggle", "split", "nothing.zip"], "no such folder or zip file"),
+        (["kaggle", "leaderboard"], "No true classes"),
+        (["kaggle", "leaderboard", "--deadline", "soon"], "no point in time"),
+        (["kaggle", "report"], "labkit kaggle report build/run"),
+        (["kaggle", "report", "--truth", "x", "--public", "x"], "--public"),
         (["nonsense"], "No such command"),
         (["release", "--nonsense"], "No such option"),
     ],

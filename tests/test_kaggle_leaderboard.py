@@ -172,7 +172,7 @@ def test_of_equal_scores_the_earlier_is_ahead(contest):
     for place, right in zip(board.places, (200, 150, 150, 100), strict=True):
         assert 60 * place.public + 140 * place.private == pytest.approx(right)
     lines = str(board).splitlines()
-    assert lines[0].split()[:4] == ["rank", "student", "private", "public"]
+    assert lines[0].split()[:4] == ["rank", "student", "private", "best"]
     assert lines[1].split()[:4] == ["1", "cleo", "100.00%", "100.00%"]
 
 
@@ -216,7 +216,7 @@ def test_until_the_deadline_nothing_private_is_shown(contest, parts, tmp_path):
     page, table = write_leaderboard(board, tmp_path / "open")
     assert "100.00%" in page.read_text() and "private" not in table.read_text()
     assert table.read_text().splitlines()[0] == (
-        "rank,student,public,last,submissions,time"
+        "rank,student,best_public,last_public,submissions,time"
     )
     board = kaggle.leaderboard(folder, truth, deadline=deadline, now=deadline)
     assert ranking(board) == [(1, "honest"), (2, "overfitted")]

@@ -71,8 +71,10 @@ class Leaderboard:
     @property
     def columns(self) -> tuple[str, ...]:
         """The heads of `rows`."""
-        middle = ("private", "public", "public rank") if self.closed else ("public",)
-        return ("rank", "student", *middle, "last", "submissions", "time")
+        part, middle = "public", ("best public",)
+        if self.closed:
+            part, middle = "private", ("private", *middle, "public rank")
+        return ("rank", "student", *middle, f"last {part}", "submissions", "time")
 
     def rows(self) -> list[tuple[str, ...]]:
         """Return the table's cells as texts, best first."""

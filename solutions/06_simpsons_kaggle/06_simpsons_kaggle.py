@@ -1585,7 +1585,7 @@ figure
 
 # %%
 keras.utils.set_random_seed(6)
-untrained = keras.models.clone_model(network)
+untrained = type(network).from_config(network.get_config())
 start, end = (
     np.moveaxis(layer.get_weights()[0], -1, 0)
     for layer in (
