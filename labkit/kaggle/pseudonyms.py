@@ -12,135 +12,20 @@ from labkit.errors import LabkitError
 from labkit.kaggle.ranking import Leaderboard
 
 HEADER = ["student", "pseudonym"]
-FIRST = [
-    "amber",
-    "azure",
-    "brave",
-    "bright",
-    "calm",
-    "clever",
-    "coral",
-    "crisp",
-    "deft",
-    "eager",
-    "early",
-    "fair",
-    "fast",
-    "gentle",
-    "glad",
-    "golden",
-    "grand",
-    "green",
-    "happy",
-    "honest",
-    "jade",
-    "jolly",
-    "keen",
-    "kind",
-    "lively",
-    "lucid",
-    "lucky",
-    "mellow",
-    "merry",
-    "mild",
-    "nimble",
-    "noble",
-    "opal",
-    "patient",
-    "proud",
-    "quick",
-    "quiet",
-    "rapid",
-    "ready",
-    "rosy",
-    "royal",
-    "ruby",
-    "silver",
-    "smart",
-    "snowy",
-    "solid",
-    "spry",
-    "steady",
-    "sunny",
-    "swift",
-    "teal",
-    "tidy",
-    "true",
-    "velvet",
-    "vivid",
-    "warm",
-    "wise",
-    "witty",
-    "young",
-    "zesty",
-]
-SECOND = [
-    "badger",
-    "bear",
-    "beaver",
-    "bison",
-    "camel",
-    "crane",
-    "deer",
-    "dolphin",
-    "dove",
-    "eagle",
-    "elk",
-    "falcon",
-    "finch",
-    "fox",
-    "gecko",
-    "goose",
-    "hare",
-    "hawk",
-    "hedgehog",
-    "heron",
-    "ibex",
-    "jackdaw",
-    "jay",
-    "koala",
-    "lark",
-    "lemur",
-    "lion",
-    "llama",
-    "lynx",
-    "marmot",
-    "marten",
-    "mole",
-    "moose",
-    "moth",
-    "newt",
-    "octopus",
-    "orca",
-    "osprey",
-    "otter",
-    "owl",
-    "panda",
-    "pelican",
-    "penguin",
-    "puffin",
-    "quail",
-    "rabbit",
-    "raven",
-    "robin",
-    "salmon",
-    "seal",
-    "sparrow",
-    "squirrel",
-    "stork",
-    "swan",
-    "tapir",
-    "tiger",
-    "toad",
-    "trout",
-    "turtle",
-    "walrus",
-    "weasel",
-    "whale",
-    "wolf",
-    "wren",
-    "yak",
-]
+FIRST = """
+amber azure brave bright calm clever coral crisp deft eager early fair fast gentle
+glad golden grand green happy honest jade jolly keen kind lively lucid lucky mellow
+merry mild nimble noble opal patient proud quick quiet rapid ready rosy royal ruby
+silver smart snowy solid spry steady sunny swift teal tidy true velvet vivid warm
+wise witty young zesty
+"""
+SECOND = """
+badger bear beaver bison camel crane deer dolphin dove eagle elk falcon finch fox
+gecko goose hare hawk hedgehog heron ibex jackdaw jay koala lark lemur lion llama
+lynx marmot marten mole moose moth newt octopus orca osprey otter owl panda pelican
+penguin puffin quail rabbit raven robin salmon seal sparrow squirrel stork swan
+tapir tiger toad trout turtle walrus weasel whale wolf wren yak
+"""
 
 
 def with_pseudonyms(board: Leaderboard, path: Path) -> Leaderboard:
@@ -164,13 +49,16 @@ def with_pseudonyms(board: Leaderboard, path: Path) -> Leaderboard:
 def _drawn(students: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
     taken, drawn = set(taken), {}
     for student in students:
-        name = f"{secrets.choice(FIRST)} {secrets.choice(SECOND)}"
+        name = _pair()
         while name in taken:
-            first, second = secrets.choice(FIRST), secrets.choice(SECOND)
-            name = f"{first} {second} {secrets.randbelow(1000)}"
+            name = f"{_pair()} {secrets.randbelow(1000)}"
         taken.add(name)
         drawn[student] = name
     return drawn
+
+
+def _pair() -> str:
+    return f"{secrets.choice(FIRST.split())} {secrets.choice(SECOND.split())}"
 
 
 def _read(path: Path) -> dict[str, str]:
