@@ -175,7 +175,8 @@ def test_the_test_sets_share_of_copies_weights_what_is_foretold():
     told = parts.foretell(new, np.ones(len(parts.copies), bool))
     assert told.accuracy == pytest.approx(0.25 + 0.75 * new.mean())
     error = 1.96 * 0.75 * np.sqrt(new.mean() * (1 - new.mean()) / len(new))
-    assert told.margin == pytest.approx(error)
+    # The copies' own uncertainty adds to it, although all of them are right.
+    assert error < told.margin < 1.3 * error
     assert "copies, which are 25.0% of the test set" in str(told)
     with pytest.raises(ValueError, match="answers for"):
         parts.foretell(new[:-1], np.ones(len(parts.copies), bool))

@@ -129,6 +129,11 @@ def _copies(groups: np.ndarray, rest: np.ndarray, most: int, seed: int) -> np.nd
 
 
 def _mean(right: np.ndarray) -> tuple[float, float]:
-    """Return the mean of right answers and its standard error."""
-    mean = float(np.mean(right))
-    return mean, float(np.sqrt(mean * (1 - mean) / max(1, len(right))))
+    """Return the mean of right answers and its standard error.
+
+    Agresti & Coull, 1998: two right and two wrong answers more, so that a sample without
+    an error does not seem certain.
+    """
+    count = len(right)
+    share = (np.sum(right) + 2) / (count + 4)
+    return float(np.mean(right)), float(np.sqrt(share * (1 - share) / (count + 4)))
