@@ -22,7 +22,7 @@ class Split:
 
     train: to train on. new: held out, no near-duplicate of theirs is in `train`. copies:
     held out, each with a near-duplicate in `train`. groups: (N,) as `near_duplicates`.
-    copied: share of the test pictures with a near-duplicate in the training pictures;
+    copied: share of the test pictures with a near-duplicate in `train`;
     None where no test pictures were given.
     """
 
@@ -41,7 +41,7 @@ class Split:
         ]
         if self.copied is not None:
             lines.append(
-                f"{self.copied:.1%} of the test pictures have a near-duplicate here"
+                f"{self.copied:.1%} of the test pictures have a near-duplicate to train on"
             )
         return "\n".join(lines)
 
@@ -115,10 +115,11 @@ def split(
     folds = StratifiedGroupKFold(round(1 / share), shuffle=True, random_state=seed)
     rest, new = next(folds.split(groups, labels, groups))
     copies = _copies(groups, rest, round(share * len(labels) / 8), seed)
-    copied = None
+    train, copied = np.setdiff1d(rest, copies), None
     if test_images is not None:
-        copied = float(has_near_duplicate(test_images, images, distance).mean())
-    return Split(np.setdiff1d(rest, copies), new, copies, groups, copied)
+        known = [images[place] for place in train]
+        copied = float(has_near_duplicate(test_images, known, distance).mean())
+    return Split(train, new, copies, groups, copied)
 
 
 def _copies(groups: np.ndarray, rest: np.ndarray, most: int, seed: int) -> np.ndarray:
