@@ -33,6 +33,7 @@ MODULES = (
     "sklearn.metrics",
     "sklearn.model_selection",
     "PIL.Image",
+    "seaborn",
     "tqdm",
     "sqlite3",
     "ipykernel.debugger",

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import seaborn
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
@@ -116,6 +115,8 @@ def _by_similarity(matrix: np.ndarray) -> np.ndarray:
 
 def _heat(axes: Axes, shown: np.ndarray, diagonal: np.ndarray) -> None:
     """Draw hits blue and errors orange, each on its own scale, so that errors show."""
+    import seaborn  # which imports pandas: a second that other figures need not wait for
+
     text = np.array(
         [[f"{cell:.0f}" if cell >= 0.5 else "" for cell in row] for row in shown]
     )

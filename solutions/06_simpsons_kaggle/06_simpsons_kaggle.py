@@ -420,6 +420,7 @@ def gives_the_misses(pictures, draws):
 # %%
 import keras
 
+# %%
 keras.utils.set_random_seed(6)
 rng = np.random.default_rng(0)
 draws = rng.choice(train, len(train))
@@ -603,7 +604,7 @@ def train_network(images, labels, validation):
         images,
         labels,
         validation=validation,
-        epochs=profile.pick(quick=80, full=80, grading=20),
+        epochs=profile.pick(quick=80, full=80, grading=10),
         batch_size=profile.pick(quick=64, full=128, grading=8),
         learning_rate=3e-3,
         weight_decay=0.01,
