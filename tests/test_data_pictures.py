@@ -11,7 +11,7 @@ from PIL import Image
 
 from labkit import data
 from labkit.data import cache
-from labkit.data.pictures import Pictures
+from labkit.data.collection import Pictures
 
 
 @pytest.fixture(autouse=True)
@@ -192,20 +192,20 @@ def test_wrong_checksums_and_encryption_in_a_zip_cost_one_picture(tmp_path):
 
 
 def test_a_cut_cache_file_is_built_again(tmp_path):
-    build = lambda: {"a": np.arange(1000)}  # noqa: E731
+    build = lambda _: {"a": np.arange(1000)}  # noqa: E731
     cache.arrays("numbers", "0" * 16, build)
-    (path,) = (tmp_path / "cache" / "arrays").iterdir()
+    path = tmp_path / "cache" / "arrays" / f"numbers-{'0' * 16}" / "a.npy"
     path.write_bytes(path.read_bytes()[:500])
     assert cache.arrays("numbers", "0" * 16, build)["a"][-1] == 999
-    assert cache.arrays("numbers", "0" * 16, lambda: 1 / 0)["a"][-1] == 999
+    assert cache.arrays("numbers", "0" * 16, lambda _: 1 / 0)["a"][-1] == 999
 
 
 def test_outdated_arrays_are_removed(tmp_path):
     for key in ("0" * 16, "f" * 16):
-        cache.arrays("numbers", key, lambda: {"a": np.arange(3)})
-    cache.arrays("numbers-28", "0" * 16, lambda: {"a": np.arange(3)})
+        cache.arrays("numbers", key, lambda _: {"a": np.arange(3)})
+    cache.arrays("numbers-28", "0" * 16, lambda _: {"a": np.arange(3)})
     names = sorted(path.name for path in (tmp_path / "cache" / "arrays").iterdir())
-    assert names == ["numbers-28-0000000000000000.npz", "numbers-ffffffffffffffff.npz"]
+    assert names == ["numbers-28-0000000000000000", "numbers-ffffffffffffffff"]
 
 
 def test_a_cache_that_cannot_be_written_is_replaced_for_the_process(

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from labkit import data
-from labkit.data import faces, garments, shapes
+from labkit.data import faces, garments, pets, shapes
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +59,7 @@ def digest(dataset):
         ("digits", 1437, 360),
         ("garments", 600, 200),
         ("shapes", 600, 200),
+        ("pets", 600, 200),
         ("faces", 498, 240),
     ],
 )
@@ -67,12 +68,13 @@ def test_stand_ins_are_whole_and_always_alike(
 ):
     monkeypatch.setenv("LABKIT_PROFILE", "grading")
     first = data.load(name)
-    assert first.stand_in and first.name == name and len(first.class_names) == 10
+    assert first.stand_in and first.name == name
+    assert len(first.class_names) == (2 if name == "pets" else 10)
     assert len(first.train_images) == len(first.train_labels) == train
     assert len(first.test_images) == len(first.test_labels) == test
     assert first.train_images.dtype == np.uint8 and first.train_labels.dtype == np.int64
     assert first.train_images.min() < 30 and first.train_images.max() > 220
-    assert np.bincount(first.train_labels, minlength=10).min() >= 10
+    assert np.bincount(first.train_labels, minlength=2).min() >= 10
     cached = data.load(name)
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "other"))
     assert digest(first) == digest(cached) == digest(data.load(name))
@@ -86,7 +88,7 @@ def test_digits_are_balanced_and_mixed():
     assert (digits.train_images[:, :4] == 0).all()
 
 
-@pytest.mark.parametrize("module", [shapes, garments])
+@pytest.mark.parametrize("module", [shapes, garments, pets])
 def test_a_smaller_set_is_the_beginning_of_a_larger(module):
     small, labels = module.draw(1, 150)
     large, more = module.draw(1, 450)
@@ -103,6 +105,15 @@ def test_classes_can_be_told_apart_but_not_by_their_mean():
         np.argmin(((means - image) ** 2).sum(1)) for image in test.reshape(400, -1)
     ]
     assert 0.15 < np.mean(np.array(guess) == truth) < 0.6
+
+
+def test_cats_and_dogs_differ_by_shape_alone():
+    images, labels = pets.draw(1, 2000)
+    colours = images.reshape(len(images), -1, 3).mean(1)
+    apart = colours[labels == 0].mean(0) - colours[labels == 1].mean(0)
+    assert np.abs(apart).max() < 8
+    large, same = pets.draw(1, 200, 64)
+    assert large.shape == (200, 64, 64, 3) and (same == labels[:200]).all()
 
 
 def test_faces_come_in_files_as_kaggle_gives_them(tmp_path):

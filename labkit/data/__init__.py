@@ -3,7 +3,7 @@
 from labkit.data.dataset import Dataset
 from labkit.data.download import fetch
 from labkit.data.errors import DamagedPicture, DataError
-from labkit.data.loading import Item, inventory, load, photograph, verify
+from labkit.data.loading import Item, inventory, load, load_folder, photograph, verify
 from labkit.data.pictures import read_picture
 from labkit.data.sources import FileCheck
 
@@ -16,6 +16,7 @@ __all__ = [
     "fetch",
     "inventory",
     "load",
+    "load_folder",
     "photograph",
     "read_picture",
     "verify",

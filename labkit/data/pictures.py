@@ -1,33 +1,28 @@
-"""Reading pictures of any size, mode and damage, one at a time or a whole folder or zip file."""
+"""Reading one picture of any size, mode and damage."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-import os
-import re
+import threading
 import warnings
-import zipfile
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from labkit.data.errors import DamagedPicture, DataError
-from labkit.data.notices import progress
+from labkit.data.errors import DamagedPicture
 
 if TYPE_CHECKING:
     from PIL import Image
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
 # Pillow would also try formats that start other programs (EPS) or that no camera writes.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
 MAX_PIXELS = 50_000_000
-MAX_BYTES = 64 * 2**20
-MID_GREY = 128
-CHUNK = 128
+# Of larger ones, threads decode one at a time: memory does not grow with the cores.
+LARGE_PIXELS = 4_000_000
+_large = threading.Lock()
 
 
 def read_picture(
@@ -48,24 +43,28 @@ def read_picture(
         if isinstance(source, (str, Path))
         else getattr(source, "name", "picture")
     )
-    with _no_warnings():
-        return _read(source, name, size)
+    with no_warnings():
+        return decode(source, name, size)
 
 
-def _read(
+def decode(
     source: str | Path | bytes | BinaryIO, name: str, size: int | None
 ) -> np.ndarray:
+    """Return what `read_picture` returns; `name` is for errors. Pillow's warnings are the caller's."""
     from PIL import Image
 
     try:
         stream = io.BytesIO(source) if isinstance(source, bytes) else source
         with Image.open(stream, formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
+            pixels = image.width * image.height
+            if pixels > MAX_PIXELS:
                 raise DamagedPicture(
                     name,
                     f"{image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read",
                 )
-            return _to_rgb(image, size)
+            turn = _large if pixels > LARGE_PIXELS else contextlib.nullcontext()
+            with turn, contextlib.closing(image):
+                return _to_rgb(image, size)
     except FileNotFoundError:
         raise DamagedPicture(name, "there is no such file") from None
     except Image.UnidentifiedImageError:
@@ -124,113 +123,8 @@ def _eight_bits(grey: np.ndarray) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _no_warnings() -> Iterator[None]:
+def no_warnings() -> Iterator[None]:
     """Silence Pillow, whose remarks on odd files would reach the student's screen in red."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-class Pictures:
-    """The picture files of a folder or a zip file by name; a zip is read in memory, never extracted.
-
-    names: paths inside it, with "/", sorted. Raises DataError where the zip is unreadable or holds a name
-    that leads out of it.
-    """
-
-    def __init__(self, path: Path):
-        self.path = path
-        self._zip: zipfile.ZipFile | None = None
-        self._members: dict[str, zipfile.ZipInfo] = {}
-        if path.is_dir():
-            found = (
-                file.relative_to(path).as_posix()
-                for file in path.rglob("*")
-                if file.is_file()
-            )
-        else:
-            self._open()
-            found = iter(self._members)
-        self.names = sorted(name for name in found if _is_picture(name))
-
-    def _open(self) -> None:
-        try:
-            self._zip = zipfile.ZipFile(self.path)
-        except (OSError, zipfile.BadZipFile) as error:
-            raise DataError(
-                f"{self.path} is not a readable zip file ({error}). Copy or download it again."
-            ) from None
-        for member in self._zip.infolist():
-            name = member.filename.replace("\\", "/")
-            if (
-                name.startswith("/")
-                or ".." in name.split("/")
-                or re.match("[A-Za-z]:", name)
-            ):
-                self.close()
-                raise DataError(
-                    f"{self.path} holds {member.filename!r}, a name that leads out of the archive. "
-                    "The file is not used. Get it again from its official page."
-                )
-            self._members[name] = member
-
-    def read(self, name: str) -> bytes:
-        """Return the file's bytes; DamagedPicture where they cannot be read or are over 64 MiB."""
-        try:
-            if self._zip is None:
-                file = self.path / name
-                self._check_size(name, file.stat().st_size)
-                return file.read_bytes()
-            self._check_size(name, self._members[name].file_size)
-            return self._zip.read(self._members[name])
-        except DamagedPicture:
-            raise
-        # cut, encrypted, an unknown compression, a wrong checksum: each has an exception of its own
-        except Exception as error:
-            raise DamagedPicture(name, str(error)) from None
-
-    def _check_size(self, name: str, size: int) -> None:
-        if size > MAX_BYTES:
-            raise DamagedPicture(
-                name, f"{size:,} bytes; at most {MAX_BYTES:,} are read"
-            )
-
-    def decode(
-        self, names: Sequence[str], size: int, label: str
-    ) -> tuple[np.ndarray, dict[int, str]]:
-        """Return (N, size, size, 3) uint8 and {index: reason} of the damaged ones, which are mid-grey."""
-        images = np.full((len(names), size, size, 3), MID_GREY, np.uint8)
-        damaged: dict[int, str] = {}
-
-        def decode_chunk(start: int) -> int:
-            chunk = range(start, min(start + CHUNK, len(names)))
-            for index in chunk:
-                try:
-                    images[index] = _read(self.read(names[index]), names[index], size)
-                except DamagedPicture as error:
-                    damaged[index] = error.reason
-            return len(chunk)
-
-        workers = min(8, os.cpu_count() or 1)
-        bar = progress(total=len(names), desc=label, unit=" pictures")
-        with _no_warnings(), bar, ThreadPoolExecutor(workers) as pool:
-            for done in pool.map(decode_chunk, range(0, len(names), CHUNK)):
-                bar.update(done)
-        return images, dict(sorted(damaged.items()))
-
-    def close(self) -> None:
-        """Close the zip file."""
-        if self._zip is not None:
-            self._zip.close()
-
-    def __enter__(self) -> Pictures:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def _is_picture(name: str) -> bool:
-    path = PurePosixPath(name)
-    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-    return path.suffix.lower() in SUFFIXES and not hidden

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from labkit.data.cache import Arrays
+from labkit.data.cache import Allocate, Arrays
+from labkit.data.collection import Pictures, without
 from labkit.data.errors import DataError
-from labkit.data.pictures import Pictures
 
 _IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
@@ -108,7 +108,9 @@ def tar_members(path: Path, names: Iterable[str]) -> dict[str, bytes]:
     return found
 
 
-def read_class_folders(path: Path, class_names: tuple[str, ...], size: int) -> Arrays:
+def read_class_folders(
+    path: Path, class_names: tuple[str, ...], size: int, allocate: Allocate
+) -> Arrays:
     """Return train and test arrays from a folder or zip of train/<class>/... and test/<class>/...
 
     The order is shuffled, always in the same way, so that the first n are a fair sample.
@@ -125,7 +127,10 @@ def read_class_folders(path: Path, class_names: tuple[str, ...], size: int) -> A
             labels = _labels_by_folder(path, names, class_names)
             order = np.random.default_rng(seed).permutation(len(names))
             images, damaged = pictures.decode(
-                [names[i] for i in order], size, f"{path.name} {part}"
+                [names[i] for i in order],
+                size,
+                f"{path.name} {part}",
+                allocate(f"{part}_images", (len(names), size, size, 3)),
             )
             for index, reason in damaged.items():
                 raise DataError(
@@ -138,17 +143,79 @@ def read_class_folders(path: Path, class_names: tuple[str, ...], size: int) -> A
 def _labels_by_folder(
     path: Path, names: list[str], class_names: tuple[str, ...]
 ) -> np.ndarray:
-    number = {name: index for index, name in enumerate(class_names)}
     folders = [PurePosixPath(name).parent.name for name in names]
-    unknown = sorted(set(folders) - set(number))
+    return _numbered(path, folders, class_names)
+
+
+def _numbered(
+    path: Path, folders: list[str], class_names: tuple[str, ...]
+) -> np.ndarray:
+    """Return the number of each class, (N,) int64; upper and lower case are the same."""
+    number = {name.lower(): index for index, name in enumerate(class_names)}
+    unknown = sorted({name for name in folders if name.lower() not in number})
     if unknown:
         raise DataError(
             f"{path} holds a folder {unknown[0]!r} that is no class; expected {', '.join(class_names)}."
         )
-    return np.array([number[folder] for folder in folders], np.int64)
+    return np.array([number[name.lower()] for name in folders], np.int64)
 
 
-def read_competition(folder: Path, size: int) -> Arrays:
+def read_labelled(
+    path: Path, class_names: tuple[str, ...], size: int, allocate: Allocate
+) -> Arrays:
+    """Return images, labels, names and class_names of a folder or zip of pictures that say what they show.
+
+    A picture's class is its folder's name, or what its own name begins with where all lie in one folder:
+    Cat/7.jpg, cat.7.jpg. class_names: those expected; all that are found where empty. The order is shuffled,
+    always in the same way; damaged pictures are left out and listed in damaged (K, 2): file, reason.
+    """
+    with Pictures(path) as pictures:
+        names = np.random.default_rng(0).permutation(pictures.names)
+        kinds = _kinds(path, names.tolist())
+        class_names = class_names or tuple(sorted(set(kinds)))
+        labels = _numbered(path, kinds, class_names)
+        images, bad = pictures.decode(
+            names,
+            size,
+            f"{path.name} at {size}x{size}",
+            allocate("images", (len(names), size, size, 3)),
+        )
+    keep = _readable(path, len(names), bad)
+    damaged = [(names[i], f"{reason}; left out") for i, reason in bad.items()]
+    return {
+        "images": without(images, list(bad)),
+        "labels": labels[keep],
+        "names": names[keep],
+        "class_names": np.array(class_names),
+        "damaged": np.array(damaged, dtype=np.str_).reshape(-1, 2),
+    }
+
+
+def _kinds(path: Path, names: list[str]) -> list[str]:
+    """Return each picture's class: its folder where there are several, else the beginning of its name."""
+    folders = [PurePosixPath(name).parent.name for name in names]
+    if len(set(folders)) > 1:
+        return folders
+    kinds = [PurePosixPath(name).name.partition(".")[0] for name in names]
+    if len(set(kinds)) < 2 or len(set(kinds)) == len(kinds):
+        found = f"pictures such as {names[0]}" if names else "no pictures"
+        raise DataError(
+            f"{path} holds {found}; expected a folder for each class (cat/1.jpg, dog/1.jpg), "
+            "or names that begin with the class (cat.1.jpg, dog.1.jpg)."
+        )
+    return kinds
+
+
+def _readable(path: Path, count: int, bad: Mapping[int, str]) -> np.ndarray:
+    """Return the numbers of the pictures that are not damaged; DataError where all are."""
+    keep = np.setdiff1d(np.arange(count), list(bad))
+    if not len(keep):
+        reason = next(iter(bad.values()), "there is none")
+        raise DataError(f"{path}: not one of {count} pictures can be read ({reason}).")
+    return keep
+
+
+def read_competition(folder: Path, size: int, allocate: Allocate) -> Arrays:
     """Return arrays from train, test (folders or zips), sampleSubmission.csv and character_name.lst.
 
     Training pictures come shuffled, always in the same way, without the damaged ones; test pictures by
@@ -161,26 +228,27 @@ def read_competition(folder: Path, size: int) -> Arrays:
     with Pictures(part_of(folder, "train")) as train:
         names = np.random.default_rng(0).permutation(train.names)
         labels = _labels_by_folder(train.path, names.tolist(), tuple(class_names))
-        images, bad = train.decode(names, size, "training pictures")
+        shape = (len(names), size, size, 3)
+        images, bad = train.decode(
+            names, size, "training pictures", allocate("train_images", shape)
+        )
     with Pictures(part_of(folder, "test")) as test:
         ids = _test_ids(test)
         by_id = np.argsort(ids)
         test_names = np.array(test.names)[by_id]
-        test_images, test_bad = test.decode(test_names, size, "test pictures")
-    _check_ids(folder / "sampleSubmission.csv", ids)
-    keep = np.setdiff1d(np.arange(len(names)), list(bad))
-    if not len(keep):
-        reason = next(iter(bad.values()), "there is none")
-        raise DataError(
-            f"{train.path}: not one of {len(names)} pictures can be read ({reason})."
+        shape = (len(test_names), size, size, 3)
+        test_images, test_bad = test.decode(
+            test_names, size, "test pictures", allocate("test_images", shape)
         )
+    _check_ids(folder / "sampleSubmission.csv", ids)
+    keep = _readable(train.path, len(names), bad)
     damaged = [(names[i], f"{reason}; left out") for i, reason in bad.items()]
     damaged += [
         (test_names[i], f"{reason}; shown as mid-grey")
         for i, reason in test_bad.items()
     ]
     return {
-        "train_images": images[keep],
+        "train_images": without(images, list(bad)),
         "train_labels": labels[keep],
         "train_names": names[keep],
         "test_images": test_images,

@@ -43,6 +43,9 @@ class Entry:
     citation: str
     files: tuple[File, ...] = ()
     members: tuple[tuple[str, str], ...] = ()
+    size: int = 0
+    kaggle: str = ""
+    kaggle_files: tuple[str, ...] = ()
     manual: str = ""
 
 
@@ -67,7 +70,15 @@ def _entry(name: str, facts: dict) -> Entry:
         File(**file | {"urls": tuple(file["urls"])}) for file in facts.pop("files", [])
     )
     members = tuple(facts.pop("members", {}).items())
-    return Entry(name=name, files=files, members=members, **tuples, **facts)
+    kaggle_files = tuple(facts.pop("kaggle_files", ()))
+    return Entry(
+        name=name,
+        files=files,
+        members=members,
+        kaggle_files=kaggle_files,
+        **tuples,
+        **facts,
+    )
 
 
 def entry(name: str) -> Entry:

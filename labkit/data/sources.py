@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labkit.data import cache, pictures, readers, registry
+from labkit.data import cache, collection, pictures, readers, registry
 from labkit.data.dataset import Dataset
 from labkit.data.errors import DataError
 from labkit.data.registry import Entry, File
@@ -21,7 +21,7 @@ from labkit.data.registry import Entry, File
 CONFIGURED = "LABKIT_DATA"
 CACHED = "cache"
 COMPETITION_FILES = ("sampleSubmission.csv", "character_name.lst")
-PICTURE_SIZE = 28
+TRAINING_SHARE = 0.8
 MAX_CONTENT = 2**30
 
 
@@ -50,7 +50,7 @@ class FileCheck:
 class Source:
     """One place that holds a data set: its files by official name, and how they are laid out.
 
-    layout: "idx", "tar", "batches", "pictures" or "competition".
+    layout: "idx", "tar", "batches", "pictures", "competition" or "labelled".
     """
 
     entry: Entry
@@ -94,15 +94,13 @@ class Source:
             "tar": partial(self._cached, self._read_tar),
             "batches": partial(self._cached, self._read_batches),
             "pictures": partial(self._cached, self._read_pictures),
-            "competition": partial(self._read_competition, size or PICTURE_SIZE),
+            "competition": partial(self._read_competition, size or self.entry.size),
+            "labelled": partial(self._read_labelled, size or self.entry.size),
         }[self.layout]
         arrays = read()
         self._check_counts(arrays)
-        proof = (
-            "verified"
-            if self.layout in ("idx", "tar", "batches")
-            else "no published hash to verify"
-        )
+        verified = all(self._published(name).hash for name in self.paths)
+        proof = "verified" if verified else "no published hash to verify"
         facts = {
             "name": self.entry.name,
             "class_names": self.entry.class_names,
@@ -125,9 +123,8 @@ class Source:
                 f"{self.entry.title} has {self.entry.images[0]:,} and {self.entry.images[1]:,}."
             )
 
-    def _cached(self, read: Callable[[], cache.Arrays]) -> cache.Arrays:
-        files = _files_below(self.paths.values())
-        key = cache.fingerprint(self.layout, *_code(), *files)
+    def _cached(self, read: Callable[[cache.Allocate], cache.Arrays]) -> cache.Arrays:
+        key = cache.fingerprint(self.layout, *_code(), *self.paths.values())
         return cache.arrays(self.entry.name, key, read)
 
     def _verify(self) -> None:
@@ -149,20 +146,25 @@ class Source:
                 arrays[f"{part}_images"] = array
         return arrays
 
-    def _read_tar(self) -> cache.Arrays:
+    def _read_tar(self, _: cache.Allocate) -> cache.Arrays:
         self._verify()
         (path,) = self.paths.values()
         return readers.read_cifar(readers.tar_members(path, dict(self.entry.members)))
 
-    def _read_batches(self) -> cache.Arrays:
+    def _read_batches(self, _: cache.Allocate) -> cache.Arrays:
         self._verify()
         return readers.read_cifar(
             {name: path.read_bytes() for name, path in self.paths.items()}
         )
 
-    def _read_pictures(self) -> cache.Arrays:
+    def _read_pictures(self, allocate: cache.Allocate) -> cache.Arrays:
         (path,) = self.paths.values()
-        return readers.read_class_folders(path, self.entry.class_names, 32)
+        return readers.read_class_folders(path, self.entry.class_names, 32, allocate)
+
+    def _read_labelled(self, size: int) -> dict:
+        (path,) = self.paths.values()
+        names = self.entry.class_names
+        return labelled(self.entry.name, path, size, names, verify=self._verify)
 
     def _read_competition(self, size: int) -> dict:
         return competition(self.entry.name, self.folder, size)
@@ -170,26 +172,67 @@ class Source:
 
 def competition(name: str, folder: Path, size: int) -> dict:
     """Return Dataset's fields of a competition's folder: pictures as (size, size, 3), test labels hidden."""
-    files = _files_below(readers.part_of(folder, part) for part in ("train", "test"))
+    parts = [readers.part_of(folder, part) for part in ("train", "test")]
     key = cache.fingerprint(
-        *_code(), *files, *(folder / name for name in COMPETITION_FILES)
+        *_code(), *parts, *(folder / name for name in COMPETITION_FILES)
     )
     arrays = cache.arrays(
-        f"{name}-{size}", key, lambda: readers.read_competition(folder, size)
+        f"{name}-{size}",
+        key,
+        lambda allocate: readers.read_competition(folder, size, allocate),
     )
     return arrays | {
         "test_labels": None,
         "class_names": tuple(arrays["class_names"].tolist()),
         "train_names": tuple(arrays["train_names"].tolist()),
         "test_names": tuple(arrays["test_names"].tolist()),
-        "damaged": tuple((file, reason) for file, reason in arrays["damaged"].tolist()),
+        "damaged": _pairs(arrays["damaged"]),
         "sample_submission": folder / "sampleSubmission.csv",
     }
 
 
+def labelled(
+    name: str,
+    path: Path,
+    size: int,
+    class_names: tuple[str, ...] = (),
+    training: float = TRAINING_SHARE,
+    verify: Callable[[], None] = lambda: None,
+) -> dict:
+    """Return Dataset's fields of a folder or zip of labelled pictures, as (size, size, 3).
+
+    class_names: those expected; all that are found where empty. training: the share of the shuffled pictures
+    that is for training, the rest being the test set. verify: called before the first reading.
+    """
+
+    def read(allocate: cache.Allocate) -> cache.Arrays:
+        verify()
+        return readers.read_labelled(path, class_names, size, allocate)
+
+    key = cache.fingerprint(*_code(), class_names, path)
+    arrays = cache.arrays(f"{name}-{size}", key, read)
+    images, labels, names = arrays["images"], arrays["labels"], arrays["names"].tolist()
+    split = round(len(images) * training)
+    return {
+        "train_images": images[:split],
+        "train_labels": labels[:split],
+        "train_names": tuple(names[:split]),
+        "test_images": images[split:],
+        "test_labels": labels[split:],
+        "test_names": tuple(names[split:]),
+        "class_names": tuple(arrays["class_names"].tolist()),
+        "damaged": _pairs(arrays["damaged"]),
+    }
+
+
+def _pairs(damaged: np.ndarray) -> tuple[tuple[str, str], ...]:
+    return tuple((file, reason) for file, reason in damaged.tolist())
+
+
 def _code() -> list[bytes]:
     """Return what decodes pictures, for the cache's keys: the result must not outlive the code."""
-    return [Path(module.__file__).read_bytes() for module in (readers, pictures)]
+    modules = (readers, collection, pictures)
+    return [Path(module.__file__).read_bytes() for module in modules]
 
 
 def find(entry: Entry) -> list[Source]:
@@ -263,10 +306,22 @@ def _competition_layout(
         yield "competition", {path.name: path for path in files}
 
 
+def _labelled_layout(
+    entry: Entry, folder: Path
+) -> Iterator[tuple[str, dict[str, Path]]]:
+    there = [folder / file.name for file in entry.files] + [folder / "PetImages"]
+    # names that other data sets use too
+    if folder.name in entry.folders:
+        there += [folder / "train", *(folder / name for name in entry.kaggle_files)]
+    for path in there:
+        yield "labelled", {path.name: path}
+
+
 _LAYOUTS = {
     "idx": _idx_layout,
     "cifar": _cifar_layouts,
     "competition": _competition_layout,
+    "labelled": _labelled_layout,
 }
 
 

@@ -11,7 +11,7 @@ from types import ModuleType
 import numpy as np
 
 from labkit import profile
-from labkit.data import cache, drawing, garments, shapes, sources
+from labkit.data import cache, drawing, garments, pets, shapes, sources
 from labkit.data.dataset import Dataset
 
 TRAIN_SEED, TEST_SEED = 1, 2
@@ -24,13 +24,17 @@ GRADING_DATA = "LABKIT_GRADING_DATA"
 def make(name: str, size: int | None = None) -> Dataset:
     """Return the stand-in `name`, one of NAMES; the profile decides how many images.
 
-    size: of the pictures of "faces", in pixels.
+    size: of the pictures of "faces" and "pets", in pixels.
     """
-    size = size or sources.PICTURE_SIZE
+    size = size or SIZES.get(name, 0)
     chosen = os.environ.get(GRADING_DATA) if profile.name() == "grading" else None
     if chosen:
         return _with_tests_of(name, size, Path(chosen))
-    return _faces(size) if name == "faces" else _MAKERS[name]()
+    return _made(name, size)
+
+
+def _made(name: str, size: int) -> Dataset:
+    return _MAKERS[name](size) if name in SIZES else _MAKERS[name]()
 
 
 def draw_tests(name: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -67,7 +71,7 @@ def _with_tests_of(name: str, size: int, chosen: Path) -> Dataset:
         kept = {key: tests[key] for key in tests.files}
     if name == "faces":
         return _competition("graded faces", grading_pictures(chosen), size, **kept)
-    return replace(_MAKERS[name](), **kept)
+    return replace(_made(name, size), **kept)
 
 
 def _digits() -> Dataset:
@@ -83,7 +87,7 @@ def _digits() -> Dataset:
     )
 
 
-def _enlarged_digits() -> cache.Arrays:
+def _enlarged_digits(_: cache.Allocate) -> cache.Arrays:
     """Return 1,437 training and 360 test digits, 36 of each class in the test set."""
     from PIL import Image
     from sklearn.datasets import load_digits
@@ -111,8 +115,8 @@ def _enlarged_digits() -> cache.Arrays:
     }
 
 
-def _drawn(module: ModuleType, what: str) -> Dataset:
-    """Return the stand-in of a module with draw(seed, count) and CLASS_NAMES."""
+def _drawn(module: ModuleType, what: str, *size: int) -> Dataset:
+    """Return the stand-in of a module with draw(seed, count[, size]) and CLASS_NAMES."""
     name = module.__name__.rpartition(".")[2]
     train, test = profile.pick(
         quick=(5000, 1000), full=(5000, 1000), grading=DRAWN_TO_GRADE
@@ -122,9 +126,9 @@ def _drawn(module: ModuleType, what: str) -> Dataset:
         quick=module.draw, full=module.draw, grading=_DRAWN_TO_GRADE[name]
     )
 
-    def build() -> cache.Arrays:
-        images, labels = draw(TRAIN_SEED, train)
-        test_images, test_labels = draw(TEST_SEED, test)
+    def build(_: cache.Allocate) -> cache.Arrays:
+        images, labels = draw(TRAIN_SEED, train, *size)
+        test_images, test_labels = draw(TEST_SEED, test, *size)
         return {
             "train_images": images,
             "train_labels": labels,
@@ -138,7 +142,9 @@ def _drawn(module: ModuleType, what: str) -> Dataset:
         source=f"{what}, drawn by labkit",
         stand_in=True,
         licence="BSD-3-Clause",
-        **cache.arrays(f"{name}-{train}", _version(module), build),
+        **cache.arrays(
+            "-".join(map(str, (name, train, *size))), _version(module), build
+        ),
     )
 
 
@@ -176,10 +182,18 @@ def _version(*modules: ModuleType) -> str:
     return cache.fingerprint(*(Path(file).read_bytes() for file in files))
 
 
-_DRAWN_TO_GRADE = {"garments": garments.draw, "shapes": shapes.draw_easy}
-_MAKERS: dict[str, Callable[[], Dataset]] = {
+_DRAWN_TO_GRADE = {
+    "garments": garments.draw,
+    "shapes": shapes.draw_easy,
+    "pets": pets.draw,
+}
+_MAKERS: dict[str, Callable[..., Dataset]] = {
     "digits": _digits,
     "garments": lambda: _drawn(garments, "ten kinds of clothes"),
     "shapes": lambda: _drawn(shapes, "ten kinds of shape on clutter"),
+    "pets": lambda size: _drawn(pets, "heads of cats and dogs on clutter", size),
+    "faces": _faces,
 }
-NAMES = (*_MAKERS, "faces")
+NAMES = tuple(_MAKERS)
+# Those that come at any size, with the side in pixels where none is asked for.
+SIZES = {"faces": 28, "pets": pets.SIZE}
