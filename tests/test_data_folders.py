@@ -307,19 +307,19 @@ def test_a_load_that_was_killed_leaves_nothing_for_long(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_is_bounded_by_the_result(tmp_path):
-    """Threads decode large pictures one at a time; one of these takes 36 MB."""
+    """Threads decode large pictures one at a time; eight at once took 860 MB here, in turn 360."""
     folder = write(tmp_path, {"one.png": picture("red", (3000, 3000), "PNG")})
     script = (
         "import re, sys; from concurrent.futures import ThreadPoolExecutor;"
         "from labkit import data;"
         "peak = lambda: int(re.findall('VmHWM: *(.*) kB', open('/proc/self/status').read())[0]);"
         "data.read_picture(sys.argv[1], 16); before = peak();"
-        "list(ThreadPoolExecutor(4).map(lambda _: data.read_picture(sys.argv[1], 16), range(8)));"
+        "list(ThreadPoolExecutor(8).map(lambda _: data.read_picture(sys.argv[1], 16), range(16)));"
         "print(peak() - before)"
     )
     command = [sys.executable, "-c", script, folder / "one.png"]
     done = subprocess.run(command, capture_output=True, check=True)
-    assert int(done.stdout) < 120_000  # KiB; some 240,000 all at once
+    assert int(done.stdout) < 550_000  # KiB
 
 
 # ---- cats and dogs
