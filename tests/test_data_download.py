@@ -7,6 +7,7 @@ import threading
 from dataclasses import replace
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,11 +17,19 @@ from labkit.data import download, registry
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serves server.files; breaks off after server.cut bytes that many times as server.cuts says."""
+    """Serves server.files as the server's settings say; see `server`."""
 
     def do_GET(self):
         server = self.server
         server.asked.append((self.path, self.headers.get("Range")))
+        if server.refusals:
+            status, headers = server.refusals.pop(0)
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         body = server.files.get(self.path)
         if body is None:
             self.send_error(404)
@@ -34,7 +43,9 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(416)
             return
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body) - start))
+        if server.length is not None:
+            length = max(0, len(body) - start + server.length)
+            self.send_header("Content-Length", str(length))
         self.end_headers()
         rest = body[start:]
         if server.cuts > 0:
@@ -48,14 +59,14 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
+    """A server on this machine that is asked for files, and can misbehave.
+
+    refusals: (status, headers) of the first answers. cuts, cut: so many times it breaks off after so many
+    bytes. ranges: whether it resumes. length: None, no Content-Length is sent; else how far it is off.
+    """
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.files, server.asked, server.ranges, server.cuts, server.cut = (
-        {},
-        [],
-        True,
-        0,
-        0,
-    )
+    server.files, server.asked, server.refusals = {}, [], []
+    server.ranges, server.length, server.cuts, server.cut = True, 0, 0, 0
     thread = threading.Thread(
         target=server.serve_forever, kwargs={"poll_interval": 0.01}
     )
@@ -82,6 +93,7 @@ def one_file(server, monkeypatch, tmp_path):
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(download, "WAITS", (0, 0.01, 0.02))
     address = f"http://127.0.0.1:{server.server_port}"
     file = registry.File(
         name="train-images-idx3-ubyte.gz",
@@ -149,7 +161,7 @@ def test_too_many_bytes_are_not_kept(server, one_file, tmp_path):
         CONTENT + b"x"
     )
     with pytest.raises(
-        data.DataError, match="sends more than the file's 300,000 bytes"
+        data.DataError, match="it sends more than the file's 300,000 bytes"
     ):
         data.fetch("mnist")
     assert one_file.name not in left_in(tmp_path)
@@ -181,10 +193,14 @@ def test_a_broken_connection_is_resumed(server, one_file, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_what_was_downloaded_is_kept_for_the_next_call(server, one_file, tmp_path):
-    server.cuts, server.cut = 99, 40_000
+def test_what_was_downloaded_is_kept_for_the_next_call(
+    server, one_file, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(download, "RESUMPTIONS", 1)
+    server.cuts, server.cut = 99, 20_000
     with pytest.raises(data.DataError, match="the connection broke"):
         data.fetch("mnist")
+    assert len(server.asked) == 2 * len(download.WAITS)
     assert left_in(tmp_path) == [f".{one_file.name}.part"]
     server.cuts, server.asked = 0, []
     (path,) = data.fetch("mnist")
@@ -240,11 +256,122 @@ def test_stand_ins_are_not_fetched():
         data.fetch("digits")
 
 
-def test_kaggle_is_fetched_by_hand():
+# ---- servers that misbehave
+
+
+def test_a_busy_server_is_asked_again(server, one_file, capsys):
+    server.refusals = [(503, {}), (502, {}), (429, {})]
+    (path,) = data.fetch("mnist")
+    assert path.read_bytes() == CONTENT
+    # both mirrors in turn, then the first again
+    assert [asked.split("/")[1] for asked, _ in server.asked] == [
+        "first",
+        "second",
+        "first",
+        "second",
+    ]
+    assert "the server answers 503" in capsys.readouterr().out
+
+
+def test_a_server_that_stays_busy_is_given_up_in_the_end(server, one_file):
+    server.refusals = [(503, {})] * 99
+    with pytest.raises(data.DataError, match="answers 503 Service Unavailable"):
+        data.fetch("mnist")
+    assert len(server.asked) == 2 * 3
+
+
+def test_the_server_says_how_long_to_wait(server, one_file, monkeypatch):
+    waits = []
+    monkeypatch.setattr(download.time, "sleep", waits.append)
+    server.refusals = [(503, {"Retry-After": "7"}), (503, {"Retry-After": "9999"})]
+    data.fetch("mnist")
+    assert waits == [0, 7]
+    server.refusals = [(503, {"Retry-After": "9999"})] * 2
+    data.fetch("mnist")[0].unlink()
+    data.fetch("mnist")
+    assert waits[-1] == download.LONGEST_WAIT
+
+
+def test_redirects_are_followed(server, one_file):
+    server.refusals = [
+        (302, {"Location": "/elsewhere"}),
+        (301, {"Location": "/second/images.gz"}),
+    ]
+    (path,) = data.fetch("mnist")
+    assert path.read_bytes() == CONTENT and len(server.asked) == 3
+
+
+def test_redirects_without_end_are_not(server, one_file):
+    server.refusals = [(302, {"Location": "/first/images.gz"})] * 31
+    (path,) = data.fetch("mnist")
+    assert path.read_bytes() == CONTENT
+    assert server.asked[-1][0] == "/second/images.gz"
+    path.unlink()
+    server.refusals = [(302, {"Location": "/first/images.gz"})] * 999
+    with pytest.raises(data.DataError, match="redirects without end"):
+        data.fetch("mnist")
+
+
+def test_a_server_that_tells_no_length(server, one_file):
+    server.length = None
+    (path,) = data.fetch("mnist")
+    assert path.read_bytes() == CONTENT
+
+
+def test_no_length_and_a_broken_connection(server, one_file):
+    server.length, server.cuts, server.cut = None, 2, 100_000
+    (path,) = data.fetch("mnist")
+    assert path.read_bytes() == CONTENT and len(server.asked) == 3
+
+
+@pytest.mark.parametrize("off", [-100_000, 100_000])
+def test_a_wrong_length(server, one_file, off, tmp_path):
+    server.length = off
+    if off > 0:  # all came, then the connection broke: the file is whole
+        assert data.fetch("mnist")[0].read_bytes() == CONTENT
+    else:  # the rest never comes
+        with pytest.raises(data.DataError) as caught:
+            data.fetch("mnist")
+        assert sha256(CONTENT[:200_000]).hexdigest() in str(caught.value)
+        assert one_file.name not in left_in(tmp_path)
+
+
+def test_a_proxy_that_does_not_answer_is_named(one_file, monkeypatch):
+    monkeypatch.delenv("no_proxy")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     with pytest.raises(
-        data.DataError, match=r"cannot be downloaded by a program.*kaggle\.com"
+        data.DataError, match="the proxy that HTTP_PROXY or HTTPS_PROXY"
     ):
-        data.fetch("simpsons")
+        data.fetch("mnist")
+
+
+def test_a_full_disk_is_said_beforehand(server, one_file, monkeypatch):
+    small = SimpleNamespace(free=100_000)
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda _: small)
+    with pytest.raises(data.DataError, match=r"0.1 MB free; train.*needs 0.3 MB.*--to"):
+        data.fetch("mnist")
+    assert server.asked == []
+
+
+# ---- a file is never trusted because it exists, and never fetched twice
+
+
+def test_a_spoilt_file_is_fetched_again(server, one_file):
+    (path,) = data.fetch("mnist")
+    path.write_bytes(CONTENT[:-1] + b"?")
+    (path,) = data.fetch("mnist")
+    assert path.read_bytes() == CONTENT and len(server.asked) == 2
+
+
+def test_what_is_here_is_copied_not_downloaded(server, one_file, tmp_path, monkeypatch):
+    data.fetch("mnist")
+    monkeypatch.setenv("LABKIT_OFFLINE", "1")
+    (path,) = data.fetch("mnist", to=tmp_path / "stick")
+    assert path == tmp_path / "stick" / "mnist" / one_file.name
+    assert path.read_bytes() == CONTENT and len(server.asked) == 1
+    path.write_bytes(b"spoilt")
+    (path,) = data.fetch("mnist", to=tmp_path / "stick")
+    assert path.read_bytes() == CONTENT
 
 
 @pytest.fixture

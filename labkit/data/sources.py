@@ -17,10 +17,12 @@ from labkit.data import cache, collection, pictures, readers, registry
 from labkit.data.dataset import Dataset
 from labkit.data.errors import DataError
 from labkit.data.registry import Entry, File
+from labkit.files import write_text
 
 CONFIGURED = "LABKIT_DATA"
 CACHED = "cache"
 COMPETITION_FILES = ("sampleSubmission.csv", "character_name.lst")
+RECORDED = "SHA256SUMS"
 TRAINING_SHARE = 0.8
 MAX_CONTENT = 2**30
 
@@ -78,9 +80,8 @@ class Source:
 
     def _published(self, name: str) -> File:
         files = {file.name: file for file in self.entry.files}
-        return files.get(name) or File(
-            name, (), 0, dict(self.entry.members).get(name, "")
-        )
+        members = dict(self.entry.members) or recorded_hashes(self.folder)
+        return files.get(name) or File(name, (), 0, members.get(name, ""))
 
     def load(self, size: int | None = None) -> Dataset:
         """Return the data set; DataError where a file is missing, does not verify or cannot be read."""
@@ -167,20 +168,26 @@ class Source:
         return labelled(self.entry.name, path, size, names, verify=self._verify)
 
     def _read_competition(self, size: int) -> dict:
-        return competition(self.entry.name, self.folder, size)
+        return competition(self.entry.name, self.folder, size, self._verify)
 
 
-def competition(name: str, folder: Path, size: int) -> dict:
-    """Return Dataset's fields of a competition's folder: pictures as (size, size, 3), test labels hidden."""
+def competition(
+    name: str, folder: Path, size: int, verify: Callable[[], None] = lambda: None
+) -> dict:
+    """Return Dataset's fields of a competition's folder: pictures as (size, size, 3), test labels hidden.
+
+    verify: called before the first reading.
+    """
+
+    def read(allocate: cache.Allocate) -> cache.Arrays:
+        verify()
+        return readers.read_competition(folder, size, allocate)
+
     parts = [readers.part_of(folder, part) for part in ("train", "test")]
     key = cache.fingerprint(
         *_code(), *parts, *(folder / name for name in COMPETITION_FILES)
     )
-    arrays = cache.arrays(
-        f"{name}-{size}",
-        key,
-        lambda allocate: readers.read_competition(folder, size, allocate),
-    )
+    arrays = cache.arrays(f"{name}-{size}", key, read)
     return arrays | {
         "test_labels": None,
         "class_names": tuple(arrays["class_names"].tolist()),
@@ -343,11 +350,8 @@ def check(path: Path, published: File) -> FileCheck:
     if data is not None:
         found, expected, what = _sha256(data), published.content, "uncompressed content"
     else:
-        import pooch
-
         expected, what = published.hash, "file"
-        algorithm = expected.partition(":")[0] or "sha256"
-        found = f"{algorithm}:{pooch.file_hash(str(path), algorithm)}"
+        found = hash_of(path, expected.partition(":")[0] or "sha256")
     return FileCheck(
         path, found == expected if expected else None, found, expected, what
     )
@@ -367,6 +371,31 @@ def _content(path: Path) -> bytes | None:
             return stream.read(MAX_CONTENT)
     except (OSError, EOFError, zlib.error):
         return None
+
+
+def hash_of(path: Path, algorithm: str = "sha256") -> str:
+    """Return a file's hash as "sha256:..."."""
+    import pooch
+
+    return f"{algorithm}:{pooch.file_hash(str(path), algorithm)}"
+
+
+def record_hashes(folder: Path, names: Iterable[str]) -> None:
+    """Write the hashes of files that nobody publishes any of, so that later changes are noticed."""
+    lines = [f"{hash_of(folder / n).removeprefix('sha256:')}  {n}\n" for n in names]
+    write_text(folder / RECORDED, "".join(lines))
+
+
+def recorded_hashes(folder: Path) -> dict[str, str]:
+    """Return {file name: "sha256:..."} of a folder's SHA256SUMS, as `sha256sum` writes it; empty without one."""
+    path = folder / RECORDED
+    if not path.is_file():
+        return {}
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    pairs = (line.split(maxsplit=1) for line in lines if len(line.split()) == 2)
+    return {
+        name.strip().removeprefix("*"): f"sha256:{digits}" for digits, name in pairs
+    }
 
 
 def _sha256(data: bytes) -> str:
