@@ -15,6 +15,9 @@ from labkit.data.errors import DataError
 from labkit.data.notices import say
 from labkit.data.registry import Entry
 
+# What is larger is downloaded only where somebody asks for it.
+UNASKED = 250 * 10**6
+
 
 def load(name: str, size: int | None = None) -> Dataset:
     """Return a data set by name, "mnist", "fashion_mnist", "cifar10", "simpsons", "cats_dogs", or a stand-in's.
@@ -98,8 +101,14 @@ def _with_remarks(dataset: Dataset, problems: list[str]) -> Dataset:
 
 
 def _download(entry: Entry) -> Dataset:
-    """Return the data set from the network; DataError, quickly, where there is none."""
-    if entry.files and not download.offline() and not download.reachable(entry):
+    """Return the data set from the network; DataError, quickly, where there is none, or it is large."""
+    size = sum(file.size for file in entry.files)
+    if not entry.files or size > UNASKED:
+        raise DataError(
+            f"it is not on this machine. For the real data type `labkit data fetch {entry.name}`"
+            + (f" ({size / 1e6:,.0f} MB)." if size else f". Or: {entry.manual}")
+        )
+    if not download.offline() and not download.reachable(entry):
         raise DataError(
             "no server that has it can be reached. For the real data type "
             f"`labkit data fetch {entry.name}` where there is a network."
