@@ -189,6 +189,19 @@ def test_offline_nothing_is_asked(server, monkeypatch):
     assert server.asked == []
 
 
+def test_what_is_here_is_copied_not_downloaded(server, monkeypatch, tmp_path):
+    there = tmp_path / "data" / "cats_dogs"
+    there.mkdir(parents=True)
+    (there / "train.zip").write_bytes(zipped(pets()))
+    monkeypatch.setenv("LABKIT_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr("labkit.data.download._bring", _no_mirror)
+    (path,) = data.fetch("cats_dogs", to=tmp_path / "stick")
+    assert path.read_bytes() == (there / "train.zip").read_bytes() and not server.asked
+    monkeypatch.setenv("LABKIT_DATA", str(tmp_path / "stick"))
+    assert [check.ok for check in data.verify("cats_dogs")] == [True]
+    assert "(verified)" in data.load("cats_dogs").source
+
+
 def test_what_is_no_competition(server):
     with pytest.raises(data.DataError, match="is no competition"):
         data.fetch("mnist", competition="digits")
@@ -229,3 +242,7 @@ def test_kaggle_is_asked_where_no_mirror_has_the_file(server, monkeypatch):
 
 def _no_network(*_):
     raise ConnectionError("no network")
+
+
+def _no_mirror(*_):
+    raise data.DataError("no mirror has it")

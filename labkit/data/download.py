@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
@@ -46,6 +47,15 @@ def fetch(name: str, to: str | Path | None = None, competition: str = "") -> lis
         raise DataError(f"{entry.title} is no competition; leave out --competition.")
     folder = Path(to).expanduser() / name if to else cache.place("datasets", name)
     folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return _fetch(entry, folder, competition)
+    finally:
+        # where nothing came no folder is left
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def _fetch(entry: Entry, folder: Path, competition: str) -> list[Path]:
     if not entry.files or competition:
         return _from_kaggle(entry, folder, competition)
     try:
@@ -61,7 +71,9 @@ def fetch(name: str, to: str | Path | None = None, competition: str = "") -> lis
 
 def _from_kaggle(entry: Entry, folder: Path, competition: str = "") -> list[Path]:
     try:
-        if not kaggle.complete(entry, folder):
+        if not kaggle.complete(entry, folder) and (
+            competition or not kaggle.copy_from_here(entry, folder)
+        ):
             refuse_offline()
         return kaggle.fetch(entry, folder, competition)
     except DataError as error:

@@ -9,6 +9,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -57,6 +58,20 @@ def complete(entry: Entry, folder: Path) -> bool:
         and sources.hash_of(folder / name) == recorded.get(name)
         for name in names
     )
+
+
+def copy_from_here(entry: Entry, folder: Path) -> bool:
+    """Return whether another place on this machine had all files; they are copied and their hashes recorded."""
+    names = entry.kaggle_files or COMPETITION
+    for source in sources.find(entry):
+        there = [source.folder / name for name in names]
+        whole = source.folder != folder and all(path.is_file() for path in there)
+        if whole and all(check.ok is not False for check in source.checks()):
+            for path in there:
+                _write(folder / path.name, partial(shutil.copyfile, path))
+            sources.record_hashes(folder, names)
+            return True
+    return False
 
 
 def _scratch(folder: Path) -> Path:

@@ -119,7 +119,10 @@ def _download(entry: Entry) -> Dataset:
 
 @dataclass(frozen=True)
 class Item:
-    """One data set of the inventory; size in bytes, on disk or to be downloaded (0: unknown)."""
+    """One data set of the inventory; size in bytes, on disk or to be downloaded (0: unknown).
+
+    present: where it is, "" where it is not. missing: the files that are not there, where others are.
+    """
 
     name: str
     title: str
@@ -127,19 +130,38 @@ class Item:
     size: int
     licence: str
     stand_in: str
+    missing: tuple[str, ...] = ()
+
+    @property
+    def partial(self) -> bool:
+        """Whether some of its files are here, but not all."""
+        return bool(self.missing)
+
+    @property
+    def lacks(self) -> str:
+        """Why it cannot be used, in words."""
+        if not self.missing:
+            return "absent"
+        return f"incomplete: lacks {', '.join(self.missing)}"
 
 
 def inventory() -> list[Item]:
-    """Return every data set of the registry and where it is on this machine ("" where it is not)."""
-    items = []
-    for entry in registry.entries().values():
-        found = [source for source in sources.find(entry) if not source.missing()]
-        present = f"{found[0].origin}: {found[0].folder}" if found else ""
-        size = found[0].size() if found else sum(file.size for file in entry.files)
-        items.append(
-            Item(entry.name, entry.title, present, size, entry.licence, entry.stand_in)
-        )
-    return items
+    """Return every data set of the registry and where it is on this machine."""
+    return [_item(entry) for entry in registry.entries().values()]
+
+
+def _item(entry: Entry) -> Item:
+    found = sources.find(entry)
+    whole = [source for source in found if not source.missing()]
+    return Item(
+        name=entry.name,
+        title=entry.title,
+        present=f"{whole[0].origin}: {whole[0].folder}" if whole else "",
+        size=whole[0].size() if whole else sum(file.size for file in entry.files),
+        licence=entry.licence,
+        stand_in=entry.stand_in,
+        missing=tuple(found[0].missing()) if found and not whole else (),
+    )
 
 
 def verify(name: str) -> list[sources.FileCheck]:
