@@ -470,6 +470,62 @@ def lab(
     os.execve(command[0], command, lab_environment())
 
 
+kernel_app = typer.Typer(
+    no_args_is_help=True, help="The kernel that Jupyter runs notebooks in."
+)
+app.add_typer(kernel_app, name="kernel")
+
+
+@kernel_app.command(
+    "install",
+    epilog=_example(
+        "labkit kernel install",
+        "labkit kernel install --gpu",
+        "labkit kernel install --gpu --memory 4000 --backend jax",
+    ),
+)
+def kernel_install(
+    gpu: Annotated[
+        bool, typer.Option("--gpu", help="A kernel that finds an NVIDIA GPU.")
+    ] = False,
+    backend: Annotated[
+        str, typer.Option(help="Keras's backend: tensorflow, jax or torch.")
+    ] = "tensorflow",
+    memory: Annotated[
+        int | None,
+        typer.Option(help="MiB of each GPU that one kernel may take. Default: all."),
+    ] = None,
+    prefix: Annotated[
+        Path | None,
+        typer.Option(help="An environment's folder, for all who use it. Default: you."),
+    ] = None,
+) -> None:
+    """Let JupyterLab run notebooks in this environment, without activating it.
+
+    With --gpu the kernel knows where pip put the CUDA libraries, takes GPU
+    memory as it needs it, and runs the labs in their full version.
+    """
+    from labkit.gpu import kernelspec
+    from labkit.gpu.diagnosis import diagnose
+    from labkit.gpu.facts import gather
+
+    folder, spec = kernelspec.install(
+        gpu=gpu, backend=backend, memory=memory, prefix=prefix
+    )
+    console.print(f"{spec['display_name']}: {folder}/kernel.json")
+    console.print("Choose it in JupyterLab under Kernel, Change Kernel.")
+    if gpu:
+        with console.status("looking for a GPU with it"):
+            seen = kernelspec.gpus_seen(spec)
+            found = diagnose(replace(gather(backend), seen=seen))
+        colour = "green" if seen and found.good else "yellow"
+        console.print(f"[{colour}]accelerator:[/] {_escape(found.found)}")
+        if found.advice:
+            console.print(_escape(found.advice))
+        if not seen:
+            raise typer.Exit(1)
+
+
 data_app = typer.Typer(
     no_args_is_help=True, help="The data sets: what is here, fetch it, verify it."
 )

@@ -109,29 +109,20 @@ def _backend() -> Finding:
 
 
 def _accelerator() -> Finding:
-    try:
-        import keras
+    from labkit.gpu.diagnosis import diagnose
+    from labkit.gpu.facts import gather
 
-        devices = keras.distribution.list_devices("gpu")
+    try:
+        found = diagnose(gather())
     except Exception as error:
-        advice = f"Type: {INSTALL}"
         return Finding(
             "accelerator",
             f"Keras does not start: {type(error).__name__}: {error}",
             good=False,
-            advice=advice,
-        )
-    if devices:
-        return Finding(
-            "accelerator", f"Keras sees {len(devices)} GPU: {', '.join(devices)}"
-        )
-    if shutil.which("nvidia-smi"):
-        advice = 'There is an NVIDIA driver. Type: pip install -e ".[gpu]"'
-        return Finding(
-            "accelerator", "Keras sees no GPU", good=False, needed=False, advice=advice
+            advice=f"Type: {INSTALL}",
         )
     return Finding(
-        "accelerator", "none: Keras runs on the CPU, which is enough for every lab"
+        "accelerator", found.found, found.good, needed=False, advice=found.advice
     )
 
 

@@ -28,9 +28,18 @@ class QuietImport(importlib.abc.MetaPathFinder):
             def quietly(module) -> None:
                 with without_stderr():
                     run(module)
+                limit_gpu_memory()
 
             spec.loader.exec_module = quietly
         return spec
+
+
+def limit_gpu_memory() -> None:
+    """Apply the limit of GPU memory, if there is one, before anything runs there."""
+    if os.environ.get("LABKIT_GPU_MEMORY"):
+        from labkit.gpu.memory import apply_limit
+
+        apply_limit(os.environ.get("KERAS_BACKEND", "tensorflow"))
 
 
 @contextmanager
@@ -56,3 +65,5 @@ def install() -> None:
     known = any(isinstance(finder, QuietImport) for finder in sys.meta_path)
     if "tensorflow" not in sys.modules and not known:
         sys.meta_path.insert(0, QuietImport())
+    if os.environ.get("KERAS_BACKEND") != "tensorflow" or "tensorflow" in sys.modules:
+        limit_gpu_memory()

@@ -19,6 +19,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from labkit.devices import distribute as distribute
+
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 Pair = tuple[np.ndarray, np.ndarray]
 

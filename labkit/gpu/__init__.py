@@ -1,0 +1,1 @@
+"""NVIDIA GPUs: the facts, what they mean, and how several students share one."""
