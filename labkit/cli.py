@@ -587,6 +587,8 @@ def data_fetch(
             for path in data.fetch(name, to, competition):
                 console.print(f"[green]verified[/] {_escape(str(path))}")
         except data.DataError as error:
+            if len(names or ()) == 1:
+                raise
             failed += 1
             errors.print(f"[bold red]{name}:[/] {_escape(str(error))}")
     if to:

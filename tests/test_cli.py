@@ -19,6 +19,7 @@ COMMANDS = [
     ["report"],
     ["similarity"],
     ["demo"],
+    ["kernel", "install"],
     ["data", "list"],
     ["data", "fetch"],
     ["data", "verify"],
@@ -149,3 +150,24 @@ def test_data_list_shows_every_set(run_command, course):
     done = run_command("labkit", "data", "list", folder=course.root)
     for name in ("mnist", "fashion_mnist", "cifar10", "simpsons"):
         assert name in done.stdout
+
+
+def test_data_fetch_goes_on_after_one_that_fails(run_command, course, tmp_path):
+    words = ["data", "fetch", "mnist", "cifar10", "--to", str(tmp_path / "stick")]
+    done = run_command("labkit", *words, folder=course.root)
+    assert done.returncode == 1
+    assert "mnist:" in done.stderr and "cifar10:" in done.stderr
+    assert "LABKIT_OFFLINE" in done.stderr and "LABKIT_DATA" in done.stdout
+    assert not list((tmp_path / "stick").iterdir())
+
+
+def test_data_verify_without_names_is_of_all_that_is_here(
+    run_command, course, tmp_path
+):
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist" / "train-labels-idx1-ubyte.gz").write_bytes(b"spoilt")
+    where = {"LABKIT_DATA": str(tmp_path)}
+    done = run_command("labkit", "data", "verify", folder=course.root, **where)
+    assert done.returncode == 1 and "does not verify" in done.stdout
+    done = run_command("labkit", "data", "list", folder=course.root, **where)
+    assert "incomplete: lacks train-images-idx3-ubyte.gz" in done.stdout

@@ -700,3 +700,14 @@ def test_real_simpsons(real):
     assert simpsons.test_labels is None and (np.diff(simpsons.test_ids) == 1).all()
     assert all(label == simpsons.class_names.index(n.split("/")[1]) for n, label in
                zip(simpsons.train_names[:50], simpsons.train_labels[:50], strict=True))  # fmt: skip
+
+
+@needs("cats_dogs")
+def test_real_cats_and_dogs(real):
+    pets = data.load("cats_dogs", 24)
+    assert len(pets.train_images) == 4 * len(pets.test_images) and not pets.damaged
+    assert abs(pets.train_labels.mean() - 0.5) < 0.05
+    for name, label in zip(pets.test_names, pets.test_labels, strict=True):
+        assert name.startswith(f"train/{pets.class_names[label]}.")
+    again = data.load("cats_dogs", 24)
+    np.testing.assert_array_equal(again.test_images, pets.test_images)
