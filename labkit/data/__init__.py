@@ -3,9 +3,9 @@
 from labkit.data.dataset import Dataset
 from labkit.data.download import fetch
 from labkit.data.errors import DamagedPicture, DataError
+from labkit.data.hashes import FileCheck
 from labkit.data.loading import Item, inventory, load, load_folder, photograph, verify
 from labkit.data.pictures import read_picture
-from labkit.data.sources import FileCheck
 
 __all__ = [
     "DamagedPicture",

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
-from labkit.data import cache, kaggle, registry, sources
+from labkit.data import cache, hashes, kaggle, registry, sources
 from labkit.data.errors import DataError
 from labkit.data.notices import progress, say
 from labkit.data.registry import Entry, File
@@ -92,7 +92,7 @@ def _bring(entry: Entry, file: File, path: Path) -> Path:
 
 
 def _verified(path: Path, file: File) -> bool:
-    return path.is_file() and bool(sources.check(path, file).ok)
+    return path.is_file() and bool(hashes.check(path, file).ok)
 
 
 def _copy_from_here(entry: Entry, file: File, path: Path) -> bool:

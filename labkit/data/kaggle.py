@@ -15,7 +15,7 @@ from unittest import mock
 
 import numpy as np
 
-from labkit.data import cache, collection, sources
+from labkit.data import cache, collection, hashes, sources
 from labkit.data.errors import DataError
 from labkit.data.notices import progress
 from labkit.data.registry import Entry
@@ -45,17 +45,16 @@ def fetch(entry: Entry, folder: Path, competition: str = "") -> list[Path]:
             with _downloading(folder, kind, handle) as kagglehub:
                 bring(kagglehub, handle, folder, names, entry)
             shutil.rmtree(_scratch(folder), ignore_errors=True)
-            sources.record_hashes(folder, names)
+            hashes.record(folder, names)
     return [folder / name for name in names]
 
 
 def complete(entry: Entry, folder: Path) -> bool:
     """Return whether all files are there, each with the hash that it had when it came."""
-    recorded = sources.recorded_hashes(folder)
+    recorded = hashes.recorded(folder)
     names = entry.kaggle_files or COMPETITION
     return all(
-        (folder / name).is_file()
-        and sources.hash_of(folder / name) == recorded.get(name)
+        (folder / name).is_file() and hashes.of(folder / name) == recorded.get(name)
         for name in names
     )
 
@@ -69,7 +68,7 @@ def copy_from_here(entry: Entry, folder: Path) -> bool:
         if whole and all(check.ok is not False for check in source.checks()):
             for path in there:
                 _write(folder / path.name, partial(shutil.copyfile, path))
-            sources.record_hashes(folder, names)
+            hashes.record(folder, names)
             return True
     return False
 

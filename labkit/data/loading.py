@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from labkit import profile
-from labkit.data import download, registry, sources, standins
+from labkit.data import download, hashes, registry, sources, standins
 from labkit.data.dataset import Dataset
 from labkit.data.errors import DataError
 from labkit.data.notices import say
@@ -164,7 +164,7 @@ def _item(entry: Entry) -> Item:
     )
 
 
-def verify(name: str) -> list[sources.FileCheck]:
+def verify(name: str) -> list[hashes.FileCheck]:
     """Return a check of each file of a data set, in LABKIT_DATA and in the cache.
 
     Raises DataError where there is no file.

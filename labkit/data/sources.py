@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import os
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -13,39 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from labkit.data import cache, collection, pictures, readers, registry
+from labkit.data import cache, collection, hashes, pictures, readers, registry
 from labkit.data.dataset import Dataset
 from labkit.data.errors import DataError
 from labkit.data.registry import Entry, File
-from labkit.files import write_text
 
 CONFIGURED = "LABKIT_DATA"
 CACHED = "cache"
 COMPETITION_FILES = ("sampleSubmission.csv", "character_name.lst")
-RECORDED = "SHA256SUMS"
 TRAINING_SHARE = 0.8
-MAX_CONTENT = 2**30
-
-
-@dataclass(frozen=True)
-class FileCheck:
-    """Whether one file is the published one; ok is None where no hash is published.
-
-    found, expected: "sha256:..." or "md5:..."; of the uncompressed content where `what` says so.
-    """
-
-    file: Path
-    ok: bool | None
-    found: str
-    expected: str
-    what: str = "file"
-
-    def __str__(self) -> str:
-        if self.ok is None:
-            return f"{self.file}: no published hash; found {self.found}"
-        if self.ok:
-            return f"{self.file}: ok, {self.found}"
-        return f"{self.file} does not verify ({self.what}): found {self.found}, expected {self.expected}"
 
 
 @dataclass(frozen=True)
@@ -69,18 +42,20 @@ class Source:
         """Return the bytes on disk."""
         return sum(file.stat().st_size for file in _files_below(self.paths.values()))
 
-    def checks(self) -> Iterator[FileCheck]:
+    def checks(self) -> Iterator[hashes.FileCheck]:
         """Yield a check of each file, a missing one too; a folder has none."""
         for name, path in self.paths.items():
             published = self._published(name)
             if path.is_file():
-                yield check(path, published)
+                yield hashes.check(path, published)
             elif not path.exists():
-                yield FileCheck(path, False, "no file", published.hash or "a file")
+                yield hashes.FileCheck(
+                    path, False, "no file", published.hash or "a file"
+                )
 
     def _published(self, name: str) -> File:
         files = {file.name: file for file in self.entry.files}
-        members = dict(self.entry.members) or recorded_hashes(self.folder)
+        members = dict(self.entry.members) or hashes.recorded(self.folder)
         return files.get(name) or File(name, (), 0, members.get(name, ""))
 
     def load(self, size: int | None = None) -> Dataset:
@@ -131,14 +106,16 @@ class Source:
     def _verify(self) -> None:
         for result in self.checks():
             if result.ok is False:
-                raise mismatch(self.entry, result)
+                raise hashes.mismatch(self.entry, result)
 
     def _read_idx(self) -> cache.Arrays:
         arrays = {}
         for name, path in self.paths.items():
-            data = _content(path)
-            if data is None or _sha256(data) != self._published(name).content:
-                raise mismatch(self.entry, check(path, self._published(name)))
+            data = hashes.content(path)
+            if data is None or hashes.sha256(data) != self._published(name).content:
+                raise hashes.mismatch(
+                    self.entry, hashes.check(path, self._published(name))
+                )
             part = "train" if name.startswith("train") else "test"
             array = readers.read_idx(data, str(path))
             if "labels" in name:
@@ -337,69 +314,11 @@ def _is_another(entry: Entry, layout: str, paths: dict[str, Path]) -> bool:
     labels = [
         path for name, path in paths.items() if "labels" in name and path.exists()
     ]
-    data = _content(labels[0]) if layout == "idx" and labels else None
+    data = hashes.content(labels[0]) if layout == "idx" and labels else None
     others = [e for e in registry.entries().values() if e.name != entry.name]
-    return data is not None and _sha256(data) in {
+    return data is not None and hashes.sha256(data) in {
         f.content for e in others for f in e.files
     }
-
-
-def check(path: Path, published: File) -> FileCheck:
-    """Return whether a file's content is the published one, or the file itself where only that is known."""
-    data = _content(path) if published.content else None
-    if data is not None:
-        found, expected, what = _sha256(data), published.content, "uncompressed content"
-    else:
-        expected, what = published.hash, "file"
-        found = hash_of(path, expected.partition(":")[0] or "sha256")
-    return FileCheck(
-        path, found == expected if expected else None, found, expected, what
-    )
-
-
-def mismatch(entry: Entry, result: FileCheck) -> DataError:
-    """Return the error that says which file is not the published one, with both hashes."""
-    return DataError(
-        f"{result}. The file is not used. Remove it, then type `labkit data fetch {entry.name}`."
-    )
-
-
-def _content(path: Path) -> bytes | None:
-    """Return the uncompressed bytes of a file, None where it is cut or damaged."""
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            return stream.read(MAX_CONTENT)
-    except (OSError, EOFError, zlib.error):
-        return None
-
-
-def hash_of(path: Path, algorithm: str = "sha256") -> str:
-    """Return a file's hash as "sha256:..."."""
-    import pooch
-
-    return f"{algorithm}:{pooch.file_hash(str(path), algorithm)}"
-
-
-def record_hashes(folder: Path, names: Iterable[str]) -> None:
-    """Write the hashes of files that nobody publishes any of, so that later changes are noticed."""
-    lines = [f"{hash_of(folder / n).removeprefix('sha256:')}  {n}\n" for n in names]
-    write_text(folder / RECORDED, "".join(lines))
-
-
-def recorded_hashes(folder: Path) -> dict[str, str]:
-    """Return {file name: "sha256:..."} of a folder's SHA256SUMS, as `sha256sum` writes it; empty without one."""
-    path = folder / RECORDED
-    if not path.is_file():
-        return {}
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    pairs = (line.split(maxsplit=1) for line in lines if len(line.split()) == 2)
-    return {
-        name.strip().removeprefix("*"): f"sha256:{digits}" for digits, name in pairs
-    }
-
-
-def _sha256(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def _files_below(paths: Iterable[Path]) -> list[Path]:
