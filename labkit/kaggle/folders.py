@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from labkit import files
-from labkit.data.pictures import Pictures
+from labkit.data.collection import Pictures
 from labkit.errors import LabkitError
 from labkit.kaggle.faults import Report
 from labkit.kaggle.prediction import Predictions, predict

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from labkit.data.collection import MID_GREY, Pictures
 from labkit.data.errors import DamagedPicture, DataError
 from labkit.data.notices import progress, say
-from labkit.data.pictures import Pictures, read_picture
+from labkit.data.pictures import read_picture
 
 BATCH = 256
 WORKERS = 4
@@ -139,7 +140,7 @@ def _decoded(
 
     def decode(start: int) -> tuple[int, np.ndarray, dict[int, str]]:
         part = names[start : start + batch_size]
-        images, bad = np.full((len(part), size, size, 3), 128, np.uint8), {}
+        images, bad = np.full((len(part), size, size, 3), MID_GREY, np.uint8), {}
         for place, name in enumerate(part):
             try:
                 images[place] = read_picture(pictures.read(name), size)
