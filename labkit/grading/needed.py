@@ -8,6 +8,7 @@ written or changed counts.
 
 import ast
 import symtable
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +25,8 @@ NEEDED_TAG = "needed"
 # nbclient's own.
 SKIP_TAG = "skip-execution"
 LEFT_OUT = "Not run at grading: no check needs this cell.\n"
+# Python 3.11 raises SystemError where two threads make syntax trees at a time.
+_ONE_PARSER = threading.Lock()
 # With these, code can reach any name.
 _REACH_ANYTHING = {
     "__import__",
@@ -116,9 +119,9 @@ def needed(code: list[str], given: frozenset[str]) -> set[int]:
 def names(source: str) -> Names:
     """The names of a cell. One that is not plain Python may use any."""
     try:
-        statements = ast.parse(source).body
-        defined, used = _flow(statements, frozenset())
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        with _ONE_PARSER:
+            defined, used = _flow(ast.parse(source).body, frozenset())
+    except (SyntaxError, ValueError, RecursionError, MemoryError, SystemError):
         return Names(frozenset(), frozenset(), reaches_anything=True)
     return Names(frozenset(defined), frozenset(used), bool(used & _REACH_ANYTHING))
 

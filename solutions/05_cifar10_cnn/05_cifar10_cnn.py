@@ -1802,7 +1802,7 @@ def light_augment(images, rng):
     return training.random_flip(training.random_shift(images, rng), rng)
 
 
-epochs, batch_size = profile.pick(quick=(6, 256), full=(40, 256), grading=(8, 32))
+epochs, batch_size = profile.pick(quick=(6, 256), full=(40, 256), grading=(12, 32))
 if d.stand_in and profile.name() != "grading":
     epochs, batch_size = 12, 64  # fewer pictures: smaller batches, more often
 
