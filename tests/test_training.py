@@ -8,6 +8,7 @@ from keras import layers
 from nbclient import NotebookClient
 
 from labkit import training
+from labkit.training import loop, machine, progress
 
 
 def stripes(count=96, seed=0):
@@ -184,7 +185,7 @@ def test_a_loss_that_is_no_number_ends_the_training():
     assert "lower learning_rate" in history.summary()
 
 
-def test_stopping_by_hand_keeps_the_model():
+def test_stopping_by_hand_keeps_the_model(monkeypatch):
     images, labels = stripes()
     calls = []
 
@@ -192,15 +193,12 @@ def test_stopping_by_hand_keeps_the_model():
         calls.append(1)
         return pictures
 
-    class Stop(training.Silent):
+    class Stop(progress.Silent):
         def epoch_end(self, history, status):
             raise KeyboardInterrupt
 
-    screen, training._screen = training._screen, lambda *_: Stop()
-    try:
-        history = fit(network(), images, labels, epochs=5, augment=interrupted)
-    finally:
-        training._screen = screen
+    monkeypatch.setattr(loop, "screen_for", lambda *_: Stop())
+    history = fit(network(), images, labels, epochs=5, augment=interrupted)
     assert len(history.rows) == 1 and "stopped by hand" in history.summary()
     assert calls
 
@@ -263,7 +261,7 @@ def test_bfloat16_is_for_the_training_alone(capfd):
 
 @pytest.mark.parametrize(("fast", "word"), [(True, "bfloat16"), (False, "float32")])
 def test_the_machine_decides_and_one_line_says_so(monkeypatch, fast, word):
-    monkeypatch.setattr(training, "device", lambda: training.Device("CPU", 2, fast))
+    monkeypatch.setattr(loop, "device", lambda: training.Device("CPU", 2, fast))
     images, labels = stripes(16)
     line = fit(network(), images, labels, epochs=1).setup
     assert f"on CPU, 2 cores, in {word} (bfloat16 is " in line
@@ -281,11 +279,11 @@ def test_the_machine_decides_and_one_line_says_so(monkeypatch, fast, word):
 def test_cpu_flags(tmp_path, text, fast):
     file = tmp_path / "cpuinfo"
     file.write_text(text)
-    assert training._cpu_has_bfloat16(file) is fast
+    assert machine._cpu_has_bfloat16(file) is fast
 
 
 def test_without_cpu_flags_bfloat16_is_off(tmp_path):
-    assert training._cpu_has_bfloat16(tmp_path / "missing") is False
+    assert machine._cpu_has_bfloat16(tmp_path / "missing") is False
 
 
 def test_device_describes_itself():
@@ -409,16 +407,17 @@ def test_a_notebook_ends_with_one_figure_and_no_warnings():
     source = """
 import numpy as np, keras
 from labkit import training
+from labkit.training import progress
 rng = np.random.default_rng(0)
 images = rng.integers(0, 256, (64, 8, 8, 1), dtype="uint8")
 labels = rng.integers(0, 2, 64)
 layers = [keras.layers.Input((8, 8, 1)), keras.layers.Flatten(),
           keras.layers.Dense(2, activation="softmax")]
-class Slow(training.Curves):  # redraws at every chance
+class Slow(progress.Curves):  # redraws at every chance
     def _show(self, history, status):
         super()._show(history, status)
         self.next_draw = 0
-training.Curves = Slow
+progress.Curves = Slow
 history = training.fit(keras.Sequential(layers), images, labels, epochs=4,
                        validation=(images, labels), title="Noise")
 """

@@ -1,0 +1,87 @@
+"""Shuffled, augmented batches, and the augmentations that are ready-made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+class Batches(keras.utils.PyDataset):
+    """Shuffled, augmented batches (images, one-hot labels), in a new order every epoch."""
+
+    def __init__(self, images, targets, batch_size, augment=None, seed=0):
+        super().__init__()
+        self.images, self.targets = images, targets
+        self.batch_size, self.augment, self.seed = batch_size, augment, seed
+        self.begin(0)
+
+    def __len__(self):
+        return -(-len(self.images) // self.batch_size)
+
+    def __getitem__(self, index):
+        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        images = self.images[chosen]
+        if self.augment is not None:
+            # A generator of its own for each batch: the result does not depend on
+            # which thread asks for which batch first.
+            rng = np.random.default_rng([self.seed, self.epoch, index])
+            images = self.augment(images, rng)
+        return images, self.targets[chosen]
+
+    def on_epoch_end(self):
+        self.begin(self.epoch + 1)
+
+    def begin(self, epoch: int) -> None:
+        """Take the order of an epoch, from 0."""
+        self.epoch = epoch
+        rng = np.random.default_rng([self.seed, self.epoch])
+        self.order = rng.permutation(len(self.images))
+
+
+def random_shift(
+    images: np.ndarray, rng: np.random.Generator, pixels: int = 2
+) -> np.ndarray:
+    """Return every picture moved by up to `pixels` in each direction, edges mirrored.
+
+    images: (N, H, W) or (N, H, W, C); the same shape and dtype come back.
+    """
+    count, height, width = images.shape[:3]
+    rows = _mirrored(rng.integers(-pixels, pixels + 1, count), height)
+    columns = _mirrored(rng.integers(-pixels, pixels + 1, count), width)
+    return images[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None]]
+
+
+def _mirrored(shifts: np.ndarray, size: int) -> np.ndarray:
+    """Return the index each of `size` places reads from, (len(shifts), size)."""
+    places = np.abs(np.arange(size) + shifts[:, None])
+    return size - 1 - np.abs(size - 1 - places)
+
+
+def random_flip(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the pictures (N, H, W[, C]), about half of them mirrored left to right."""
+    flipped = rng.random(len(images)) < 0.5
+    result = images.copy()
+    result[flipped] = images[flipped, :, ::-1]
+    return result
+
+
+def one_hot(images: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+    """Return labels (N,) as float32 (N, classes), or say what is wrong with them."""
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"labels are {labels.dtype} of shape {labels.shape}; "
+            "expected integers of shape (N,), one class number for each picture."
+        )
+    if len(images) != len(labels) or not len(labels):
+        raise ValueError(f"there are {len(images)} pictures and {len(labels)} labels.")
+    if labels.min() < 0 or labels.max() >= classes:
+        raise ValueError(
+            f"labels go from {labels.min()} to {labels.max()}, but the model's last layer "
+            f"has {classes} outputs: expected 0 to {classes - 1}."
+        )
+    return np.eye(classes, dtype="float32")[labels]

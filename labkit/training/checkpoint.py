@@ -1,0 +1,122 @@
+"""A training run that was interrupted goes on from the end of its last whole epoch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+
+from labkit.training.history import History
+
+_STATE, _BEST, _RANDOM = "labkit_state", "labkit_best", "labkit_random"
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Writes everything that the next epoch depends on into one file, and reads it again.
+
+    It holds the weights, the states of the optimiser and of random layers, the table of
+    epochs, and the best weights so far. `run` tells the call from another one: a file of another run is not used. The file is
+    replaced as a whole, so a kill at any moment leaves a whole one; it is removed at the
+    end of the training.
+    """
+
+    def __init__(
+        self, path: Path, run: list, history: History, patience: Patience | None
+    ) -> None:
+        super().__init__()
+        named = path.suffixes[-2:] == [".weights", ".h5"]  # as Keras wants it
+        self.path = path if named else path.with_name(f"{path.name}.weights.h5")
+        self._run = hashlib.sha256(json.dumps(run, default=str).encode()).hexdigest()
+        self._history, self._patience = history, patience
+
+    def resume(self, model: keras.Model) -> int:
+        """Put a compiled model and the history where the file left off.
+
+        Returns how many epochs are done: 0 where there is no file of this run.
+        """
+        state = self._state(model)
+        if state is None:
+            return 0
+        model.optimizer.build(model.trainable_variables)
+        model.load_weights(self.path)
+        for variable, value in zip(_random(model), self._list(_RANDOM), strict=True):
+            variable.assign(value)
+        history = self._history
+        history.rows += state["rows"]
+        history.seconds = state["seconds"]
+        history.setup += f" It goes on after epoch {len(history.rows)}."
+        if self._patience is not None:
+            self._patience.resume(history, self._list(_BEST) or None)
+        return len(history.rows)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.path.with_name(f".partial-{self.path.name}")
+        self.model.save_weights(partial, overwrite=True)
+        state = {
+            "run": self._run,
+            "shapes": _shapes(self.model),
+            "rows": self._history.rows,
+            "seconds": self._history.seconds,
+        }
+        best = self._patience.best_weights if self._patience is not None else None
+        with h5py.File(partial, "a") as file:
+            file.attrs[_STATE] = json.dumps(state)
+            for number, weights in enumerate(best or ()):
+                file[f"{_BEST}/{number}"] = weights
+            for number, variable in enumerate(_random(self.model)):
+                file[f"{_RANDOM}/{number}"] = keras.ops.convert_to_numpy(variable)
+        partial.replace(self.path)
+
+    def remove(self) -> None:
+        """Remove the file: the training has come to its end."""
+        self.path.unlink(missing_ok=True)
+
+    def _state(self, model: keras.Model) -> dict | None:
+        try:
+            with h5py.File(self.path) as file:
+                state = json.loads(file.attrs[_STATE])
+        except (OSError, KeyError, ValueError):
+            return None
+        same = state["run"] == self._run and state["shapes"] == _shapes(model)
+        return state if same else None
+
+    def _list(self, group: str) -> list[np.ndarray]:
+        with h5py.File(self.path) as file:
+            return [file[f"{group}/{n}"][()] for n in range(len(file.get(group, ())))]
+
+
+def _random(model: keras.Model) -> list[keras.Variable]:
+    """The states of a model's random layers, such as dropout: no weights, so not saved as such."""
+    weights = {id(weight) for weight in model.weights}
+    return [variable for variable in model.variables if id(variable) not in weights]
+
+
+def _shapes(model: keras.Model) -> list[list[int]]:
+    return [list(weight.shape) for weight in model.weights]
+
+
+class Patience(keras.callbacks.EarlyStopping):
+    """Early stopping that can go on where an interrupted run left it."""
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__(
+            "val_loss", mode="min", patience=epochs, restore_best_weights=True
+        )
+        self._resumed: tuple[History, list[np.ndarray] | None] | None = None
+
+    def resume(self, history: History, best: list[np.ndarray] | None) -> None:
+        """Take over what earlier epochs have shown, once the training begins."""
+        self._resumed = history, best
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        super().on_train_begin(logs)
+        if self._resumed is not None:
+            history, self.best_weights = self._resumed
+            self.best_epoch = history.best_epoch - 1
+            self.best = float(history.column("val_loss").min())
+            self.wait = len(history.rows) - history.best_epoch

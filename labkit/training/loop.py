@@ -1,0 +1,171 @@
+"""Training and prediction: Keras's `compile` and `fit`, with what a good recipe adds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from labkit.gpu.memory import explained
+from labkit.training.batches import Augment, Batches, one_hot
+from labkit.training.checkpoint import Checkpoint, Patience
+from labkit.training.history import History
+from labkit.training.machine import arithmetic, device
+from labkit.training.progress import Progress, screen_for
+from labkit.training.schedule import Schedule
+
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+def fit(
+    model: keras.Model,
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    epochs: int,
+    validation: Pair | None = None,
+    batch_size: int = 128,
+    optimizer: str = "adam",
+    learning_rate: float = 1e-3,
+    schedule: str = "one-cycle",
+    weight_decay: float = 0.0,
+    clip_norm: float | None = None,
+    label_smoothing: float = 0.0,
+    augment: Augment | None = None,
+    patience: int | None = None,
+    precision: str = "auto",
+    seed: int = 0,
+    progress: str = "auto",
+    title: str = "",
+    checkpoint: str | Path | None = None,
+) -> History:
+    """Train `model` in place and return what happened, epoch by epoch.
+
+    images: (N, H, W) or (N, H, W, C), as the model takes them; labels: (N,) integers from 0.
+    validation: (images, labels) that are only measured, never trained on.
+    optimizer: "adam" or "sgd" (Nesterov momentum 0.9); learning_rate: the schedule's peak.
+    weight_decay: share of each kernel taken off at every step, times the learning rate.
+    clip_norm: longest gradient allowed, over all weights together.
+    augment: `augment(images, rng)` -> images of the same shape, called for each batch.
+    patience: stop after so many epochs without a lower validation loss, and go back to the
+    best weights. precision: "auto", "float32" or "bfloat16". seed: order and augmentation.
+    progress: "auto", "curves", "text" or "none". checkpoint: a file that is written after
+    every epoch; the same call goes on from there if it was interrupted. Raises ValueError on
+    labels, a model or settings that do not fit, OutOfGpuMemory with what to do about it.
+    """
+    _require_probabilities(model)
+    # The first call builds a model that was given no input shape.
+    classes = model(images[:1], training=False).shape[-1]
+    if patience is not None and validation is None:
+        raise ValueError(
+            "patience needs validation pictures: pass validation=(images, labels)."
+        )
+    batches = Batches(
+        images, one_hot(images, labels, classes), batch_size, augment, seed
+    )
+    if validation is not None:
+        validation = (validation[0], one_hot(*validation, classes))
+
+    rates = Schedule(schedule, epochs * len(batches), learning_rate)
+    screen = screen_for(progress, epochs, title)
+    precision, setup = _setup(model, precision)
+    history = History(setup)
+    shown = Progress(history, epochs, len(batches), rates.rates, screen)
+    stopping = Patience(patience) if patience is not None else None
+    saved = None
+    if checkpoint is not None:
+        # What makes it the same run, besides the model and the pictures.
+        call = [epochs, batch_size, optimizer, learning_rate, schedule, weight_decay]
+        call += [clip_norm, label_smoothing, patience, precision, seed]
+        run = [call, getattr(augment, "__name__", ""), images.shape, labels.tolist()]
+        saved = Checkpoint(Path(checkpoint), run, history, stopping)
+    with arithmetic(model, precision), explained(model, batch_size):
+        model.compile(
+            optimizer=_optimizer(model, optimizer, rates, weight_decay, clip_norm),
+            loss=keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing),
+            metrics=["accuracy"],
+        )
+        if saved is not None:
+            batches.begin(saved.resume(model))
+        screen.start(history)
+        try:
+            model.fit(
+                batches,
+                epochs=epochs,
+                initial_epoch=len(history.rows),
+                shuffle=False,  # Batches does, and by `seed` alone
+                validation_data=validation,
+                validation_batch_size=500,
+                callbacks=[one for one in (shown, stopping, saved) if one is not None],
+                verbose=0,
+            )
+        except KeyboardInterrupt:
+            history.note = "stopped by hand: the model keeps what it has learned"
+        else:
+            if saved is not None:
+                saved.remove()
+    screen.finish(history)
+    return history
+
+
+def predict(
+    model: keras.Model, images: np.ndarray, flips: bool = False, batch_size: int = 500
+) -> np.ndarray:
+    """Return class probabilities, float32 (N, classes), for pictures (N, H, W[, C]).
+
+    flips: the mean over each picture and its mirror image, which costs twice the time.
+    """
+    if flips:
+        mirrored = predict(model, images[:, :, ::-1], batch_size=batch_size)
+        return (predict(model, images, batch_size=batch_size) + mirrored) / 2
+    return model.predict(images, batch_size=batch_size, verbose=0).astype("float32")
+
+
+def _require_probabilities(model: keras.Model) -> None:
+    """Raise ValueError where the last layer gives raw scores instead of probabilities."""
+    last = model.layers[-1]
+    if getattr(last, "activation", None) is keras.activations.linear:
+        raise ValueError(
+            f"the last layer, {last.name}, has no activation, so it gives raw scores; "
+            'expected probabilities. Give it activation="softmax".'
+        )
+
+
+def _setup(model: keras.Model, precision: str) -> tuple[str, str]:
+    """Return the arithmetic to use and the line that says so."""
+    here = device()
+    reason = ""
+    if precision == "auto":
+        precision = "bfloat16" if here.bfloat16 else "float32"
+        known = "is fast" if here.bfloat16 else "is not known to be fast"
+        reason = f" (bfloat16 {known} here)"
+    elif precision not in ("float32", "bfloat16"):
+        raise ValueError(
+            f"precision is {precision!r}; expected auto, float32 or bfloat16."
+        )
+    line = (
+        f"Training {model.name}, {model.count_params():,} parameters, on {here}, "
+        f"in {precision}{reason}, Keras on {keras.backend.backend()}."
+    )
+    return precision, line
+
+
+def _optimizer(model, name, rates, weight_decay, clip_norm) -> keras.Optimizer:
+    """Return the Keras optimiser; weight decay leaves biases and normalisation alone."""
+    common = {
+        "learning_rate": rates,
+        "weight_decay": weight_decay or None,
+        "global_clipnorm": clip_norm,
+    }
+    if name == "adam":
+        optimizer = keras.optimizers.Adam(**common)
+    elif name == "sgd":
+        optimizer = keras.optimizers.SGD(momentum=0.9, nesterov=True, **common)
+    else:
+        raise ValueError(f"optimizer is {name!r}; expected adam or sgd.")
+    if weight_decay:
+        optimizer.exclude_from_weight_decay(
+            var_list=[v for v in model.trainable_variables if len(v.shape) < 2]
+        )
+    return optimizer

@@ -1,0 +1,96 @@
+"""What this machine trains on, and the arithmetic that is fast there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+
+@dataclass(frozen=True)
+class Device:
+    """What this machine trains on: `kind` "CPU" or "GPU", how many, fast bfloat16 or not."""
+
+    kind: str
+    count: int
+    bfloat16: bool
+
+    def __str__(self) -> str:
+        unit = "core" if self.kind == "CPU" else "device"
+        return f"{self.kind}, {self.count} {unit}{'s' if self.count != 1 else ''}"
+
+
+def device() -> Device:
+    """Return the device Keras uses here; `bfloat16` is False wherever that is unknown."""
+    gpus, fast = _gpus()
+    if gpus:
+        return Device("GPU", gpus, fast)
+    # Only TensorFlow's CPU kernels were measured to gain from bfloat16.
+    fast = keras.backend.backend() == "tensorflow" and _cpu_has_bfloat16()
+    return Device("CPU", _cores(), fast)
+
+
+def _gpus() -> tuple[int, bool]:
+    """Return how many GPUs the Keras backend sees, and whether they do bfloat16 fast."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+        # Nvidia: tensor cores take bfloat16 from compute capability 8.0 (Ampere) on.
+        return len(gpus), all(
+            d.get("compute_capability", (0, 0)) >= (8, 0) for d in details
+        )
+    if backend == "torch":
+        import torch
+
+        count = torch.cuda.device_count()
+        return count, count > 0 and torch.cuda.is_bf16_supported()
+    if backend == "jax":
+        import jax
+
+        gpus = [d for d in jax.devices() if d.platform == "gpu"]
+        return len(gpus), all(
+            float(getattr(d, "compute_capability", 0)) >= 8 for d in gpus
+        )
+    return 0, False
+
+
+def _cpu_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Return whether Linux names a bfloat16 unit among the CPU's flags."""
+    try:
+        flags = cpuinfo.read_text().split()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def arithmetic(model: keras.Model, precision: str) -> Iterator[None]:
+    """Let `model` compute in `precision` inside the block; its weights stay float32.
+
+    The last layer keeps float32, so that its probabilities add up to one. Afterwards every
+    layer has its old policy again, and Keras's global setting is never touched.
+    """
+    policies = {}
+    if precision == "bfloat16":
+        policies = {layer: layer.dtype_policy for layer in model.layers[:-1]}
+    for layer in policies:
+        layer.dtype_policy = "mixed_bfloat16"
+    try:
+        yield
+    finally:
+        for layer, policy in policies.items():
+            layer.dtype_policy = policy

@@ -1,0 +1,55 @@
+"""The learning rate of every step."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+SCHEDULES = ("constant", "cosine", "triangular", "one-cycle")
+
+
+def learning_rates(schedule: str, steps: int, peak: float) -> np.ndarray:
+    """Return the learning rate of every step, float32 (steps,), at most `peak`.
+
+    "constant"; "cosine": from the peak to 0 along half a cosine wave; "triangular": up from
+    0 for a fifth of the steps, then down to 0; "one-cycle": up along a cosine wave for
+    three tenths from peak/25, then down to 0 (Smith 2018, with two half waves for lines).
+    """
+    if schedule not in SCHEDULES:
+        raise ValueError(
+            f"schedule is {schedule!r}; expected one of {', '.join(SCHEDULES)}."
+        )
+    t = (np.arange(steps) + 0.5) / steps
+    if schedule == "constant":
+        shape = np.ones(steps)
+    elif schedule == "cosine":
+        shape = _half_wave(t)
+    elif schedule == "triangular":
+        shape = np.interp(t, [0, 0.2, 1], [0, 1, 0])
+    else:
+        rise = 0.3
+        up = 1 / 25 + (1 - 1 / 25) * _half_wave(1 - t / rise)
+        shape = np.where(t < rise, up, _half_wave((t - rise) / (1 - rise)))
+    return (peak * shape).astype("float32")
+
+
+def _half_wave(t: np.ndarray) -> np.ndarray:
+    """Return 1 at t = 0 falling to 0 at t = 1 along a cosine wave."""
+    return (1 + np.cos(np.pi * t)) / 2
+
+
+@keras.saving.register_keras_serializable("labkit")
+class Schedule(keras.optimizers.schedules.LearningRateSchedule):
+    """`learning_rates` as an object that a Keras optimiser asks at every step."""
+
+    def __init__(self, schedule: str, steps: int, peak: float):
+        self.config = {"schedule": schedule, "steps": steps, "peak": peak}
+        self.rates = learning_rates(**self.config)
+
+    def __call__(self, step):
+        last = len(self.rates) - 1
+        step = keras.ops.minimum(keras.ops.cast(step, "int32"), last)
+        return keras.ops.take(self.rates, step)
+
+    def get_config(self):
+        return self.config
