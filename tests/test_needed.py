@@ -2,6 +2,7 @@
 
 import copy
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import pytest
@@ -10,7 +11,7 @@ from labkit.authoring import read_lab
 from labkit.errors import LabkitError
 from labkit.grading.engine import grade
 from labkit.grading.nbgrader_parts import stored_run
-from labkit.grading.needed import LEFT_OUT, needed
+from labkit.grading.needed import LEFT_OUT, names, needed
 from labkit.release import release
 from labkit.sample_class import solve
 
@@ -61,6 +62,21 @@ def test_a_given_cell_that_a_student_changed_counts():
     changed = FIGURE + "\nplt.show()"
     code = [IMPORTS, DATA, changed, TITLE, PEAK]
     assert needed(code, frozenset(GIVEN)) == {0, 1, 2}
+
+
+def test_many_threads_may_ask_at_once():
+    """They make syntax trees, which Python 3.11 does not do in two threads at a time."""
+
+    def ask(thread):
+        found = []
+        for number in range(300):
+            source = f"answer_{thread}_{number} = [peak for _ in range(2)]"
+            found.append(names(source).used)
+        return found
+
+    with ThreadPoolExecutor(8) as pool:
+        for found in pool.map(ask, range(8)):
+            assert set(found) == {frozenset({"peak", "range"})}
 
 
 # A lab whose given cells matter in three ways: by a name, not at all, by what they change.
