@@ -1,6 +1,7 @@
 """Cells that no check needs are left out at grading; all that could matter runs."""
 
 import copy
+import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
@@ -138,14 +139,19 @@ def test_scores_are_those_of_a_whole_run_and_the_page_says_what_did_not_run(cour
     skips = copy.deepcopy(solved)
     for cell in skips.cells:
         cell.metadata["tags"] = ["skip-execution"]
-    for student, notebook in (("solved", solved), ("asks", asks), ("skips", skips)):
+    odd = copy.deepcopy(solved)
+    for cell in odd.cells:
+        cell.metadata["tags"] = "no list"
+    handed_in = {"solved": solved, "asks": asks, "skips": skips, "odd": odd}
+    for student, notebook in handed_in.items():
         place = course.submitted / student / NAME
         place.mkdir(parents=True)
-        nbformat.write(notebook, place / f"{NAME}.ipynb")
+        (place / f"{NAME}.ipynb").write_text(json.dumps(notebook), "utf-8")
     assert {one.student: one.score for one in grade(course)} == {
         "solved": 2,
         "asks": 2,
         "skips": 2,
+        "odd": 2,
     }
     for student, text in (("solved", LEFT_OUT), ("asks", "a figure\n")):
         ran = nbformat.read(stored_run(course.build, student, NAME, NAME), as_version=4)

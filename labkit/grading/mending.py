@@ -46,10 +46,9 @@ class CurrentFormat(NbGraderPreprocessor):
 def _whole(cell: dict) -> NotebookNode:
     kind = cell.get("cell_type")
     metadata = cell.get("metadata")
-    metadata = dict(metadata) if isinstance(metadata, dict) else {}
-    metadata.pop("labkit", None)
-    if not isinstance(metadata.get("nbgrader", {}), dict):
-        del metadata["nbgrader"]
+    role = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    # All else says how a cell looks, and may be of any wrong type.
+    metadata = {"nbgrader": role} if isinstance(role, dict) else {}
     source = cell.get("source")
     made = _cell(
         kind if kind in CELL_TYPES else "raw",

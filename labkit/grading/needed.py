@@ -66,17 +66,10 @@ class SkipUnneeded(NbGraderPreprocessor):
         code = [cell for cell in nb.cells if cell.cell_type == "code"]
         run = needed([cell.source for cell in code], given)
         for index, cell in enumerate(code):
-            _drop_tag(cell, SKIP_TAG)
             if index not in run:
-                cell.metadata.setdefault("tags", []).append(SKIP_TAG)
+                cell.metadata["tags"] = [SKIP_TAG]
                 cell.outputs = [new_output("stream", name="stdout", text=LEFT_OUT)]
         return nb, resources
-
-
-def _drop_tag(cell: NotebookNode, tag: str) -> None:
-    tags = cell.metadata.get("tags")
-    if isinstance(tags, list) and tag in tags:
-        cell.metadata["tags"] = [one for one in tags if one != tag]
 
 
 def given_cells(lab: Path) -> frozenset[str]:
