@@ -13,6 +13,7 @@ from rich.console import Console
 from labkit.errors import LabkitError
 from labkit.kaggle.cli import app as kaggle_app
 from labkit.progress import CellProgress, GradingProgress
+from labkit.terminal import examples
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -65,13 +66,8 @@ def _escape(text: str) -> str:
     return escape(text)
 
 
-def _example(*lines: str) -> str:
-    """A help text's examples, one a line."""
-    return "[bold]Examples[/]\n\n" + "\n\n".join(f"  [cyan]{line}[/]" for line in lines)
-
-
 @app.command(
-    epilog=_example(
+    epilog=examples(
         "labkit release",
         "labkit release 02 05 --times",
         "labkit release --check",
@@ -123,7 +119,7 @@ def _print_times(cells: list, every: bool) -> None:
 
 
 @app.command(
-    epilog=_example(
+    epilog=examples(
         "labkit run 04",
         "labkit run 06 --out build/mine",
         "LABKIT_DATA=~/data labkit run 05",
@@ -156,7 +152,7 @@ def run(
         raise typer.Exit(1)
 
 
-@app.command(epilog=_example("labkit check work/01_neuron/01_neuron.ipynb"))
+@app.command(epilog=examples("labkit check work/01_neuron/01_neuron.ipynb"))
 def check(
     notebook: Annotated[Path, typer.Argument(help="A notebook of yours.")],
 ) -> None:
@@ -187,7 +183,7 @@ def check(
 
 
 @app.command(
-    epilog=_example(
+    epilog=examples(
         "labkit grade",
         "labkit grade 02 --student alice --student bob",
         "labkit grade --jobs 4 --require-confinement",
@@ -287,7 +283,7 @@ def _print_grades(grades: list) -> None:
         console.print(f"{len(grades)} submissions graded, {len(shown)} not readable.")
 
 
-@app.command(epilog=_example("labkit feedback", "labkit feedback --out build/feedback"))
+@app.command(epilog=examples("labkit feedback", "labkit feedback --out build/feedback"))
 def feedback(
     out: Annotated[
         Path | None, typer.Option(help="Where the pages go. Default: feedback/.")
@@ -303,7 +299,7 @@ def feedback(
 
 
 @app.command(
-    epilog=_example(
+    epilog=examples(
         "labkit export",
         "labkit export --format canvas --roster canvas-gradebook.csv",
         "labkit export 02 --format moodle --roster participants.csv --out grades.csv",
@@ -349,7 +345,7 @@ def export(
         raise typer.Exit(1)
 
 
-@app.command(epilog=_example("labkit report", "labkit report --out report.html"))
+@app.command(epilog=examples("labkit report", "labkit report --out report.html"))
 def report(
     out: Annotated[
         Path | None, typer.Option(help="The page. Default: build/report.html.")
@@ -369,7 +365,7 @@ def report(
 
 
 @app.command(
-    epilog=_example("labkit similarity", "labkit similarity 02 --at-least 0.9")
+    epilog=examples("labkit similarity", "labkit similarity 02 --at-least 0.9")
 )
 def similarity(
     lab: Annotated[
@@ -397,7 +393,7 @@ def similarity(
 
 
 @app.command(
-    epilog=_example("labkit demo", "LABKIT_DATA=~/data labkit demo --out build/real")
+    epilog=examples("labkit demo", "LABKIT_DATA=~/data labkit demo --out build/real")
 )
 def demo(
     out: Annotated[
@@ -425,7 +421,7 @@ def demo(
         console.print(f"  {os.path.relpath(file)}{'/' if file.is_dir() else ''}")
 
 
-@app.command(epilog=_example("labkit doctor"))
+@app.command(epilog=examples("labkit doctor"))
 def doctor() -> None:
     """Say what is installed, what Keras runs on, which data are here, and what to type."""
     from labkit.doctor import examine
@@ -449,7 +445,7 @@ def doctor() -> None:
 
 
 @app.command(
-    epilog=_example("labkit lab", "labkit lab --dir ~/cnn --no-browser --port 8890")
+    epilog=examples("labkit lab", "labkit lab --dir ~/cnn --no-browser --port 8890")
 )
 def lab(
     folder: Annotated[Path, typer.Option("--dir", help="Your working folder.")] = Path(
@@ -478,7 +474,7 @@ app.add_typer(kernel_app, name="kernel")
 
 @kernel_app.command(
     "install",
-    epilog=_example(
+    epilog=examples(
         "labkit kernel install",
         "labkit kernel install --gpu",
         "labkit kernel install --gpu --memory 4000 --backend jax",
@@ -532,7 +528,7 @@ data_app = typer.Typer(
 app.add_typer(data_app, name="data")
 
 
-@data_app.command("list", epilog=_example("labkit data list"))
+@data_app.command("list", epilog=examples("labkit data list"))
 def data_list() -> None:
     """Show every data set and whether it is on this machine."""
     from rich.table import Table
@@ -552,7 +548,7 @@ def data_list() -> None:
 
 @data_app.command(
     "fetch",
-    epilog=_example(
+    epilog=examples(
         "labkit data fetch mnist",
         "labkit data fetch --to /media/stick/data",
         "labkit data fetch simpsons --competition our-class-2027",
@@ -599,7 +595,7 @@ def data_fetch(
 
 
 @data_app.command(
-    "verify", epilog=_example("labkit data verify", "labkit data verify mnist")
+    "verify", epilog=examples("labkit data verify", "labkit data verify mnist")
 )
 def data_verify(
     names: Annotated[

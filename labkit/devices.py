@@ -1,12 +1,20 @@
-"""Training on several devices, with the backend's own distribution."""
+"""What a process may compute on: the cores of this machine, several devices at once."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from labkit.errors import LabkitError
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @contextlib.contextmanager

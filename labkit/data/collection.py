@@ -15,6 +15,7 @@ import numpy as np
 from labkit.data.errors import DamagedPicture, DataError
 from labkit.data.notices import progress
 from labkit.data.pictures import decode, no_warnings
+from labkit.devices import cores
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
 MAX_BYTES = 64 * 2**20
@@ -108,7 +109,7 @@ class Pictures:
             return len(chunk)
 
         bar = progress(total=len(names), desc=label, unit=" pictures")
-        with no_warnings(), bar, ThreadPoolExecutor(_cores()) as pool:
+        with no_warnings(), bar, ThreadPoolExecutor(cores()) as pool:
             for done in pool.map(decode_chunk, range(0, len(names), CHUNK)):
                 bar.update(done)
         return images, dict(sorted(damaged.items()))
@@ -132,12 +133,6 @@ def without(images: np.ndarray, rows: Sequence[int]) -> np.ndarray:
     for target, source in enumerate(keep[first:], start=first):
         images[target] = images[source]
     return images[: len(keep)]
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _files(folder: Path) -> Iterator[str]:

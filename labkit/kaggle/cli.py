@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from labkit.errors import LabkitError
+from labkit.terminal import examples
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,11 +33,6 @@ Public = Annotated[
 ]
 
 
-def _examples(*lines: str) -> str:
-    """A help text's examples, one a line."""
-    return "[bold]Examples[/]\n\n" + "\n\n".join(f"  [cyan]{line}[/]" for line in lines)
-
-
 def _sample_of(file: Path, sample: Path | None) -> Path | None:
     beside = file.with_name(SAMPLE)
     return sample or (beside if beside.is_file() else None)
@@ -44,9 +40,7 @@ def _sample_of(file: Path, sample: Path | None) -> Path | None:
 
 @app.command(
     "check",
-    epilog=_examples(
-        "labkit kaggle check submission.csv --sample sampleSubmission.csv"
-    ),
+    epilog=examples("labkit kaggle check submission.csv --sample sampleSubmission.csv"),
 )
 def check(file: File, sample: Sample = None) -> None:
     """List everything that is wrong with a submission, with its rows."""
@@ -65,7 +59,7 @@ def check(file: File, sample: Sample = None) -> None:
 
 @app.command(
     "split",
-    epilog=_examples(
+    epilog=examples(
         "labkit kaggle split train.zip --test test.zip",
         "labkit kaggle split train/ --share 0.1 --seed 3 --out split.csv",
     ),
@@ -95,7 +89,7 @@ def split(
 
 @app.command(
     "predict",
-    epilog=_examples(
+    epilog=examples(
         "labkit kaggle predict model.keras test.zip --sample sampleSubmission.csv",
     ),
 )
@@ -134,7 +128,7 @@ def predict(
 
 @app.command(
     "score",
-    epilog=_examples(
+    epilog=examples(
         "labkit kaggle score submission.csv --truth truth.csv",
         "labkit kaggle score submission.csv --truth truth.csv --public 0.3",
     ),
@@ -169,7 +163,7 @@ def score(
 
 @app.command(
     "leaderboard",
-    epilog=_examples(
+    epilog=examples(
         "labkit kaggle leaderboard",
         "labkit kaggle leaderboard entries/ --truth truth.csv --deadline 2030-01-31T23:59",
         "labkit kaggle leaderboard --pseudonyms names.csv --out public/",
@@ -238,7 +232,7 @@ def leaderboard(
 
 @app.command(
     "submit",
-    epilog=_examples(
+    epilog=examples(
         'labkit kaggle submit submission.csv --competition my-class -m "wider network"',
     ),
 )
@@ -280,7 +274,7 @@ def submit(
 
 @app.command(
     "report",
-    epilog=_examples(
+    epilog=examples(
         "labkit kaggle report build/run/06_simpsons_kaggle/run.npz",
         "labkit kaggle report",
     ),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+
+from labkit.devices import cores
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def device() -> Device:
         return Device("GPU", gpus, fast)
     # Only TensorFlow's CPU kernels were measured to gain from bfloat16.
     fast = keras.backend.backend() == "tensorflow" and _cpu_has_bfloat16()
-    return Device("CPU", _cores(), fast)
+    return Device("CPU", cores(), fast)
 
 
 def _gpus() -> tuple[int, bool]:
@@ -68,13 +69,6 @@ def _cpu_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     except OSError:
         return False
     return "avx512_bf16" in flags or "amx_bf16" in flags
-
-
-def _cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextlib.contextmanager
