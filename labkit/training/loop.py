@@ -78,7 +78,8 @@ def fit(
         # What makes it the same run, besides the model and the pictures.
         call = [epochs, batch_size, optimizer, learning_rate, schedule, weight_decay]
         call += [clip_norm, label_smoothing, patience, precision, seed]
-        run = [call, getattr(augment, "__name__", ""), images.shape, labels.tolist()]
+        numbers = np.asarray(labels).tolist()
+        run = [call, getattr(augment, "__name__", ""), images.shape, numbers]
         saved = Checkpoint(Path(checkpoint), run, history, stopping)
     with arithmetic(model, precision), explained(model, batch_size):
         model.compile(
