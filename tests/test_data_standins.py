@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.linear_model import LogisticRegression
 
 from labkit import data
-from labkit.data import faces, garments, pets, shapes
+from labkit.data import DamagedPicture, faces, garments, pets, shapes
+from labkit.data.pictures import read_picture
 
 
 @pytest.fixture(autouse=True)
@@ -163,6 +165,33 @@ def test_faces_hold_damage_imbalance_and_near_duplicates(monkeypatch):
 def test_faces_of_another_size():
     small = data.load("faces", size=16)
     assert small.train_images.shape[1:] == (16, 16, 3)
+
+
+def test_portraits_are_easier():
+    def right(portraits):
+        folder = faces.folder(400, 150, portraits)
+        with zipfile.ZipFile(folder / "train.zip") as train:
+            names = train.namelist()
+            labels = [name.split("/")[1] for name in names]
+            known = _pixels(train, names)
+        with zipfile.ZipFile(folder / "test.zip") as test:
+            asked = _pixels(test, [f"test/{i}.jpg" for i in range(1, 151)])
+        truth = [r.split(",")[1] for r in (folder / "truth.csv").read_text().split()]
+        return (
+            LogisticRegression(max_iter=200).fit(known, labels).score(asked, truth[1:])
+        )
+
+    assert right(portraits=True) > right(portraits=False) + 0.05
+
+
+def _pixels(archive, names):
+    pictures = []
+    for name in names:
+        try:
+            pictures.append(read_picture(archive.read(name), 16))
+        except DamagedPicture:
+            pictures.append(np.full((16, 16, 3), 128, np.uint8))
+    return np.stack(pictures).reshape(len(names), -1) / 255
 
 
 def _draw_faces(folder):

@@ -15,7 +15,8 @@ from labkit.data import cache, drawing, garments, pets, shapes, sources
 from labkit.data.dataset import Dataset
 
 TRAIN_SEED, TEST_SEED = 1, 2
-FACES_TO_GRADE = 500, 240
+# training pictures, test pictures, and whether they are portraits
+FACES_TO_GRADE = 500, 240, True
 DRAWN_TO_GRADE = 600, 200
 # The environment variable that names the folder of the test data that a grader chose.
 GRADING_DATA = "LABKIT_GRADING_DATA"

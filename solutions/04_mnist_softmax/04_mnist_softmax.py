@@ -2059,7 +2059,7 @@ history = training.fit(
     train_images,
     train_labels,
     validation=(valid_images, valid_labels),
-    epochs=profile.pick(quick=25 if digits.stand_in else 8, full=20, grading=12),
+    epochs=profile.pick(quick=25 if digits.stand_in else 8, full=20, grading=11),
     batch_size=32
     if digits.stand_in
     else 128,  # few digits: small batches, enough steps

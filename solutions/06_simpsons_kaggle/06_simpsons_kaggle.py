@@ -558,7 +558,7 @@ models.simpsons_cnn(size, classes).summary()
 #
 # At home the training shows its curves. Keep it under five minutes. At grading
 # it runs on some 400 drawn pictures, where batches of 64 make too few steps:
-# 20 epochs with batches of 8 do well, in seconds. So let the number of epochs
+# five epochs with batches of 8 do well, in seconds. So let the number of epochs
 # and the batch size follow `profile.pick(quick=..., full=..., grading=...)`.
 #
 # What counts is the accuracy on pictures that are new to the network: at home
@@ -604,7 +604,7 @@ def train_network(images, labels, validation):
         images,
         labels,
         validation=validation,
-        epochs=profile.pick(quick=80, full=80, grading=10),
+        epochs=profile.pick(quick=80, full=80, grading=5),
         batch_size=profile.pick(quick=64, full=128, grading=8),
         learning_rate=3e-3,
         weight_decay=0.01,
@@ -654,21 +654,21 @@ check.predictions(
     "accuracy on new pictures, 1st step",
     answers,
     labels,
-    at_least=profile.pick(quick=0.60, full=0.60, grading=0.25),
+    at_least=profile.pick(quick=0.60, full=0.60, grading=0.35),
     weight=2,
 )
 check.predictions(
     "accuracy on new pictures, 3rd step",
     answers,
     labels,
-    at_least=profile.pick(quick=0.86, full=0.88, grading=0.45),
+    at_least=profile.pick(quick=0.86, full=0.88, grading=0.60),
 )
 ### BEGIN HIDDEN TESTS
 check.predictions(
     "accuracy on new pictures, 2nd step",
     answers,
     labels,
-    at_least=profile.pick(quick=0.80, full=0.80, grading=0.35),
+    at_least=profile.pick(quick=0.80, full=0.80, grading=0.50),
 )
 ### END HIDDEN TESTS
 
