@@ -40,6 +40,9 @@ def main() -> None:
     # nbgrader calls alembic by its name, also where this environment is not activated.
     programs = str(Path(sys.executable).parent)
     os.environ["PATH"] = os.pathsep.join([programs, os.environ.get("PATH", "")])
+    # jsonschema, which reads notebooks, would compile a grammar of web addresses as it is
+    # imported: half a second, for a check that no notebook asks for.
+    sys.modules.setdefault("rfc3987_syntax", None)
     try:
         # Not standalone: typer would answer wrong usage with a box of six lines.
         sys.exit(app(standalone_mode=False))
@@ -227,12 +230,17 @@ def grade(
     interruption, or after some students have handed in anew.
     """
     from labkit.course import Course
+    from labkit.grading.execute import warm_up
+
+    course = Course.here()
+    if not cluster:
+        warm_up()  # on another core, while the rest is imported
+
     from labkit.grading.engine import Options
     from labkit.grading.engine import grade as grade_course
     from labkit.grading.report import class_report, summary_tables, write_report
     from labkit.kernels.confinement import strength
 
-    course = Course.here()
     if db:
         course = replace(course, database=db)
     with GradingProgress(console) as progress, _runner(course, cluster) as (run, slots):

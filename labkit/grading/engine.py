@@ -21,7 +21,6 @@ from labkit.authoring import find_labs
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.grading import reference
-from labkit.grading.execute import warm_up
 from labkit.grading.gradebook import (
     automatic_points,
     back_up,
@@ -150,8 +149,6 @@ def _grade(
     progress = options.progress
     prepare_gradebook(course)
     records = Records(course)
-    if options.runner is run_job and not all(map(records.graded_before, submissions)):
-        warm_up()
     keys = {
         path.stem: register(course, path, progress.announce)
         for path in find_labs(course.solutions, sorted({s.lab for s in submissions}))
