@@ -10,12 +10,14 @@ trained behind each split and scored on its own held-out pictures and on that te
 
 import argparse
 
+# First of all, so that it can keep TensorFlow's start-up lines away.
+from labkit import data, kaggle, models, training
+from labkit.duplicates import near_duplicates
+
+# isort: split
 import keras
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
-
-from labkit import data, kaggle, models, training
-from labkit.duplicates import near_duplicates
 
 
 def main() -> None:

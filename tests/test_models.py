@@ -95,3 +95,55 @@ def test_local_response_normalization_follows_the_formula():
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     again = type(layer).from_config(layer.get_config())
     assert (again.n, again.k, again.alpha, again.beta) == (5, 2.0, 1e-4, 0.75)
+
+
+def test_whitened_patches_have_no_correlation():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(60, 12, 12, 3))
+    images = noise + np.roll(noise, 1, axis=1) + np.roll(noise, 1, axis=2)
+    images[..., 1] += images[..., 0]
+    filters = models.whitening_filters(images)
+    assert filters.shape == (2, 2, 3, 24) and filters.dtype == np.float32
+    np.testing.assert_array_equal(filters[..., 12:], -filters[..., :12])
+    answers = keras.ops.conv(images.astype("float32"), filters[..., :12])
+    answers = keras.ops.convert_to_numpy(answers).reshape(-1, 12)
+    np.testing.assert_allclose(np.cov(answers.T), np.eye(12), atol=0.02)
+
+
+def test_pass_on_lets_the_input_through():
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(2, 6, 6, 4)).astype("float32")
+    for filters in (3, 4, 7):
+        conv = keras.layers.Conv2D(
+            filters, 3, padding="same", kernel_initializer=models.PassOn()
+        )
+        answers = keras.ops.convert_to_numpy(conv(images))
+        kept = min(filters, 4)
+        np.testing.assert_allclose(answers[..., :kept], images[..., :kept], atol=1e-5)
+        assert filters <= 4 or np.abs(answers[..., 4:]).max() > 0.1
+
+
+def test_a_fast_bias_learns_as_many_times_as_fast():
+    moved = []
+    for speed in (1.0, 64.0):
+        model = keras.Sequential([keras.Input((3,)), models.FastBias(speed)])
+        model.compile(keras.optimizers.SGD(0.001), "mse")
+        model.fit(np.zeros((4, 3)), np.ones((4, 3)), epochs=1, verbose=0)
+        moved.append(keras.ops.convert_to_numpy(model(np.zeros((1, 3))))[0, 0])
+    assert moved[1] / moved[0] == pytest.approx(64, rel=1e-3)
+
+
+def test_the_fast_network_is_as_the_paper_says(tmp_path):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (300, 32, 32, 3)).astype("uint8")
+    model = models.fast_cifar10_cnn(images)
+    trained = size(model.trainable_weights)
+    assert trained == size(model.weights) - 24 * 12 - 4 * 256 * 2 - 2 * 64 * 2
+    assert [layer.output.shape[1] for layer in model.layers if "conv2d" in layer.name][
+        ::2
+    ] == [31, 15, 7]
+    answers = keras.ops.convert_to_numpy(model(images[:5]))
+    assert answers.shape == (5, 10)
+    np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=1e-4)
+    small = models.fast_cifar10_cnn(images, widths=(16, 32, 32))
+    assert size(small.trainable_weights) < trained / 30

@@ -344,6 +344,45 @@ def test_batches_hold_every_picture_once_in_a_new_order():
     assert epochs[0] != epochs[1]
 
 
+def test_alternating_flips_show_each_side_every_other_epoch():
+    images = np.tile(np.arange(4, dtype="uint8"), (30, 2, 1))[..., None]
+    images += np.arange(30, dtype="uint8")[:, None, None, None] * 8
+    targets = np.eye(30, dtype="float32")
+    batches = training.Batches(images, targets, 7, alternate_flips=True, seed=3)
+    kept = images.copy()
+    sides = []
+    for _ in range(3):
+        seen = {}
+        for pictures, target in (batches[i] for i in range(len(batches))):
+            for picture, number in zip(pictures, target.argmax(axis=1), strict=True):
+                as_it_was = (picture == images[number]).all()
+                assert as_it_was or (picture == images[number, :, ::-1]).all()
+                seen[int(number)] = bool(as_it_was)
+        sides.append([seen[number] for number in range(30)])
+        batches.on_epoch_end()
+    assert 5 < sum(sides[0]) < 25
+    assert sides[1] == [not side for side in sides[0]] and sides[2] == sides[0]
+    np.testing.assert_array_equal(images, kept)
+
+
+def test_lookahead_draws_back_more_and_more():
+    images, labels = stripes()
+    ends = {}
+    for lookahead in (False, True):
+        model = network()
+        fit(model, images, labels, epochs=6, optimizer="sgd", lookahead=lookahead)
+        ends[lookahead] = weights(model)
+        assert (training.predict(model, images).argmax(axis=1) == labels).mean() > 0.8
+    apart = [np.abs(a - b).max() for a, b in zip(*ends.values(), strict=True)]
+    assert 0 < max(apart) < 0.5
+    # At rate 0 nothing moves, so the mean of the past is where the weights are.
+    model = network()
+    before = weights(model)
+    fit(model, images, labels, learning_rate=0.0, optimizer="sgd", lookahead=True)
+    kernel = 0
+    np.testing.assert_allclose(weights(model)[kernel], before[kernel], atol=1e-6)
+
+
 # ---------------------------------------------------------------- augmentation
 
 
@@ -364,6 +403,19 @@ def test_random_shift_keeps_the_channels_of_a_pixel_together():
     moved = training.random_shift(colour, rng, pixels=3)
     np.testing.assert_array_equal(moved[..., 1], 2 * moved[..., 0])
     assert not np.array_equal(moved, colour)
+
+
+def test_random_cover_hides_a_square():
+    images = np.full((40, 12, 12, 3), 7, np.uint8)
+    covered = training.random_cover(images, np.random.default_rng(0))
+    assert (images == 7).all()
+    hidden = (covered == 128).all(axis=-1)
+    assert ((covered == 7).all(axis=-1) | hidden).all()
+    assert (
+        hidden.sum(axis=(1, 2)).max() == 25
+    )  # two pixels to each side, if it is inside
+    assert len({tuple(np.argwhere(one).mean(axis=0)) for one in hidden}) > 20
+    assert training.random_cover(images[..., 0], np.random.default_rng(0)).ndim == 3
 
 
 def test_random_flip_mirrors_about_half():
@@ -392,6 +444,26 @@ def test_predict_averages_over_mirror_images():
     np.testing.assert_allclose(both, (one + other) / 2, atol=1e-6)
     np.testing.assert_allclose(both, training.predict(model, images[:, :, ::-1], True))
     assert not np.allclose(one, both)
+
+
+def test_predict_averages_over_shifts():
+    images, labels = stripes(20)
+    model = network()
+    fit(model, images, labels)
+    wide = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="reflect")
+    corners = (2, 2), (0, 2), (4, 2), (2, 0), (2, 4)
+    looks = [wide[:, i : i + 8, j : j + 8] for i, j in corners]
+    expected = np.mean([training.predict(model, look) for look in looks], axis=0)
+    found = training.predict(model, images, shifts=2)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    both = training.predict(model, images, flips=True, shifts=2)
+    looks += [look[:, :, ::-1] for look in looks]
+    expected = np.mean([training.predict(model, look) for look in looks], axis=0)
+    np.testing.assert_allclose(both, expected, atol=1e-6)
+    assert both.dtype == np.float32
+    # Grey pictures without an axis of channels, to a model that has seen no others.
+    grey = training.predict(keras.models.clone_model(model), images[..., 0], shifts=2)
+    assert grey.shape == (20, 2)
 
 
 def test_many_models_in_a_row_write_nothing_to_standard_error(capfd):

@@ -13,10 +13,21 @@ Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 class Batches(keras.utils.PyDataset):
     """Shuffled, augmented batches (images, one-hot labels), in a new order every epoch."""
 
-    def __init__(self, images, targets, batch_size, augment=None, seed=0):
+    def __init__(
+        self,
+        images,
+        targets,
+        batch_size,
+        augment=None,
+        alternate_flips=False,
+        seed=0,
+    ):
         super().__init__()
         self.images, self.targets = images, targets
         self.batch_size, self.augment, self.seed = batch_size, augment, seed
+        self.alternate_flips = alternate_flips
+        # Which pictures begin mirrored, if they are mirrored in turns.
+        self.sides = np.random.default_rng(seed).integers(0, 2, len(images))
         self.begin(0)
 
     def __len__(self):
@@ -25,6 +36,9 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index):
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         images = self.images[chosen]
+        if self.alternate_flips:
+            mirrored = (self.sides[chosen] + self.epoch) % 2 == 1
+            images[mirrored] = images[mirrored, :, ::-1]
         if self.augment is not None:
             # A generator of its own for each batch: the result does not depend on
             # which thread asks for which batch first.
@@ -66,6 +80,22 @@ def random_flip(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     flipped = rng.random(len(images)) < 0.5
     result = images.copy()
     result[flipped] = images[flipped, :, ::-1]
+    return result
+
+
+def random_cover(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the pictures (N, H, W[, C]), uint8, each with a grey square a third as wide anywhere on it.
+
+    DeVries and Taylor 2017 ("cutout").
+    """
+    count, height, width = images.shape[:3]
+    reach = height // 6
+    rows, columns = (rng.integers(0, side, (count, 1)) for side in (height, width))
+    covered = (np.abs(np.arange(height) - rows) <= reach)[:, :, None] & (
+        np.abs(np.arange(width) - columns) <= reach
+    )[:, None, :]
+    result = images.copy()
+    result[covered] = 128
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -11,6 +12,7 @@ from labkit.gpu.memory import explained
 from labkit.training.batches import Augment, Batches, one_hot
 from labkit.training.checkpoint import Checkpoint, Patience
 from labkit.training.history import History
+from labkit.training.lookahead import Lookahead
 from labkit.training.machine import arithmetic, device
 from labkit.training.progress import Progress, screen_for
 from labkit.training.schedule import Schedule
@@ -33,6 +35,8 @@ def fit(
     clip_norm: float | None = None,
     label_smoothing: float = 0.0,
     augment: Augment | None = None,
+    alternate_flips: bool = False,
+    lookahead: bool = False,
     patience: int | None = None,
     precision: str = "auto",
     seed: int = 0,
@@ -48,6 +52,9 @@ def fit(
     weight_decay: share of each kernel taken off at every step, times the learning rate.
     clip_norm: longest gradient allowed, over all weights together.
     augment: `augment(images, rng)` -> images of the same shape, called for each batch.
+    alternate_flips: mirror each picture in every other epoch, half of them in the first
+    (Jordan 2024). lookahead: draw the weights back to the mean of their past every few
+    steps, the more the later (Zhang and others 2019).
     patience: stop after so many epochs without a lower validation loss, and go back to the
     best weights. precision: "auto", "float32" or "bfloat16". seed: order and augmentation.
     progress: "auto", "curves", "text" or "none". checkpoint: a file that is written after
@@ -62,7 +69,12 @@ def fit(
             "patience needs validation pictures: pass validation=(images, labels)."
         )
     batches = Batches(
-        images, one_hot(images, labels, classes), batch_size, augment, seed
+        images,
+        one_hot(images, labels, classes),
+        batch_size,
+        augment,
+        alternate_flips,
+        seed,
     )
     if validation is not None:
         validation = (validation[0], one_hot(*validation, classes))
@@ -72,12 +84,14 @@ def fit(
     precision, setup = _setup(model, precision)
     history = History(setup)
     shown = Progress(history, epochs, len(batches), rates.rates, screen)
+    averaging = Lookahead(epochs * len(batches)) if lookahead else None
     stopping = Patience(patience) if patience is not None else None
     saved = None
     if checkpoint is not None:
         # What makes it the same run, besides the model and the pictures.
         call = [epochs, batch_size, optimizer, learning_rate, schedule, weight_decay]
         call += [clip_norm, label_smoothing, patience, precision, seed]
+        call += [alternate_flips, lookahead]
         numbers = np.asarray(labels).tolist()
         run = [call, getattr(augment, "__name__", ""), images.shape, numbers]
         saved = Checkpoint(Path(checkpoint), run, history, stopping)
@@ -98,7 +112,11 @@ def fit(
                 shuffle=False,  # Batches does, and by `seed` alone
                 validation_data=validation,
                 validation_batch_size=500,
-                callbacks=[one for one in (shown, stopping, saved) if one is not None],
+                callbacks=[
+                    callback
+                    for callback in (averaging, shown, stopping, saved)
+                    if callback is not None
+                ],
                 verbose=0,
             )
         except KeyboardInterrupt:
@@ -111,16 +129,38 @@ def fit(
 
 
 def predict(
-    model: keras.Model, images: np.ndarray, flips: bool = False, batch_size: int = 500
+    model: keras.Model,
+    images: np.ndarray,
+    flips: bool = False,
+    shifts: int = 0,
+    batch_size: int = 500,
 ) -> np.ndarray:
     """Return class probabilities, float32 (N, classes), for pictures (N, H, W[, C]).
 
     flips: the mean over each picture and its mirror image, which costs twice the time.
+    shifts: the mean over the picture where it is and moved by so many pixels up, down,
+    left and right, edges mirrored, which costs five times the time.
     """
-    if flips:
-        mirrored = predict(model, images[:, :, ::-1], batch_size=batch_size)
-        return (predict(model, images, batch_size=batch_size) + mirrored) / 2
-    return model.predict(images, batch_size=batch_size, verbose=0).astype("float32")
+    total, looks = 0.0, 0
+    for moved in _moved(images, shifts):
+        for view in [moved, moved[:, :, ::-1]] if flips else [moved]:
+            total += model.predict(view, batch_size=batch_size, verbose=0)
+            looks += 1
+    return (total / looks).astype("float32")
+
+
+def _moved(images: np.ndarray, shifts: int) -> Iterator[np.ndarray]:
+    """Yield the pictures where they are and, for shifts above 0, moved to four sides."""
+    yield images
+    if not shifts:
+        return
+    height, width = images.shape[1:3]
+    margins = [(0, 0), (shifts, shifts), (shifts, shifts)]
+    margins += [(0, 0)] * (images.ndim - 3)
+    wide = np.pad(images, margins, mode="reflect")
+    for row, column in ((0, 1), (2, 1), (1, 0), (1, 2)):
+        top, left = row * shifts, column * shifts
+        yield wide[:, top : top + height, left : left + width]
 
 
 def _require_probabilities(model: keras.Model) -> None:

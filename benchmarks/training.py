@@ -1,0 +1,370 @@
+"""The labs' recipes on real data: accuracy, seconds and parameters, beside a plain network.
+
+    LABKIT_DATA=<folder> python benchmarks/training.py                    # all tasks
+    LABKIT_DATA=<folder> python benchmarks/training.py cifar10 --seeds 1
+    LABKIT_DATA=<folder> python benchmarks/training.py --ablate           # what each idea is worth
+
+The plain reference is what a user would first write: Keras's `compile` and `fit` as they
+are, Adam, pictures divided by 255; for CIFAR-10 the network of the TensorFlow tutorial.
+Accuracies are of test pictures that no recipe was chosen by in the run. Seconds are of
+training, compilation included.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
+
+# First of all, so that it can keep TensorFlow's start-up lines away.
+from labkit import data, kaggle, models, training
+
+# isort: split
+import keras
+import numpy as np
+import typer
+from keras import layers
+
+Build = Callable[[np.ndarray], keras.Model]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A recipe, what it learns from, and what it should reach."""
+
+    name: str
+    dataset: str
+    target: str
+    build: Build
+    settings: dict[str, Any]
+    looks: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plain:
+    """The reference for a data set: a network, trained as Keras does by itself."""
+
+    build: Build
+    epochs: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """One training: test accuracy, seconds of the clock and of all cores, parameters.
+
+    by_epoch: (seconds, test accuracy) after each epoch, where that was asked for.
+    """
+
+    accuracy: float
+    wall: float
+    cpu: float
+    parameters: int
+    by_epoch: list[tuple[float, float]] = field(default_factory=list)
+
+
+def shift_and_flip(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Moved by up to 2 pixels, half of them mirrored."""
+    return training.random_flip(training.random_shift(images, rng), rng)
+
+
+def shift_flip_cover(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Moved, mirrored and covered, as in lab 06."""
+    return training.random_cover(shift_and_flip(images, rng), rng)
+
+
+def softmax_regression(images: np.ndarray) -> keras.Model:
+    """One dense layer on the pixels."""
+    return keras.Sequential(
+        [
+            layers.Input(images.shape[1:]),
+            layers.Rescaling(1 / 255),
+            layers.Flatten(),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
+def first_cnn(images: np.ndarray) -> keras.Model:
+    """The small network that introductions to Keras begin with."""
+    channels = 3 if images.ndim == 4 else 1
+    return keras.Sequential(
+        [
+            layers.Input((*images.shape[1:3], channels)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
+def tutorial_cnn(images: np.ndarray) -> keras.Model:
+    """The network of TensorFlow's CIFAR-10 tutorial, as in lab 05: 797,962 parameters."""
+    return keras.Sequential(
+        [
+            layers.Input(images.shape[1:]),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(64, 5, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(64, 5, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dense(384, activation="relu"),
+            layers.Dense(192, activation="relu"),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
+# Lab 05's, and what else is learned in few epochs.
+SHORT = {
+    "batch_size": 256,
+    "learning_rate": 0.01,
+    "weight_decay": 0.02,
+    "label_smoothing": 0.1,
+    "augment": shift_and_flip,
+}
+TASKS = [
+    Task(
+        "MNIST, softmax regression",
+        "mnist",
+        "92.5 % in 5 s",
+        softmax_regression,
+        {"epochs": 4, "batch_size": 256, "learning_rate": 0.005},
+    ),
+    Task(
+        "MNIST, CNN of lab 04",
+        "mnist",
+        "99.4 % in 60 s",
+        lambda _: models.mnist_cnn(),
+        {"epochs": 8, "learning_rate": 0.005, "augment": training.random_shift},
+    ),
+    Task(
+        "Fashion-MNIST",
+        "fashion_mnist",
+        "92.5 % in 180 s",
+        lambda _: models.fashion_mnist_cnn(),
+        SHORT | {"epochs": 8},
+        {"flips": True},
+    ),
+    Task(
+        "CIFAR-10, 75 %",
+        "cifar10",
+        "75 % in a quarter of the plain time",
+        lambda _: models.cifar10_cnn(),
+        SHORT | {"epochs": 3, "augment": training.random_flip},
+        {"flips": True},
+    ),
+    Task(
+        "CIFAR-10, lab 05",
+        "cifar10",
+        "81 % in 180 s",
+        lambda _: models.cifar10_cnn(),
+        SHORT | {"epochs": 6},
+        {"flips": True},
+    ),
+    Task(
+        "CIFAR-10, lab 05 at length",
+        "cifar10",
+        "90 % in 1,200 s",
+        models.fast_cifar10_cnn,
+        {
+            "epochs": 12,
+            "batch_size": 512,
+            "optimizer": "sgd",
+            "learning_rate": 0.5,
+            "schedule": "triangular",
+            "weight_decay": 0.01,
+            "label_smoothing": 0.2,
+            "augment": training.random_shift,
+            "alternate_flips": True,
+            "lookahead": True,
+        },
+        {"flips": True, "shifts": 1},
+    ),
+    Task(
+        "Simpsons, lab 06",
+        "simpsons",
+        "88 % in 300 s",
+        lambda _: models.simpsons_cnn(),
+        {
+            "epochs": 80,
+            "batch_size": 64,
+            "learning_rate": 3e-3,
+            "weight_decay": 0.01,
+            "label_smoothing": 0.1,
+            "augment": shift_flip_cover,
+        },
+        {"flips": True, "shifts": 1},
+    ),
+]
+PLAIN = {
+    "mnist": Plain(first_cnn, 5),
+    "fashion_mnist": Plain(first_cnn, 10),
+    "cifar10": Plain(tutorial_cnn, 10),
+    "simpsons": Plain(first_cnn, 20),
+}
+
+
+def without(kind: type[layers.Layer]) -> Build:
+    """Lab 05's network without its layers of one kind; its convolutions get a bias instead."""
+
+    def build(_: np.ndarray) -> keras.Model:
+        stack: list[layers.Layer] = [layers.Input((32, 32, 3))]
+        for layer in models.cifar10_cnn().layers:
+            config = layer.get_config()
+            if kind is layers.BatchNormalization and isinstance(layer, layers.Conv2D):
+                config["use_bias"] = True
+            if not isinstance(layer, kind):
+                stack.append(type(layer).from_config(config))
+        return keras.Sequential(stack)
+
+    return build
+
+
+def ablations() -> list[Task]:
+    """Lab 05's recipe, and the same without one of its ideas each."""
+    whole = next(task for task in TASKS if task.name == "CIFAR-10, lab 05")
+
+    def but(name: str, build: Build = whole.build, **settings: Any) -> Task:
+        return replace(
+            whole, name=name, build=build, settings=whole.settings | settings
+        )
+
+    return [
+        replace(whole, name="all of it"),
+        but("pixels from 0 to 255", without(layers.Rescaling)),
+        but(
+            "no batch normalisation (peak rate 0.001)",
+            without(layers.BatchNormalization),
+            learning_rate=0.001,
+        ),
+        but("one rate for all steps (0.001)", schedule="constant", learning_rate=0.001),
+        but("no weight decay", weight_decay=0.0),
+        but("neither moved nor mirrored", augment=None),
+        but("no label smoothing", label_smoothing=0.0),
+        but("float32 arithmetic", precision="float32"),
+        replace(whole, name="one look at each test picture", looks={}),
+    ]
+
+
+def pictures(dataset: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return training pictures and labels, and those that accuracy is measured on.
+
+    Of the Simpsons these are held out by whole groups of near-duplicates, as in lab 06.
+    """
+    d = data.load(dataset)
+    if d.stand_in:
+        raise SystemExit(
+            f"{dataset} is not here. Set LABKIT_DATA to the folder with it, or type: "
+            f"labkit data fetch {dataset}"
+        )
+    x, y = d.train_images, d.train_labels
+    if dataset != "simpsons":
+        return x, y, d.test_images, d.test_labels
+    parts = kaggle.split(x, y, d.test_images)
+    return x[parts.train], y[parts.train], x[parts.new], y[parts.new]
+
+
+def by_recipe(task: Task, seed: int) -> Result:
+    """Train as the recipe says."""
+    x, y, test_x, test_y = pictures(task.dataset)
+    keras.utils.set_random_seed(seed)
+    wall, cpu = time.perf_counter(), time.process_time()
+    model = task.build(x)
+    training.fit(model, x, y, seed=seed, progress="none", **task.settings)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    right = training.predict(model, test_x, **task.looks).argmax(axis=1) == test_y
+    return Result(float(right.mean()), wall, cpu, model.count_params())
+
+
+def by_itself(dataset: str, seed: int) -> Result:
+    """Train the plain reference; its test accuracy is looked at after each epoch, off the clock."""
+    x, y, test_x, test_y = pictures(dataset)
+    plain = PLAIN[dataset]
+    keras.utils.set_random_seed(seed)
+    wall, cpu = time.perf_counter(), time.process_time()
+    model = plain.build(x)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    by_epoch = []
+    for _ in range(plain.epochs):
+        model.fit(x, y, verbose=0)
+        looked = time.perf_counter(), time.process_time()
+        right = training.predict(model, test_x).argmax(axis=1) == test_y
+        by_epoch.append((looked[0] - wall, float(right.mean())))
+        wall += time.perf_counter() - looked[0]
+        cpu += time.process_time() - looked[1]
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return Result(by_epoch[-1][1], wall, cpu, model.count_params(), by_epoch)
+
+
+def in_a_process(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function in a new process, as a user's notebook would be one."""
+    # Forked, so that functions without a name can be handed over; nothing has run yet.
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(
+        target=lambda: theirs.send(function(*arguments)), daemon=True
+    )
+    process.start()
+    theirs.close()
+    try:
+        return ours.recv()
+    except EOFError:
+        raise SystemExit("The training ended without a result; see above.") from None
+    finally:
+        process.join()
+
+
+def line(name: str, results: list[Result], note: str = "") -> str:
+    """One row of the table: the accuracies' mean and ends, the medians of the seconds."""
+    accuracies = [100 * result.accuracy for result in results]
+    wall = statistics.median(result.wall for result in results)
+    cpu = statistics.median(result.cpu for result in results)
+    return (
+        f"{name:42} {statistics.mean(accuracies):6.2f} % "
+        f"({min(accuracies):.2f} to {max(accuracies):.2f}) {wall:7.1f} s "
+        f"{cpu:7.1f} CPU s {results[0].parameters:10,}  {note}"
+    )
+
+
+def main(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Tasks whose name holds one of these; default all."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Trainings of each recipe.")] = 3,
+    ablate: Annotated[
+        bool, typer.Option(help="Lab 05's recipe, without one of its ideas each.")
+    ] = False,
+) -> None:
+    """Train, and print what was reached, in how long."""
+    os.environ["LABKIT_OFFLINE"] = "1"
+    chosen = [
+        task
+        for task in (ablations() if ablate else TASKS)
+        if not names or any(name.lower() in task.name.lower() for name in names)
+    ]
+    print(in_a_process(training.device))
+    plain: dict[str, Result] = {}
+    for task in chosen:
+        if not ablate and task.dataset not in plain:
+            plain[task.dataset] = in_a_process(by_itself, task.dataset, 0)
+            print(line(f"plain, {task.dataset}", [plain[task.dataset]]), flush=True)
+            for number, (seconds, accuracy) in enumerate(
+                plain[task.dataset].by_epoch, start=1
+            ):
+                print(f"    epoch {number}: {accuracy:.2%} after {seconds:.1f} s")
+        results = [in_a_process(by_recipe, task, seed) for seed in range(seeds)]
+        print(line(task.name, results, "" if ablate else task.target), flush=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)
