@@ -6,7 +6,7 @@
 
 The plain reference is what a user would first write: Keras's `compile` and `fit` as they
 are, Adam, pictures divided by 255; for CIFAR-10 the network of the TensorFlow tutorial.
-Accuracies are of test pictures that no recipe was chosen by in the run. Seconds are of
+Accuracies are of the test pictures, by which nothing in a run is chosen. Seconds are of
 training, compilation included.
 """
 
