@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from labkit.devices import cores
+
 PACKAGES = (
     "keras",
     "numpy",
@@ -63,7 +65,7 @@ def _machine() -> Finding:
         memory = f", {size / 2**30:.0f} GiB memory"
     return Finding(
         "machine",
-        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores{memory}",
+        f"{platform.system()} {platform.machine()}, {cores()} cores{memory}",
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from keras import layers
 
 
+@keras.saving.register_keras_serializable("labkit")
 class LocalResponseNormalization(layers.Layer):
     """Divide each value by (k + alpha * sum of squares over n neighbouring channels) ** beta.
 
@@ -187,6 +188,7 @@ def whitening_filters(images: np.ndarray, size: int = 2) -> np.ndarray:
     return np.concatenate([filters, -filters], axis=-1).astype("float32")
 
 
+@keras.saving.register_keras_serializable("labkit")
 class PassOn(keras.initializers.Initializer):
     """Starts a convolution so that its first filters pass their input channels on unchanged.
 
@@ -208,6 +210,7 @@ class PassOn(keras.initializers.Initializer):
         return {"then": self.then}
 
 
+@keras.saving.register_keras_serializable("labkit")
 class FastBias(layers.Layer):
     """Adds a bias to each channel that learns `speed` times as fast as other weights.
 

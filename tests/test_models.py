@@ -133,7 +133,7 @@ def test_a_fast_bias_learns_as_many_times_as_fast():
     assert moved[1] / moved[0] == pytest.approx(64, rel=1e-3)
 
 
-def test_the_fast_network_is_as_the_paper_says(tmp_path):
+def test_the_fast_network_is_as_the_paper_says():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (300, 32, 32, 3)).astype("uint8")
     model = models.fast_cifar10_cnn(images)
@@ -147,3 +147,23 @@ def test_the_fast_network_is_as_the_paper_says(tmp_path):
     np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=1e-4)
     small = models.fast_cifar10_cnn(images, widths=(16, 32, 32))
     assert size(small.trainable_weights) < trained / 30
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda images: models.fast_cifar10_cnn(images, widths=(16, 32, 32)),
+        lambda _: keras.Sequential(
+            [keras.Input((32, 32, 3)), models.LocalResponseNormalization(alpha=0.01)]
+        ),
+    ],
+)
+def test_a_saved_model_is_loaded_as_it_was(build, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (50, 32, 32, 3)).astype("uint8")
+    model = build(images)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    found, expected = (
+        keras.ops.convert_to_numpy(one(images[:5])) for one in (again, model)
+    )
+    np.testing.assert_array_equal(found, expected)

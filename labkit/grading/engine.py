@@ -1,6 +1,5 @@
 """Grade a course: plan the submissions, run them side by side, record them one by one."""
 
-import os
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +18,7 @@ from traitlets.config import Config
 
 from labkit.authoring import find_labs
 from labkit.course import Course
+from labkit.devices import cores
 from labkit.errors import LabkitError
 from labkit.grading import reference
 from labkit.grading.gradebook import (
@@ -221,7 +221,7 @@ class MapStage:
         self._told = submission_environment(course.build, course.seed)
         self._gate = MemoryGate()
         self._over = threading.Event()
-        self._pool = ThreadPoolExecutor(options.jobs or os.cpu_count() or 1)
+        self._pool = ThreadPoolExecutor(options.jobs or cores())
 
     def __enter__(self) -> "MapStage":
         return self
