@@ -12,7 +12,6 @@ Copies the given pictures until there are `count` of them, then measures, in tur
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import os
@@ -27,11 +26,13 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+import typer
 from PIL import Image
 
 from labkit import data
+from labkit.devices import cores
 
 CHUNK = 64
 
@@ -43,20 +44,22 @@ class Cost(NamedTuple):
     cpu: float
 
 
-def main() -> None:
-    """Print the table and the two figures that count."""
-    options = _options()
+def main(
+    pictures: Annotated[Path, typer.Argument(help="A folder or a zip of pictures.")],
+    count: Annotated[int, typer.Option(help="Copies made of them.")] = 25_000,
+    size: Annotated[int, typer.Option(help="Pixels of a side once loaded.")] = 32,
+    rounds: Annotated[int, typer.Option(help="Times each is measured.")] = 3,
+    scratch: Annotated[Path | None, typer.Option(help="Where copies go.")] = None,
+) -> None:
+    """Print the seconds of each round, and the medians beside Pillow's."""
     os.environ["LABKIT_OFFLINE"] = "1"
-    with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
-        folder = _copies(options.pictures, options.count, Path(scratch, "pictures"))
-        os.environ["LABKIT_CACHE"] = str(Path(scratch, "cache"))
-        rounds = [
-            _round(folder, options.size, number + 1) for number in range(options.rounds)
-        ]
+    with tempfile.TemporaryDirectory(dir=scratch) as place:
+        folder = _copies(pictures, count, Path(place, "pictures"))
+        os.environ["LABKIT_CACHE"] = str(Path(place, "cache"))
+        found = [_round(folder, size, number + 1) for number in range(rounds)]
     pillow, first, second = (
-        Cost(*_medians(column)) for column in zip(*rounds, strict=True)
+        Cost(*_medians(column)) for column in zip(*found, strict=True)
     )
-    count = options.count
     print(
         f"medians: Pillow {count / pillow.wall:.0f} pictures/s, "
         f"first load {count / first.wall:.0f}/s: {pillow.wall / first.wall:.0%} of Pillow's speed "
@@ -68,18 +71,6 @@ def _medians(costs: Iterable[Cost]) -> Iterator[float]:
     return (statistics.median(column) for column in zip(*costs, strict=True))
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("pictures", type=Path, help="A folder or a zip of pictures.")
-    parser.add_argument("--count", type=int, default=25_000)
-    parser.add_argument("--size", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--scratch", type=Path, help="Where the copies go.")
-    return parser.parse_args()
-
-
 def _copies(source: Path, count: int, folder: Path) -> Path:
     """Write `count` pictures, those of the source again and again, as cat.N.jpg and dog.N.jpg."""
     folder.mkdir(parents=True)
@@ -89,6 +80,8 @@ def _copies(source: Path, count: int, folder: Path) -> Path:
             archive.extractall(unpacked)
         source = unpacked
     originals = sorted(source.rglob("*.jpg"))
+    if not originals:
+        raise SystemExit(f"No .jpg in {source}; expected pictures such as cat.0.jpg.")
     for number in range(count):
         original = originals[number % len(originals)]
         kind = original.name.partition(".")[0]
@@ -96,20 +89,19 @@ def _copies(source: Path, count: int, folder: Path) -> Path:
     size = sum(file.stat().st_size for file in folder.iterdir())
     print(
         f"{count:,} pictures, {size / 1e9:.2f} GB, of {len(originals):,} different ones; "
-        f"{len(os.sched_getaffinity(0))} cores"
+        f"{cores()} cores"
     )
     return folder
 
 
 def _round(folder: Path, size: int, number: int) -> tuple[Cost, Cost, Cost]:
     files = sorted(folder.iterdir())
-    cores = len(os.sched_getaffinity(0))
     print(f"round {number}")
     threads = _timed(
-        "Pillow, threads", lambda: _decode(files, ThreadPoolExecutor(cores))
+        "Pillow, threads", lambda: _decode(files, ThreadPoolExecutor(cores()))
     )
     processes = _timed(
-        "Pillow, processes", lambda: _decode(files, ProcessPoolExecutor(cores))
+        "Pillow, processes", lambda: _decode(files, ProcessPoolExecutor(cores()))
     )
     shutil.rmtree(os.environ["LABKIT_CACHE"], ignore_errors=True)
     first = _timed("first load", lambda: data.load_folder(folder, size))
@@ -163,4 +155,4 @@ def _cpu() -> float:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -8,7 +8,9 @@ pictures), and in whole groups, as if it came from other films. On the rest a ne
 trained behind each split and scored on its own held-out pictures and on that test set.
 """
 
-import argparse
+from __future__ import annotations
+
+from typing import Annotated
 
 # First of all, so that it can keep TensorFlow's start-up lines away.
 from labkit import data, kaggle, models, training
@@ -17,14 +19,15 @@ from labkit.duplicates import near_duplicates
 # isort: split
 import keras
 import numpy as np
+import typer
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=12)
-    options = parser.parse_args()
+def main(
+    seeds: Annotated[int, typer.Option(help="Hidden tests drawn of each kind.")] = 3,
+    epochs: Annotated[int, typer.Option(help="Of each training.")] = 12,
+) -> None:
+    """Print by how much each way of holding pictures out misses the hidden score."""
     d = data.load("simpsons")
     print(d.source, "STAND-IN DATA" if d.stand_in else "", flush=True)
     x, y = d.train_images, d.train_labels
@@ -32,9 +35,9 @@ def main() -> None:
     print("held-out score minus the score on the hidden test, in percentage points")
     for kind in ("random", "other scenes"):
         missed = {}
-        for seed in range(options.seeds):
+        for seed in range(seeds):
             rest, hidden = divide(kind, groups, seed)
-            for name, miss in misses(x, y, rest, hidden, options.epochs, seed):
+            for name, miss in misses(x, y, rest, hidden, epochs, seed):
                 missed.setdefault(name, []).append(100 * miss)
                 print(f"  test: {kind:12} seed {seed} {name:24} {100 * miss:+.1f}")
         for name, values in missed.items():
@@ -94,4 +97,4 @@ def answers(x, y, train, epochs, seed):
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)
