@@ -142,7 +142,7 @@ PLAIN_FASHION = Plain("Fashion-MNIST, a first CNN", "fashion_mnist", first_cnn, 
 PLAIN_CIFAR = Plain("CIFAR-10, the tutorial's CNN", "cifar10", tutorial_cnn, 10)
 # The recipe without the network: it does get to 75 %.
 PLAIN_LAB05 = Plain(
-    "CIFAR-10, lab 05's CNN", "cifar10", lambda _: models.cifar10_cnn(), 4
+    "CIFAR-10, lab 05's CNN", "cifar10", lambda _: models.cifar10_cnn(), 10
 )
 PLAIN_SIMPSONS = Plain("Simpsons, a first CNN", "simpsons", first_cnn, 20)
 TASKS = [

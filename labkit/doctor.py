@@ -155,7 +155,7 @@ def _data() -> Iterator[Finding]:
             advice = f"For the real pictures, type: labkit data fetch {one.name}"
             yield Finding(
                 f"data: {one.name}",
-                f"absent; the stand-in {one.stand_in} is used",
+                f"absent; {one.stand_in} stand in for it",
                 good=False,
                 needed=False,
                 advice=advice,

@@ -19,9 +19,10 @@ class Checkpoint(keras.callbacks.Callback):
     """Writes everything that the next epoch depends on into one file, and reads it again.
 
     It holds the weights, the states of the optimiser and of random layers, the table of
-    epochs, and the best weights so far. `run` tells the call from another one: a file of another run is not used. The file is
-    replaced as a whole, so a kill at any moment leaves a whole one; it is removed at the
-    end of the training.
+    epochs, and the best weights so far. (Under PyTorch a Dropout without a seed has no such
+    state: there a run that goes on drops other values.) `run` tells the call from another
+    one: a file of another run is not used. The file is replaced as a whole, so a kill at
+    any moment leaves a whole one; it is removed at the end of the training.
     """
 
     def __init__(

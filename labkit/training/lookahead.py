@@ -21,7 +21,7 @@ class Lookahead(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.step = int(self.model.optimizer.iterations)
-        self.past = [keras.ops.copy(weight) for weight in self.model.weights]
+        self.past = [_apart(weight.value) for weight in self.model.weights]
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
@@ -37,5 +37,11 @@ class Lookahead(keras.callbacks.Callback):
         for number, weight in enumerate(self.model.weights):
             if not keras.backend.is_float_dtype(weight.dtype):
                 continue
-            self.past[number] = share * self.past[number] + (1 - share) * weight.value
-            weight.assign(self.past[number])
+            past = share * self.past[number] + (1 - share) * weight.value
+            self.past[number] = _apart(past)
+            weight.assign(past)
+
+
+def _apart(tensor):
+    """Return a copy that the next step neither overwrites (JAX) nor remembers the way to (PyTorch)."""
+    return keras.ops.copy(keras.ops.stop_gradient(tensor))
