@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import start_new_kernel
@@ -368,7 +369,7 @@ def small_cnn():
             keras.Input((32, 32, 3)),
             keras.layers.Conv2D(64, 3, padding="same", activation="relu"),
             keras.layers.GlobalAveragePooling2D(),
-            keras.layers.Dense(10),
+            keras.layers.Dense(10, activation="softmax"),
         ]
     )
 
@@ -386,6 +387,21 @@ def test_out_of_memory_names_the_holder_and_a_batch_that_fits(small_cnn, monkeyp
     assert "Try batch_size=256," in text
     with pytest.raises(ValueError, match="other"), memory.explained(small_cnn, 8):
         raise ValueError("other")
+
+
+def test_training_and_prediction_say_it_too(small_cnn, monkeypatch):
+    from labkit import training
+
+    def full(*_, **__):
+        raise ResourceExhaustedError("OOM when allocating tensor")
+
+    monkeypatch.setattr(small_cnn, "fit", full)
+    monkeypatch.setattr(small_cnn, "predict", full)
+    images = np.zeros((8, 32, 32, 3), "uint8")
+    with pytest.raises(memory.OutOfGpuMemory, match="batches of 128"):
+        training.fit(small_cnn, images, np.arange(8), epochs=1, progress="none")
+    with pytest.raises(memory.OutOfGpuMemory, match="batches of 500"):
+        training.predict(small_cnn, images)
 
 
 def test_the_batch_that_fits_grows_with_the_memory(small_cnn):

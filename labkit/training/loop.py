@@ -139,13 +139,14 @@ def predict(
 
     flips: the mean over each picture and its mirror image, which costs twice the time.
     shifts: the mean over the picture where it is and moved by so many pixels up, down,
-    left and right, edges mirrored, which costs five times the time.
+    left and right, edges mirrored, which costs five times the time. Raises OutOfGpuMemory.
     """
     total, looks = 0.0, 0
-    for moved in _moved(images, shifts):
-        for view in [moved, moved[:, :, ::-1]] if flips else [moved]:
-            total += model.predict(view, batch_size=batch_size, verbose=0)
-            looks += 1
+    with explained(model, batch_size):
+        for moved in _moved(images, shifts):
+            for view in [moved, moved[:, :, ::-1]] if flips else [moved]:
+                total += model.predict(view, batch_size=batch_size, verbose=0)
+                looks += 1
     return (total / looks).astype("float32")
 
 
