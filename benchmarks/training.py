@@ -4,6 +4,7 @@
     LABKIT_DATA=<folder> python benchmarks/training.py cifar10 --seeds 1
     LABKIT_DATA=<folder> python benchmarks/training.py --ablate lab05     # what each idea is worth
     LABKIT_DATA=<folder> python benchmarks/training.py --ablate fast
+    LABKIT_DATA=<folder> python benchmarks/training.py --input-path       # what pictures cost
 
 The plain reference is what a user would first write: Keras's `compile` and `fit` as they
 are, Adam, pictures divided by 255; for CIFAR-10 the network of the TensorFlow tutorial.
@@ -24,6 +25,7 @@ from typing import Annotated, Any, Literal
 
 # First of all, so that it can keep TensorFlow's start-up lines away.
 from labkit import data, kaggle, models, training
+from labkit.training.machine import arithmetic
 
 # isort: split
 import keras
@@ -394,6 +396,47 @@ def by_itself(plain: Plain, seed: int) -> Result:
     return Result(by_epoch[-1][1], wall, cpu, model.count_params(), by_epoch)
 
 
+class Repeated(keras.utils.PyDataset):
+    """As many batches, all of them the first one, which is there already."""
+
+    def __init__(self, batches: training.Batches) -> None:
+        super().__init__()
+        self.batch, self.steps = batches[0], len(batches)
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        return self.batch
+
+
+def cost_of_batches(task: Task, pairs: int = 5) -> str:
+    """Return how much of the speed is left where batches must be made."""
+    x, y, _, _ = pictures(task.dataset)
+    settings = task.settings
+    batches = training.Batches(
+        x, keras.utils.to_categorical(y), settings["batch_size"], settings["augment"]
+    )
+    model = task.build(x)
+
+    def seconds(kind: keras.utils.PyDataset) -> float:
+        began = time.perf_counter()
+        model.fit(kind, shuffle=False, verbose=0)
+        return time.perf_counter() - began
+
+    precision = "bfloat16" if training.device().bfloat16 else "float32"
+    with arithmetic(model, precision):
+        model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+        seconds(batches)  # compiles
+        found = [(seconds(batches), seconds(Repeated(batches))) for _ in range(pairs)]
+    made, repeated = (statistics.median(column) for column in zip(*found, strict=True))
+    share = statistics.median(same / new for new, same in found)
+    return (
+        f"{task.name:26} an epoch {made:5.1f} s, of one batch again and again "
+        f"{repeated:5.1f} s: {share:.0%} of its speed"
+    )
+
+
 def in_a_process(function: Callable[..., Any], *arguments: Any) -> Any:
     """Call a function in a new process, as a user's notebook would be one."""
     # Forked, so that functions without a name can be handed over; nothing has run yet.
@@ -434,6 +477,9 @@ def main(
         Literal["lab05", "fast"] | None,
         typer.Option(help="This recipe of CIFAR-10, without one of its ideas each."),
     ] = None,
+    input_path: Annotated[
+        bool, typer.Option(help="What making the batches costs in labs 05 and 06.")
+    ] = False,
 ) -> None:
     """Train, and print what was reached, in how long."""
     os.environ["LABKIT_OFFLINE"] = "1"
@@ -443,6 +489,11 @@ def main(
         if not names or any(name.lower() in task.name.lower() for name in names)
     ]
     print(in_a_process(training.device))
+    if input_path:
+        for task in TASKS:
+            if task.name in ("CIFAR-10, lab 05", "Simpsons, lab 06"):
+                print(in_a_process(cost_of_batches, task), flush=True)
+        return
     compared: set[Plain] = set()
     for task in chosen:
         for plain in () if ablate else task.plain:
