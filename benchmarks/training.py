@@ -192,7 +192,7 @@ TASKS = [
         plain=(PLAIN_CIFAR, PLAIN_LAB05),
     ),
     Task(
-        "CIFAR-10, lab 05 at length",
+        "CIFAR-10, at length",
         "cifar10",
         "90 % in 1,200 s",
         models.fast_cifar10_cnn,
@@ -318,7 +318,7 @@ def fast(
 
 def fast_ablations() -> list[Task]:
     """The recipe at length on a narrow network for three epochs, without one idea each."""
-    whole = next(task for task in TASKS if task.name == "CIFAR-10, lab 05 at length")
+    whole = next(task for task in TASKS if task.name == "CIFAR-10, at length")
     whole = but(whole, "all of it", fast(), epochs=3, batch_size=256, learning_rate=0.4)
     return [
         whole,
