@@ -2319,6 +2319,12 @@ plots.feature_maps(
 # | a triangular rate, label smoothing | sections 7 and 8 |
 # | **many looks** at a test picture | mirrored and moved by a pixel, then averaged, as in section 8 |
 #
+# What does each bring? A narrow version, trained once for two epochs, reached
+# 78.3 %. Without passing on it reached 75.8 %, at one rate for all steps
+# 76.1 %, with one look at each test picture 77.0 %. Pooling later changed
+# little, and took 2.4 times the computing. Leaving out one of the others
+# changed 0.6 points or less, which is chance in so short a training.
+#
 # `models.fast_cifar10_cnn` is this network, written from his paper. Look at
 # the first idea. The left picture shows how alike the 12 numbers of a 2x2
 # patch are (four pixels, three colours each; 1 means that one tells the
