@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -69,6 +70,21 @@ def test_a_kernel_has_the_environment_it_was_given_and_no_other(tmp_path, monkey
     )
     assert texts[0] == "([None, None], 'full', 'JST')"
     assert texts[1].split() == [str(tmp_path), "True", "False"], texts
+
+
+@pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64"), reason="oneDNN's gain is on x86"
+)
+@pytest.mark.parametrize(("chosen", "found"), [(None, "1"), ("0", "0")])
+def test_onednn_is_on_in_kernels_unless_somebody_turned_it_off(
+    tmp_path, monkeypatch, chosen, found
+):
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    told = grading_environment()
+    if chosen is not None:
+        told["TF_ENABLE_ONEDNN_OPTS"] = chosen
+    asked = "import os, labkit\nos.environ['TF_ENABLE_ONEDNN_OPTS']"
+    assert run_here(asked, folder=tmp_path, environment=told) == [f"'{found}'"]
 
 
 def test_nothing_secret_reaches_the_parent(monkeypatch):

@@ -276,7 +276,8 @@ def test_the_machine_decides_and_one_line_says_so(monkeypatch, fast, word):
         ("flags : sse avx2 bf16_like", False),
     ],
 )
-def test_cpu_flags(tmp_path, text, fast):
+def test_cpu_flags(tmp_path, monkeypatch, text, fast):
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
     file = tmp_path / "cpuinfo"
     file.write_text(text)
     assert machine._cpu_has_bfloat16(file) is fast
@@ -284,6 +285,23 @@ def test_cpu_flags(tmp_path, text, fast):
 
 def test_without_cpu_flags_bfloat16_is_off(tmp_path):
     assert machine._cpu_has_bfloat16(tmp_path / "missing") is False
+
+
+@pytest.mark.parametrize(
+    ("isa", "fast"),
+    [
+        ("AVX2", False),
+        ("avx512_core_vnni", False),
+        ("AVX512_CORE_BF16", True),
+        ("DEFAULT", True),
+        ("", True),
+    ],
+)
+def test_bfloat16_is_off_where_onednn_may_not_use_it(tmp_path, monkeypatch, isa, fast):
+    file = tmp_path / "cpuinfo"
+    file.write_text("flags : avx512_bf16")
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", isa)
+    assert machine._cpu_has_bfloat16(file) is fast
 
 
 def test_device_describes_itself():

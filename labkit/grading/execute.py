@@ -66,7 +66,7 @@ _FOR_GRADING = {
     "USERPROFILE",
     "XDG_CACHE_HOME",
 }
-_KINDS_FOR_GRADING = ("LABKIT_", "LC_", "PYTHON", "TF_", "XLA_")
+_KINDS_FOR_GRADING = ("LABKIT_", "LC_", "ONEDNN_", "PYTHON", "TF_", "XLA_")
 
 
 def grading_environment() -> dict[str, str]:

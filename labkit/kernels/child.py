@@ -16,7 +16,7 @@ from labkit.kernels import walls
 from labkit.kernels.confinement import FOLDER, HOME, Policy, visible_paths
 
 # Set by `labkit` as it is imported, for Keras and TensorFlow to read.
-_SET_AT_IMPORT = ("TF_CPP_MIN_LOG_LEVEL", "KERAS_BACKEND")
+_SET_AT_IMPORT = ("TF_CPP_MIN_LOG_LEVEL", "KERAS_BACKEND", "TF_ENABLE_ONEDNN_OPTS")
 # Names of folders that a confined kernel cannot reach.
 _OF_THE_HOME = ("XDG_", "JUPYTER_", "IPYTHONDIR", "MPLCONFIGDIR", "KERAS_HOME")
 _NAMES_OF_USERS = ("/etc/passwd", "/etc/group", "/etc/hosts", "/etc/nsswitch.conf")

@@ -27,6 +27,7 @@ _READ_AT_IMPORT = (
     "MKL_",
     "MPL",
     "NUMEXPR_",
+    "ONEDNN_",
     "OMP_",
     "OPENBLAS_",
     "PYTHON",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,17 @@ from pathlib import Path
 import keras
 
 from labkit.devices import cores
+
+# oneDNN's names of the instruction sets that have no arithmetic in bfloat16.
+_NO_BFLOAT16 = (
+    "SSE41",
+    "AVX",
+    "AVX2",
+    "AVX2_VNNI",
+    "AVX2_VNNI_2",
+    "AVX512_CORE",
+    "AVX512_CORE_VNNI",
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +75,10 @@ def _gpus() -> tuple[int, bool]:
 
 
 def _cpu_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Return whether Linux names a bfloat16 unit among the CPU's flags."""
+    """Return whether Linux names a bfloat16 unit among the CPU's flags, and oneDNN may use it."""
+    # oneDNN's own setting: so a server can be held to what a laptop's CPU can do.
+    if os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in _NO_BFLOAT16:
+        return False
     try:
         flags = cpuinfo.read_text().split()
     except OSError:
