@@ -43,6 +43,7 @@ def examine() -> Iterator[Finding]:
     yield _nbgrader_command()
     yield _backend()
     yield _accelerator()
+    yield _arithmetic()
     yield _confinement()
     yield from _data()
 
@@ -126,6 +127,20 @@ def _accelerator() -> Finding:
     return Finding(
         "accelerator", found.found, found.good, needed=False, advice=found.advice
     )
+
+
+def _arithmetic() -> Finding:
+    """What training computes in; not a fault anywhere, but it decides how long labs take."""
+    try:
+        from labkit.training.machine import device
+
+        fast = device().bfloat16
+    except Exception:  # said under "accelerator"
+        return Finding("arithmetic", "unknown: Keras does not start", needed=False)
+    found = "bfloat16, which is fast here" if fast else "float32"
+    onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "TensorFlow's choice")
+    said = {"1": "on", "0": "off"}.get(onednn, onednn)
+    return Finding("arithmetic", f"{found}; oneDNN: {said}", needed=False)
 
 
 def _confinement() -> Finding:

@@ -146,6 +146,13 @@ def test_doctor_names_what_is_there(run_command, course):
         assert topic in done.stdout
 
 
+def test_doctor_says_what_training_computes_in(run_command, course):
+    held_back = {"ONEDNN_MAX_CPU_ISA": "AVX2", "TF_ENABLE_ONEDNN_OPTS": "0"}
+    done = run_command("labkit", "doctor", folder=course.root, **held_back)
+    (line,) = [one for one in done.stdout.splitlines() if "arithmetic" in one]
+    assert "float32; oneDNN: off" in line
+
+
 def test_data_list_shows_every_set(run_command, course):
     done = run_command("labkit", "data", "list", folder=course.root)
     for name in ("mnist", "fashion_mnist", "cifar10", "simpsons"):
