@@ -138,6 +138,8 @@ def _arithmetic() -> Finding:
     except Exception:  # said under "accelerator"
         return Finding("arithmetic", "unknown: Keras does not start", needed=False)
     found = "bfloat16, which is fast here" if fast else "float32"
+    if os.environ.get("KERAS_BACKEND") != "tensorflow":
+        return Finding("arithmetic", found, needed=False)
     onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "TensorFlow's choice")
     said = {"1": "on", "0": "off"}.get(onednn, onednn)
     return Finding("arithmetic", f"{found}; oneDNN: {said}", needed=False)
