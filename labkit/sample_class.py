@@ -16,6 +16,7 @@ from labkit.authoring import Lab, cell_id, find_labs, mistake_functions, read_la
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.files import write_text
+from labkit.grading.gradebook import prepare_gradebook
 
 DUE = datetime(2030, 1, 15, 12, 0, tzinfo=timezone.utc)
 LATE_BY = timedelta(days=2)
@@ -169,6 +170,7 @@ def _hand_in(
 
 
 def _set_due_date(course: Course, labs: list[str]) -> None:
+    prepare_gradebook(course)
     with Gradebook(course.gradebook_url) as gradebook:
         for lab in labs:
             gradebook.update_or_create_assignment(lab, duedate=DUE.replace(tzinfo=None))

@@ -1,5 +1,7 @@
 """Shared fixtures: a course folder of its own for each test, and no network."""
 
+import contextlib
+import io
 import os
 import shutil
 import subprocess
@@ -105,18 +107,52 @@ def assert_accessible():
 
 @pytest.fixture(scope="session")
 def run_command():
-    """Run a command in a folder; returns the finished process with its texts."""
+    """Run a command in a folder; returns the finished process with its texts.
+
+    `labkit` runs in this process, which has imported everything already and has kernels'
+    parents warm; with `apart` it gets a process of its own, as in a terminal.
+    """
 
     def run(
-        *words: str, folder: Path, timeout: int = 300, **environment: str
+        *words: str,
+        folder: Path,
+        timeout: int = 300,
+        apart: bool = False,
+        **environment: str,
     ) -> subprocess.CompletedProcess:
+        words = [str(word) for word in words]
+        environment = {"COLUMNS": "200", **environment}
+        if words[0] == "labkit" and not apart:
+            return _in_this_process(words, folder, environment)
         return subprocess.run(
-            [str(word) for word in words],
+            words,
             cwd=folder,
             capture_output=True,
             text=True,
             timeout=timeout,
-            env={**os.environ, "COLUMNS": "200", **environment},
+            env={**os.environ, **environment},
         )
 
     return run
+
+
+def _in_this_process(
+    words: list[str], folder: Path, environment: dict[str, str]
+) -> subprocess.CompletedProcess:
+    from labkit.cli import main
+
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", words)
+        # PATH too, so that what `main` adds to it is taken away again.
+        for name, value in {"PATH": os.environ["PATH"], **environment}.items():
+            patch.setenv(name, value)
+        main()
+    code = ended.value.code or 0
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())

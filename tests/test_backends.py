@@ -65,6 +65,7 @@ def test_a_solution_trains(path, backend, run_command, tmp_path):
         *("labkit", "run", path.stem, "--out", str(tmp_path)),
         folder=ROOT,
         timeout=1800,
+        apart=True,
         KERAS_BACKEND=backend,
         LABKIT_PROFILE="grading",
         PYTHONWARNINGS="ignore",

@@ -469,7 +469,7 @@ def test_weaker_confinement_still_holds(name, weaker, secrets, quick, tmp_path):
 def test_grading_refuses_where_it_may_not_be_weaker(course, run_command):
     forced = {confinement.FORCE: "plain"}
     words = ["labkit", "grade", "--require-confinement"]
-    done = run_command(*words, folder=course.root, **forced)
+    done = run_command(*words, folder=course.root, apart=True, **forced)
     assert done.returncode == 2
     assert "cannot be confined here as required (plain)" in done.stderr
 

@@ -18,6 +18,7 @@ from labkit.grading import reference
 from labkit.grading.engine import grade
 from labkit.grading.execute import execute, grading_environment
 from labkit.grading.nbgrader_api import generate_assignment, nbgrader_api
+from labkit.grading.needed import SKIP_TAG, given_cells, needed
 from labkit.grading.nbgrader_parts import judge
 from labkit.grading.withheld import reference_environment
 from labkit.references import cells
@@ -46,7 +47,10 @@ def test_every_exercise_has_three_other_right_answers(path):
 
 @pytest.mark.timeout(900)
 def test_right_answers_written_differently_get_full_marks(path, tmp_path):
-    notebook, trials = _with_trials(source_notebook(read_lab(path)), variants(path))
+    notebook = source_notebook(read_lab(path))
+    write_text(tmp_path / "lab.ipynb", nbformat.writes(notebook))
+    given = given_cells(tmp_path / "lab.ipynb")
+    notebook, trials = _with_trials(notebook, variants(path), given)
     told = reference_environment(ROOT / "build", SEED)
     ran = execute(notebook, tmp_path, {**grading_environment(), **told})
     expected = cells(reference.references(path, ROOT / "build", SEED))
@@ -61,8 +65,17 @@ def test_right_answers_written_differently_get_full_marks(path, tmp_path):
     assert wrong == []
 
 
-def _with_trials(notebook, answers):
-    """The solution with each other answer tried right after the check of its exercise."""
+def _with_trials(notebook, answers, given):
+    """The solution with each other answer tried right after the check of its exercise.
+
+    Given cells that neither a check nor an answer needs are left out, as at grading.
+    """
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    others = [source for sources in answers.values() for source in sources]
+    run = needed([cell.source for cell in code] + others, given)
+    for index, cell in enumerate(code):
+        if index not in run:
+            cell.metadata["tags"] = [SKIP_TAG]
     built, trials = [], []
     for cell in notebook.cells:
         built.append(cell)

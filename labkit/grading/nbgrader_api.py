@@ -13,6 +13,7 @@ from traitlets.config import Config
 
 from labkit.course import Course
 from labkit.errors import LabkitError
+from labkit.grading.gradebook import prepare_gradebook
 
 
 def nbgrader_api(course: Course, config: Config | None = None) -> NbGraderAPI:
@@ -24,6 +25,8 @@ def nbgrader_api(course: Course, config: Config | None = None) -> NbGraderAPI:
 
 def generate_assignment(course: Course, lab: str) -> None:
     """Run nbgrader's generate_assignment for one lab of a course."""
+    # nbgrader would start a program to make a gradebook: a second.
+    prepare_gradebook(course)
     answer = nbgrader_api(course).generate_assignment(lab)
     if not answer["success"]:
         raise LabkitError(
