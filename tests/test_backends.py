@@ -27,6 +27,7 @@ history = training.fit(
     images,
     labels,
     epochs=4,
+    minutes=60,
     validation=(images[:64], labels[:64]),
     batch_size=32,
     optimizer="sgd",

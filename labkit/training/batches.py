@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import keras
@@ -28,10 +29,17 @@ class Batches(keras.utils.PyDataset):
         self.alternate_flips = alternate_flips
         # Which pictures begin mirrored, if they are mirrored in turns.
         self.sides = np.random.default_rng(seed).integers(0, 2, len(images))
+        self.steps = -(-len(images) // batch_size)
         self.begin(0)
 
     def __len__(self):
-        return -(-len(self.images) // self.batch_size)
+        return self.steps
+
+    def first(self, steps: int) -> Batches:
+        """Return the first batches of each epoch, at most so many, with an order of their own."""
+        part = copy.copy(self)
+        part.steps = min(steps, self.steps)
+        return part
 
     def __getitem__(self, index):
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]

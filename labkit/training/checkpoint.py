@@ -10,6 +10,7 @@ import h5py
 import keras
 import numpy as np
 
+from labkit.training.budget import Plan
 from labkit.training.history import History
 
 _STATE, _BEST, _RANDOM = "labkit_state", "labkit_best", "labkit_random"
@@ -33,6 +34,12 @@ class Checkpoint(keras.callbacks.Callback):
         self.path = path if named else path.with_name(f"{path.name}.weights.h5")
         self._run = hashlib.sha256(json.dumps(run, default=str).encode()).hexdigest()
         self._history, self._patience = history, patience
+        self.plan: Plan | None = None
+
+    def planned(self, model: keras.Model) -> Plan | None:
+        """Return the plan that an interrupted run was timed for; None where there was none."""
+        state = self._state(model)
+        return Plan(*state["plan"]) if state and state["plan"] else None
 
     def resume(self, model: keras.Model) -> int:
         """Put a compiled model and the history where the file left off.
@@ -49,7 +56,6 @@ class Checkpoint(keras.callbacks.Callback):
         history = self._history
         history.rows += state["rows"]
         history.seconds = state["seconds"]
-        history.setup += f" It goes on after epoch {len(history.rows)}."
         if self._patience is not None:
             self._patience.resume(history, self._list(_BEST) or None)
         return len(history.rows)
@@ -63,6 +69,7 @@ class Checkpoint(keras.callbacks.Callback):
             "shapes": _shapes(self.model),
             "rows": self._history.rows,
             "seconds": self._history.seconds,
+            "plan": self.plan and [self.plan.epochs, self.plan.steps],
         }
         best = self._patience.best_weights if self._patience is not None else None
         with h5py.File(partial, "a") as file:
@@ -84,7 +91,8 @@ class Checkpoint(keras.callbacks.Callback):
         except (OSError, KeyError, ValueError):
             return None
         same = state["run"] == self._run and state["shapes"] == _shapes(model)
-        return state if same else None
+        # Without rows it was written while the first steps were timed.
+        return state if same and state["rows"] else None
 
     def _list(self, group: str) -> list[np.ndarray]:
         with h5py.File(self.path) as file:

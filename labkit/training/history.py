@@ -75,7 +75,8 @@ class History:
         for number, cells in enumerate(body, start=1):
             cell = "th" if number == self.best_epoch else "td"
             rows.append(f"<tr>{''.join(f'<{cell}>{c}</{cell}>' for c in cells)}</tr>")
-        head = f"<p>{html.escape(self.setup)}<br>{html.escape(self.summary())}</p>"
+        head = html.escape(f"{self.setup}\n{self.summary()}").replace("\n", "<br>")
+        head = f"<p>{head}</p>"
         return f"{head}<table>{''.join(rows)}</table>"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from labkit.gpu.memory import explained
 from labkit.training.batches import Augment, Batches, one_hot
+from labkit.training.budget import VALIDATION_BATCH, Plan, planned, settled
 from labkit.training.checkpoint import Checkpoint, Patience
 from labkit.training.history import History
 from labkit.training.lookahead import Lookahead
@@ -25,7 +27,8 @@ def fit(
     images: np.ndarray,
     labels: np.ndarray,
     *,
-    epochs: int,
+    epochs: int | None = None,
+    minutes: float | None = None,
     validation: Pair | None = None,
     batch_size: int = 128,
     optimizer: str = "adam",
@@ -47,6 +50,11 @@ def fit(
     """Train `model` in place and return what happened, epoch by epoch.
 
     images: (N, H, W) or (N, H, W, C), as the model takes them; labels: (N,) integers from 0.
+    epochs: how often it sees every picture. minutes: as many epochs as fit, at most `epochs`
+    where that is given too, and the learning rate's course follows; where not even one fits,
+    it is a part of one. The minutes begin with the call. What the machine learns in a second
+    is timed on some steps, which are then undone, so the training is the one of so many
+    epochs. At grading no clock counts: there it is `epochs`, or 10 where only minutes are given.
     validation: (images, labels) that are only measured, never trained on.
     optimizer: "adam" or "sgd" (Nesterov momentum 0.9); learning_rate: the schedule's peak.
     weight_decay: share of each kernel taken off at every step, times the learning rate.
@@ -61,6 +69,8 @@ def fit(
     every epoch; the same call goes on from there if it was interrupted. Raises ValueError on
     labels, a model or settings that do not fit, OutOfGpuMemory with what to do about it.
     """
+    began = time.perf_counter()
+    epochs, minutes = settled(epochs, minutes)
     _require_probabilities(model)
     # The first call builds a model that was given no input shape.
     classes = model(images[:1], training=False).shape[-1]
@@ -79,44 +89,67 @@ def fit(
     if validation is not None:
         validation = (validation[0], one_hot(*validation, classes))
 
-    rates = Schedule(schedule, epochs * len(batches), learning_rate)
     screen = screen_for(progress, epochs, title)
     precision, setup = _setup(model, precision)
     history = History(setup)
-    shown = Progress(history, epochs, len(batches), rates.rates, screen)
-    averaging = Lookahead(epochs * len(batches)) if lookahead else None
     stopping = Patience(patience) if patience is not None else None
     saved = None
     if checkpoint is not None:
         # What makes it the same run, besides the model and the pictures.
-        call = [epochs, batch_size, optimizer, learning_rate, schedule, weight_decay]
-        call += [clip_norm, label_smoothing, patience, precision, seed]
+        call = [epochs, minutes, batch_size, optimizer, learning_rate, schedule]
+        call += [weight_decay, clip_norm, label_smoothing, patience, precision, seed]
         call += [alternate_flips, lookahead]
         numbers = np.asarray(labels).tolist()
         run = [call, getattr(augment, "__name__", ""), images.shape, numbers]
         saved = Checkpoint(Path(checkpoint), run, history, stopping)
-    with arithmetic(model, precision), explained(model, batch_size):
+
+    def compiled(steps: int) -> tuple[Schedule, Lookahead | None]:
+        """Compile the model for so many steps; return what depends on their number."""
+        rates = Schedule(schedule, steps, learning_rate)
         model.compile(
             optimizer=_optimizer(model, optimizer, rates, weight_decay, clip_norm),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing),
             metrics=["accuracy"],
         )
-        if saved is not None:
-            batches.begin(saved.resume(model))
+        return rates, Lookahead(steps) if lookahead else None
+
+    with arithmetic(model, precision), explained(model, batch_size):
+        plan = Plan(epochs or 1, len(batches))
+        rates, averaging = compiled(plan.total)
         screen.start(history)
         try:
+            if minutes is not None:
+                plan = saved.planned(model) if saved is not None else None
+                plan = plan or planned(
+                    model,
+                    batches,
+                    validation,
+                    _present(averaging, saved),
+                    epochs=epochs,
+                    minutes=minutes,
+                    began=began,
+                )
+                batches = batches.first(plan.steps)
+                if plan.total != len(rates.rates):
+                    rates, averaging = compiled(plan.total)
+                history.seconds = time.perf_counter() - began
+            line = plan.line
+            if saved is not None:
+                saved.plan = plan
+                batches.begin(saved.resume(model))
+                if history.rows:
+                    line = f"It goes on after epoch {len(history.rows)}."
+            history.setup += f"\n{line}" if line else ""
+            screen.plan(plan.epochs, line)
+            shown = Progress(history, plan.epochs, plan.steps, rates.rates, screen)
             model.fit(
                 batches,
-                epochs=epochs,
+                epochs=plan.epochs,
                 initial_epoch=len(history.rows),
                 shuffle=False,  # Batches does, and by `seed` alone
                 validation_data=validation,
-                validation_batch_size=500,
-                callbacks=[
-                    callback
-                    for callback in (averaging, shown, stopping, saved)
-                    if callback is not None
-                ],
+                validation_batch_size=VALIDATION_BATCH,
+                callbacks=_present(averaging, shown, stopping, saved),
                 verbose=0,
             )
         except KeyboardInterrupt:
@@ -162,6 +195,11 @@ def _moved(images: np.ndarray, shifts: int) -> Iterator[np.ndarray]:
     for row, column in ((0, 1), (2, 1), (1, 0), (1, 2)):
         top, left = row * shifts, column * shifts
         yield wide[:, top : top + height, left : left + width]
+
+
+def _present(*callbacks: keras.callbacks.Callback | None) -> list:
+    """Return those that are there."""
+    return [callback for callback in callbacks if callback is not None]
 
 
 def _require_probabilities(model: keras.Model) -> None:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import psutil
 
 from labkit.devices import cores
+from labkit.gpu.facts import driver_facts
 
 # oneDNN's names of the instruction sets that have no arithmetic in bfloat16.
 _NO_BFLOAT16 = (
@@ -84,6 +86,22 @@ def _cpu_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     except OSError:
         return False
     return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def would_help() -> list[str]:
+    """Return what would let this machine train faster, each as "doing so"; nothing on a GPU."""
+    if device().kind == "GPU":
+        return []
+    helps = []
+    battery = getattr(psutil, "sensors_battery", lambda: None)()
+    if battery is not None and battery.power_plugged is False:
+        helps.append("plugging it in")
+    tensorflow = keras.backend.backend() == "tensorflow"
+    if tensorflow and os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
+        helps.append("taking TF_ENABLE_ONEDNN_OPTS=0 out of the environment")
+    if driver_facts().gpus:
+        helps.append("training on its GPU: `labkit doctor` says how")
+    return helps
 
 
 @contextlib.contextmanager

@@ -81,6 +81,8 @@ class Silent:
 
     def start(self, history: History) -> None: ...
 
+    def plan(self, epochs: int, line: str) -> None: ...
+
     def update(self, history: History, status: str) -> None: ...
 
     def epoch_end(self, history: History, status: str) -> None: ...
@@ -91,11 +93,13 @@ class Silent:
 class Text(Silent):
     """A screen of plain lines: about ten a training run."""
 
-    def __init__(self, epochs: int):
-        self.epochs, self.every = epochs, -(-epochs // 10)
-
     def start(self, history):
         print(history.setup, flush=True)
+
+    def plan(self, epochs, line):
+        self.epochs, self.every = epochs, -(-epochs // 10)
+        if line:
+            print(line, flush=True)
 
     def epoch_end(self, history, status):
         row = history.rows[-1]
@@ -113,12 +117,16 @@ class Text(Silent):
 class Curves(Silent):
     """A screen in a notebook: one output, redrawn in place; text until there are curves."""
 
-    def __init__(self, epochs: int, title: str):
+    def __init__(self, title: str):
         self.title = title
         self.handle, self.next_draw = None, 0.0
 
     def start(self, history):
         print(history.setup, flush=True)
+
+    def plan(self, epochs, line):
+        if line:
+            print(line, flush=True)
         self.next_draw = time.perf_counter() + 1
 
     def update(self, history, status):
@@ -162,15 +170,18 @@ class Status:
         return self.text
 
 
-def screen_for(progress: str, epochs: int, title: str) -> Silent:
-    """Return the screen for `progress`: "curves", "text", "none", or "auto" to choose."""
+def screen_for(progress: str, epochs: int | None, title: str) -> Silent:
+    """Return the screen for `progress`: "curves", "text", "none", or "auto" to choose.
+
+    epochs: None where that is not known yet.
+    """
     if progress == "auto":
         # One epoch has no curve worth drawing, and importing matplotlib takes a second.
-        progress = "curves" if epochs > 1 and _in_notebook() else "text"
+        progress = "curves" if epochs != 1 and _in_notebook() else "text"
     if progress == "curves":
-        return Curves(epochs, title)
+        return Curves(title)
     if progress == "text":
-        return Text(epochs)
+        return Text()
     if progress == "none":
         return Silent()
     raise ValueError(f"progress is {progress!r}; expected auto, curves, text or none.")
