@@ -1329,6 +1329,7 @@ by_heart = training.fit(
     few_labels,
     validation=(others, other_labels),
     epochs=profile.pick(quick=14, full=30, grading=2),
+    minutes=profile.pick(quick=1, full=None),
     batch_size=32,
     learning_rate=1e-3,
     schedule="constant",
@@ -1808,6 +1809,7 @@ if d.stand_in and profile.name() != "grading":
 
 settings = dict(
     epochs=epochs,
+    minutes=profile.pick(quick=2, full=None),  # fewer epochs where they take longer
     batch_size=batch_size,
     optimizer="adam",
     learning_rate=0.01,
