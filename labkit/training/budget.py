@@ -19,7 +19,7 @@ from labkit.training.machine import would_help
 # At grading no clock counts: a call that gives minutes alone trains so many epochs there.
 GRADING_EPOCHS = 10
 # What is timed: epochs of so few steps, for so many seconds, after one that compiles.
-STEPS, SECONDS = 4, 2.0
+STEPS, SECONDS = 4, 1.0
 VALIDATION_BATCH = 500
 # A machine that gets warm, or something else to do, becomes slower than it was timed.
 USED = 0.9
