@@ -1,9 +1,9 @@
 """Training as the labs do it: Keras's `compile` and `fit`, with what a good recipe adds.
 
-`fit` brings live curves and the time left, a learning-rate schedule, early stopping,
-weight decay, gradient clipping, label smoothing, augmentation, and the arithmetic that
-is fast on this machine. `predict` gives probabilities. Pictures stay uint8 all the way:
-a model scales them in its own first layer.
+`fit` brings live curves and the time left, a budget in minutes, a learning-rate schedule,
+early stopping, weight decay, gradient clipping, label smoothing, augmentation, and the
+arithmetic that is fast on this machine. `predict` gives probabilities. Pictures stay uint8
+all the way: a model scales them in its own first layer.
 """
 
 from labkit.devices import distribute

@@ -155,6 +155,7 @@ def _timed(model, batches, validation, callbacks) -> Pace:
             verbose=0,
         )
     finally:
+        model._eval_epoch_iterator = None  # Keras leaves it where fit is interrupted
         for variable, value in zip(model.variables, before, strict=True):
             variable.assign(value)
         for variable in model.optimizer.variables:  # all of them begin at zero
