@@ -18,8 +18,8 @@ from labkit.grading import reference
 from labkit.grading.engine import grade
 from labkit.grading.execute import execute, grading_environment
 from labkit.grading.nbgrader_api import generate_assignment, nbgrader_api
-from labkit.grading.needed import SKIP_TAG, given_cells, needed
 from labkit.grading.nbgrader_parts import judge
+from labkit.grading.needed import SKIP_TAG, given_cells, needed
 from labkit.grading.withheld import reference_environment
 from labkit.references import cells
 from labkit.sample_class import solve
