@@ -31,7 +31,10 @@ seed = "{seed}"
 # The gradebook, where it is not the file gradebook.db: any address of SQLAlchemy's.
 # database = "postgresql://user@host/gradebook"
 
-# What a submission may take. These are the defaults.
+# What a submission may take. These are the defaults. A second counts while the
+# submission computes (so two processes take two at once) or has nothing to compute,
+# as when it sleeps; not while it waits for a CPU that other programs use. Where a
+# machine trains slowly the limits grow: `labkit doctor` says how many times.
 # [limits]
 # cell_seconds = 120
 # submission_seconds = 600
@@ -50,7 +53,11 @@ seed = "{seed}"
 
 @dataclass(frozen=True)
 class Limits:
-    """What a submission may take at grading: seconds for a cell and for all, GiB of memory."""
+    """What a submission may take at grading: seconds for a cell and for all, GiB of memory.
+
+    The seconds are those that `labkit.kernels.meter` counts, of a machine as fast as
+    `labkit.speed.REFERENCE`; on a slower one there are more of them.
+    """
 
     cell_seconds: int = 120
     submission_seconds: int = 600

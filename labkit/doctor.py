@@ -44,6 +44,7 @@ def examine() -> Iterator[Finding]:
     yield _backend()
     yield _accelerator()
     yield _arithmetic()
+    yield _speed()
     yield _confinement()
     yield from _data()
 
@@ -143,6 +144,25 @@ def _arithmetic() -> Finding:
     onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "TensorFlow's choice")
     said = {"1": "on", "0": "off"}.get(onednn, onednn)
     return Finding("arithmetic", f"{found}; oneDNN: {said}", needed=False)
+
+
+def _speed() -> Finding:
+    """How fast the labs train here, and what that makes of the limits; never a fault."""
+    from labkit.grading.execute import grading_environment
+    from labkit.speed import speed, stretch
+
+    environment = grading_environment()
+    found, times = speed(environment), stretch(environment)
+    if found is None:
+        text = "unknown: lab 04's network does not train here"
+        return Finding("speed", text, needed=False)
+    limits = "those" if times < 1.05 else f"{times:.1f} times those"
+    return Finding(
+        "speed",
+        f"learns {round(found, -2):,.0f} pictures a CPU second (lab 04's network): "
+        f"the limits at grading are {limits} in course.toml",
+        needed=False,
+    )
 
 
 def _confinement() -> Finding:

@@ -6,7 +6,7 @@ import hashlib
 import math
 import os
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,14 @@ from labkit.data import standins
 from labkit.data.cache import configured
 from labkit.kernels.client import BoundedClient, OutputLimits, Stopped
 from labkit.kernels.confinement import Policy, can_fork, strength
+from labkit.kernels.meter import BACKSTOP
 from labkit.kernels.owner import warm_parent
 from labkit.kernels.provisioner import kernel_manager
 from labkit.kernels.watchdog import Watchdog
+from labkit.speed import stretch
 
-STARTUP_SECONDS = 120
+# On the clock, so with room for a machine that is busy.
+STARTUP_SECONDS = 600
 # After the time of a notebook is over: for the last cell to end by itself.
 _GRACE_SECONDS = 30
 
@@ -81,13 +84,17 @@ def grading_environment() -> dict[str, str]:
     return {**kept, **GRADING_ENVIRONMENT, "LABKIT_CACHE": str(configured())}
 
 
-def grading_policy(told: dict[str, str], memory: int) -> Policy:
-    """What a submission may do: compute in `memory` bytes, and read the data it is told of."""
+def grading_policy(told: dict[str, str], limits: Limits) -> Policy:
+    """What a submission may do: compute within its limits, and read the data it is told of."""
     readable = [configured()]
     if standins.GRADING_DATA in told:
         data = Path(told[standins.GRADING_DATA])
         readable += [data, standins.grading_pictures(data)]
-    return Policy(readable=tuple(readable), memory=memory)
+    return Policy(
+        readable=tuple(readable),
+        memory=limits.memory,
+        cpu_seconds=math.ceil(limits.submission_seconds * BACKSTOP),
+    )
 
 
 def warm_up() -> None:
@@ -101,9 +108,8 @@ def execute(
     folder: Path,
     environment: dict[str, str],
     *,
-    cell_seconds: int | None = Limits.cell_seconds,
-    seconds: int | None = None,
-    stop_on_error: bool = False,
+    cell_seconds: float | None = Limits.cell_seconds,
+    seconds: float | None = None,
     on_cell: Callable[..., None] | None = None,
     policy: Policy | None = None,
     limits: OutputLimits | None = None,
@@ -113,20 +119,21 @@ def execute(
     With a policy the kernel is confined and works on a copy of the folder. A kernel that
     dies, cannot be interrupted or takes too much ends the run: the reason is kept in the
     notebook's metadata (`labkit.stopped`) and the cells after it have no outputs; so is the
-    most memory that it took (`labkit.peak_bytes`). `seconds` bounds the whole run. `on_cell(cell=..., cell_index=...)` is called before each code
-    cell.
+    most memory that it took (`labkit.peak_bytes`). `cell_seconds` bounds each cell and
+    `seconds` the whole run, as `Limits` counts them; a cell that was stopped has the reason
+    in its metadata (`labkit.limit`). `on_cell(cell=..., cell_index=...)` is called before
+    each code cell.
     """
     notebook = copy.deepcopy(notebook)
     client = BoundedClient(
         notebook,
         cell_seconds=cell_seconds,
         seconds=seconds,
+        stretch=partial(stretch, environment),
         limits=limits or OutputLimits(),
         widgets=policy is None,
         startup_timeout=STARTUP_SECONDS,
-        interrupt_on_timeout=not stop_on_error,
-        allow_errors=not stop_on_error,
-        error_on_timeout=_timeout_error(cell_seconds),
+        allow_errors=True,
         on_cell_execute=on_cell,
         # What a confined kernel would still do at its end is of no use to anybody.
         shutdown_kernel="graceful" if policy is None else "immediate",
@@ -137,8 +144,6 @@ def execute(
     try:
         client.execute(cleanup_kc=True)
     except (DeadKernelError, CellTimeoutError, Stopped) as error:
-        if stop_on_error:
-            raise
         known = watch.reason or client.stopped or manager.provisioner.excess
         reason = known or _reason(error)
         notebook.metadata.setdefault("labkit", {})["stopped"] = reason
@@ -155,7 +160,7 @@ def execute(
 
 
 class _Watch:
-    """The watchdog of a confined kernel, from when it has started; none for another."""
+    """The watchdog of a kernel, from when it has started."""
 
     def __init__(
         self, client: BoundedClient, policy: Policy | None, seconds: float | None
@@ -167,11 +172,11 @@ class _Watch:
 
     def begin(self, **_: Any) -> None:
         """Called by nbclient as the first cell is about to run."""
-        if self._policy is not None:
-            process = self._client.km.provisioner.process
-            seconds = self._seconds + _GRACE_SECONDS
-            self._watchdog = Watchdog(process, self._policy, seconds)
-            self._watchdog.start()
+        process = self._client.km.provisioner.process
+        seconds = self._seconds * BACKSTOP + _GRACE_SECONDS
+        self._watchdog = Watchdog(process, self._policy, seconds)
+        self._client.meter = self._watchdog.meter
+        self._watchdog.start()
 
     def end(self) -> None:
         if self._watchdog is not None:
@@ -184,15 +189,6 @@ class _Watch:
     @property
     def peak(self) -> int:
         return self._watchdog.peak if self._watchdog else 0
-
-
-def _timeout_error(seconds: float | None) -> dict:
-    text = f"the cell ran for more than {seconds} s"
-    return {
-        "ename": "CellTimeoutError",
-        "evalue": text,
-        "traceback": [f"T{text[1:]} and was stopped."],
-    }
 
 
 @cache
@@ -210,4 +206,4 @@ def _reason(error: Exception) -> str:
         return "The kernel died: the notebook crashed Python or ended it."
     if isinstance(error, Stopped):
         return str(error)
-    return "A cell ran too long and could not be interrupted."
+    return "The output of a cell did not arrive."

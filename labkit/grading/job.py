@@ -51,7 +51,7 @@ def run_job(job: Job) -> str:
             {**grading_environment(), **job.told},
             cell_seconds=job.limits.cell_seconds,
             seconds=job.limits.submission_seconds,
-            policy=grading_policy(job.told, job.limits.memory),
+            policy=grading_policy(job.told, job.limits),
         )
     return nbformat.writes(run)
 
@@ -109,6 +109,8 @@ def with_outputs(notebook: NotebookNode, run: NotebookNode) -> NotebookNode:
     for cell, done in zip(notebook.cells, run.cells, strict=True):
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = done.outputs, done.execution_count
+            if "labkit" in done.metadata:
+                cell.metadata["labkit"] = done.metadata["labkit"]
     notebook.metadata["labkit"] = run.metadata["labkit"]
     return notebook
 

@@ -5,6 +5,7 @@ formgrader. Only what runs a notebook and what judges its checks is ours.
 """
 
 import json
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -65,6 +66,7 @@ from labkit.grading.mending import (
 from labkit.grading.needed import SkipUnneeded
 from labkit.grading.shown import ClearHiddenChecks, ShowOnlyResults, limit_reached
 from labkit.grading.withheld import submission_environment
+from labkit.kernels.meter import BACKSTOP
 from labkit.references import (
     KNOWN_ERRORS,
     CheckReference,
@@ -288,7 +290,7 @@ def _result_output(result: Result) -> NotebookNode:
 
 def _judge_plain_cell(cell: NotebookNode, stopped: str) -> None:
     """An instructor's own assert cell: as in nbgrader, less the penalty for warnings."""
-    cell.metadata["labkit"] = {"stderr": _stderr(cell)}
+    cell.metadata["labkit"] = {"stderr": _stderr(cell), "limit": limit_reached(cell)}
     cell.outputs = [
         o
         for o in cell.outputs
@@ -406,6 +408,6 @@ def configure(config: Config, course: Course) -> Config:
         CSSHTMLHeaderPreprocessor,
     ]
     # Only `nbgrader validate` still uses nbgrader's Execute: as patient as the grader.
-    config.Execute.timeout = course.limits.cell_seconds
+    config.Execute.timeout = math.ceil(course.limits.cell_seconds * BACKSTOP)
     config.Execute.extra_arguments = ["--ext", validating.__name__]
     return config

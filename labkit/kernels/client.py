@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import itertools
-import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty
 from typing import Any
@@ -17,6 +17,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
 from labkit.checks import MIME
+from labkit.kernels.meter import BACKSTOP, LOOK_SECONDS, Meter, Taken
 
 # How long an interrupted kernel may take to come back.
 INTERRUPTED_SECONDS = 10
@@ -55,7 +56,7 @@ class _Written:
     messages: int = 0
     once: set[str] = field(default_factory=set)
     cut: bool = False
-    flood: asyncio.Future | None = None
+    interrupt: asyncio.Future | None = None
 
 
 class MeasuredChannel(AsyncZMQSocketChannel):
@@ -73,11 +74,16 @@ class MeasuredChannel(AsyncZMQSocketChannel):
 
 
 class BoundedClient(NotebookClient):
-    """nbclient's, with limits on output and on the time of the whole notebook.
+    """nbclient's, with limits on output and on the time of a cell and of the notebook.
 
-    `cell_seconds` and `seconds` are for a cell and for all of them, None for no limit.
-    Where a run cannot go on, `stopped` says why and the kernel is ended.
+    `cell_seconds` and `seconds` are for a cell and for all of them, as `meter` counts
+    them, None for no limit; `stretch()` says how many times that they count on this
+    machine, and is asked where a limit is reached. A cell that reaches a limit is
+    interrupted, and `labkit.limit` in its metadata says which. Where a run cannot go
+    on, `stopped` says why and the kernel is ended.
     """
+
+    meter: Meter  # of the kernel, once it runs
 
     def __init__(
         self,
@@ -85,14 +91,16 @@ class BoundedClient(NotebookClient):
         *,
         cell_seconds: float | None,
         seconds: float | None,
+        stretch: Callable[[], float],
         limits: OutputLimits,
         widgets: bool,
         **options: Any,
     ) -> None:
         super().__init__(
             notebook,
-            timeout_func=self._seconds_for,
-            iopub_timeout=INTERRUPTED_SECONDS,
+            timeout=None,
+            # Its output may come late where the kernel waits for a CPU.
+            iopub_timeout=INTERRUPTED_SECONDS * BACKSTOP,
             raise_on_iopub_timeout=True,
             store_widget_state=widgets,
             **options,
@@ -100,11 +108,13 @@ class BoundedClient(NotebookClient):
         self.stopped = ""
         self._cell_seconds = cell_seconds
         self._all_seconds = seconds
-        self._end = math.inf if seconds is None else time.monotonic() + seconds
+        self._stretch = stretch
+        self._known_stretch: float | None = None
         self._limits = limits
         self._widgets = widgets
         self._kept = self._checks = 0
         self._written = _Written()
+        self._over = ""
 
     async def async_start_new_kernel_client(self) -> Any:
         """Connect, and wait until the kernel answers and its messages arrive."""
@@ -130,26 +140,47 @@ class BoundedClient(NotebookClient):
             return False
         return True
 
-    def _seconds_for(self, cell: NotebookNode | None) -> int | None:
-        """How long a cell may take: its own time, or what is left of the notebook's."""
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise Stopped(f"The notebook ran for more than {self._all_seconds:g} s.")
-        allowed = min(left, self._cell_seconds or math.inf)
-        return None if math.isinf(allowed) else math.ceil(allowed)
-
     async def async_execute_cell(
         self, cell: NotebookNode, cell_index: int, *args: Any, **kwargs: Any
     ) -> NotebookNode:
         """Execute a cell as nbclient does, within the limits."""
+        if cell.cell_type != "code":
+            return cell
+        if self._over:
+            raise Stopped(self._over)
         self._written = _Written()
+        watch = asyncio.ensure_future(self._watch_time(cell))
         try:
             return await super().async_execute_cell(cell, cell_index, *args, **kwargs)
         finally:
-            if self._written.flood is not None:
-                self._written.flood.cancel()
-            if cell.cell_type == "code":
-                cell.outputs = _joined(cell.outputs)
+            watch.cancel()
+            if self._written.interrupt is not None:
+                self._written.interrupt.cancel()
+            cell.outputs = _joined(cell.outputs)
+
+    async def _watch_time(self, cell: NotebookNode) -> None:
+        """Interrupt a cell when it, or the notebook with it, reaches its limit of time."""
+        begun = self.meter.taken
+        while not (found := await self._time_limit(begun)):
+            await asyncio.sleep(LOOK_SECONDS)
+        self._interrupt(cell, found, "TimeLimit")
+
+    async def _time_limit(self, begun: Taken) -> str:
+        """Which limit of time a cell that began then has reached; empty where none."""
+        taken = self.meter.taken
+        if excess := await self._excess(taken, self._all_seconds):
+            self._over = f"The notebook {excess}."
+            return f"the notebook {excess}"
+        excess = await self._excess(taken.since(begun), self._cell_seconds)
+        return excess and f"the cell {excess}"
+
+    async def _excess(self, taken: Taken, seconds: float | None) -> str:
+        """How a limit of so many seconds is exceeded on this machine, in words."""
+        if seconds is None or not taken.excess(seconds):
+            return ""
+        if self._known_stretch is None:  # it may take a while to find out
+            self._known_stretch = await asyncio.to_thread(self._stretch)
+        return taken.excess(seconds, self._known_stretch)
 
     async def _async_poll_output_msg(
         self, parent_msg_id: str, cell: NotebookNode, cell_index: int
@@ -200,18 +231,27 @@ class BoundedClient(NotebookClient):
     def _watch_flood(self, cell: NotebookNode) -> None:
         written, limits = self._written, self._limits
         too_many = written.messages > limits.cell_messages
-        if written.flood is None and (too_many or written.size > limits.cell_bytes):
-            text = "the cell wrote too much output and was stopped"
-            cell.outputs.append(
-                new_output("error", ename="OutputLimit", evalue=text, traceback=[text])
-            )
-            written.flood = asyncio.ensure_future(self._end_flood())
+        if too_many or written.size > limits.cell_bytes:
+            self._interrupt(cell, "the cell wrote too much output", "OutputLimit")
 
-    async def _end_flood(self) -> None:
+    def _interrupt(self, cell: NotebookNode, why: str, name: str) -> None:
+        """Interrupt a cell that has reached a limit, and end a kernel that goes on."""
+        if self._written.interrupt is not None:
+            return
+        text = f"{why} and was stopped"
+        cell.metadata["labkit"] = {"limit": text}
+        cell.outputs.append(
+            new_output("error", ename=name, evalue=text, traceback=[text])
+        )
+        self._written.interrupt = asyncio.ensure_future(self._end_cell(why))
+
+    async def _end_cell(self, why: str) -> None:
         with contextlib.suppress(RuntimeError):  # it has ended meanwhile
             await ensure_async(self.km.interrupt_kernel())
-        await asyncio.sleep(INTERRUPTED_SECONDS)
-        self._stop("A cell wrote too much output and could not be interrupted.")
+        begun = self.meter.taken
+        while not self.meter.taken.since(begun).excess(INTERRUPTED_SECONDS):
+            await asyncio.sleep(LOOK_SECONDS)
+        self._stop(f"{why[0].upper()}{why[1:]} and could not be interrupted.")
 
     def _stop(self, reason: str) -> None:
         """End the kernel: nbclient then finds it dead."""

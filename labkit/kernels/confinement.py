@@ -34,12 +34,13 @@ class Policy:
 
     `readable`: files and folders beyond Python, this package and the system's own.
     `disk` is what it may write in all, in memory: nothing it writes reaches a disk.
+    `cpu_seconds` is for each process, a last bound far above what is allowed in all.
     """
 
     readable: tuple[Path, ...] = ()
     memory: int = 4 * GIB
     disk: int = 512 * MIB
-    cpu_seconds: int = 1200
+    cpu_seconds: int = 6000
     processes: int = 512
     open_files: int = 1024
 

@@ -1,13 +1,11 @@
-"""Watches a confined kernel from outside, and ends it where it takes too much."""
+"""Watches a kernel from outside: what it takes, and where that is too much, its end."""
 
 import threading
-import time
 from typing import Protocol
 
 from labkit.kernels.confinement import MIB, Policy
+from labkit.kernels.meter import LOOK_SECONDS, Meter
 from labkit.kernels.processes import memory, tree
-
-_LOOK_SECONDS = 0.2
 
 
 class Process(Protocol):
@@ -21,15 +19,18 @@ class Process(Protocol):
 
 
 class Watchdog(threading.Thread):
-    """Ends a kernel whose processes take too much memory, are too many, or too slow.
+    """Measures a kernel, and ends one whose processes take too much of its policy.
 
-    `reason` then says why, in plain words. `peak` is the most memory it took, in bytes.
+    It is ended after `seconds` on the clock, too, whatever else is done about its time.
+    `reason` then says why, in plain words. `meter` counts the time that it takes, `peak`
+    is the most memory it took, in bytes. Without a policy it is measured alone.
     """
 
-    def __init__(self, process: Process, policy: Policy, seconds: float) -> None:
+    def __init__(self, process: Process, policy: Policy | None, seconds: float) -> None:
         super().__init__(name="labkit-watchdog", daemon=True)
         self.reason = ""
         self.peak = 0
+        self.meter = Meter(tree(process.pid))
         self._process = process
         self._policy = policy
         self._seconds = seconds
@@ -37,9 +38,11 @@ class Watchdog(threading.Thread):
 
     def run(self) -> None:
         """Look, until the kernel ends or `stop` is called."""
-        end = time.monotonic() + self._seconds
-        while not self._over.wait(_LOOK_SECONDS) and self._process.poll() is None:
-            self.reason = self._problem(time.monotonic() > end)
+        while not self._over.wait(LOOK_SECONDS) and self._process.poll() is None:
+            pids = tree(self._process.pid)
+            self.meter.look(pids)
+            if self._policy is not None:
+                self.reason = self._problem(pids, self._policy)
             if self.reason:
                 self._process.kill()
                 return
@@ -49,17 +52,13 @@ class Watchdog(threading.Thread):
         self._over.set()
         self.join()
 
-    def _problem(self, late: bool) -> str:
-        if late:
-            return (
-                f"The notebook ran for more than {self._seconds:.0f} s and was ended."
-            )
-        pids = tree(self._process.pid)
-        if len(pids) > self._policy.processes:
-            return f"The notebook started more than {self._policy.processes} processes and was ended."
-        limit = self._policy.memory
-        taken = memory(pids, limit)
+    def _problem(self, pids: list[int], policy: Policy) -> str:
+        if self.meter.taken.clock > self._seconds:
+            return f"The notebook was not done after {self._seconds:.0f} s on the clock and was ended."
+        if len(pids) > policy.processes:
+            return f"The notebook started more than {policy.processes} processes and was ended."
+        taken = memory(pids, policy.memory)
         self.peak = max(self.peak, taken)
-        if taken > limit:
-            return f"The notebook took more than {limit // MIB} MiB of memory and was ended."
+        if taken > policy.memory:
+            return f"The notebook took more than {policy.memory // MIB} MiB of memory and was ended."
         return ""

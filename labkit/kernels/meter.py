@@ -1,0 +1,76 @@
+"""What a kernel takes of the time that a submission is given.
+
+What counts are the CPU seconds of all its processes, ended ones included, and the
+seconds in which none of them has anything to compute: one that sleeps for ever must
+end, too. Not counted are seconds in which it waits for a CPU or for the disk because
+other programs use them: a grader that is busy takes no marks. A kernel that grades
+trains on one thread, so on an idle machine what counts is the time on the clock.
+"""
+
+import time
+from dataclasses import dataclass
+
+from labkit.kernels import processes
+
+LOOK_SECONDS = 0.2
+# So many times a limit on the clock end it as well, whatever the kernel waits for.
+BACKSTOP = 10
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What was taken, in seconds: of computing, of idling, and on the clock meanwhile."""
+
+    computing: float = 0.0
+    idle: float = 0.0
+    clock: float = 0.0
+
+    def since(self, earlier: "Taken") -> "Taken":
+        """What of it was taken since then."""
+        return Taken(
+            self.computing - earlier.computing,
+            self.idle - earlier.idle,
+            self.clock - earlier.clock,
+        )
+
+    def excess(self, seconds: float, stretch: float = 1.0) -> str:
+        """How it exceeds a limit of so many seconds, in words; empty where it does not.
+
+        `stretch`: how many times the limit counts on this machine. The clock's does not
+        grow with it.
+        """
+        if self.computing + self.idle > seconds * stretch:
+            limit = f"took more than {seconds * stretch:.0f} s"
+            if self.idle > self.computing:
+                return f"{limit}, most of them waiting and not computing"
+            return f"{limit} of computing"
+        if self.clock > seconds * BACKSTOP:
+            return f"was not done after {seconds * BACKSTOP:.0f} s on the clock"
+        return ""
+
+
+class Meter:
+    """Sums up what the processes of a kernel take, from one look at them to the next."""
+
+    def __init__(self, pids: list[int]) -> None:
+        self.taken = Taken()
+        self._at = time.monotonic()
+        self._cpu = processes.cpu_seconds(pids)
+
+    def look(self, pids: list[int]) -> None:
+        """Count what was taken since the last look; `pids` has parents first."""
+        now, cpu = time.monotonic(), processes.cpu_seconds(pids)
+        if cpu < self._cpu:  # one has ended after its parent, which inherits, was read
+            cpu = processes.cpu_seconds(pids)
+        passed = now - self._at
+        computed, idle = max(0.0, cpu - self._cpu), 0.0
+        if not processes.KNOWN:
+            computed = passed
+        elif computed < passed and not processes.wanting(pids):
+            # A look that comes late, because this process waited, charges no more.
+            idle = max(0.0, min(passed, LOOK_SECONDS) - computed)
+        before = self.taken
+        self.taken = Taken(
+            before.computing + computed, before.idle + idle, before.clock + passed
+        )
+        self._at, self._cpu = now, cpu
