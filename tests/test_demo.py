@@ -4,6 +4,7 @@ import csv
 import html
 import json
 import re
+import shutil
 import subprocess
 
 import nbformat
@@ -11,10 +12,14 @@ import pytest
 
 from labkit.authoring import find_labs
 from labkit.course import Course
+from labkit.grading.engine import Options, grade
 from labkit.release import release
+from tests.busy import busy_processes
 from tests.conftest import BIN, ROOT
 
 LABS = [path.stem for path in find_labs(ROOT / "solutions")]
+# Who is graded once more, beside other work: one student in all labs, and two mistakes.
+BESIDE = ["perfect", "off_by_one", "wrong_axis"]
 # A bound on a hang, not on the speed: on a CPU with AVX2 only it takes several times as long.
 pytestmark = pytest.mark.timeout(5400)
 
@@ -126,3 +131,21 @@ def test_the_released_notebooks_are_what_the_solutions_give(demo):
         name for done in release(Course.at(ROOT), check=True) for name in done.changed
     ]
     assert changed == []
+
+
+def test_a_busy_machine_takes_no_marks(demo, tmp_path):
+    """All labs anew, with limits that they would exceed on the clock there."""
+    shutil.copytree(ROOT / "solutions", tmp_path / "solutions")
+    limits = "[limits]\ncell_seconds = 12\nsubmission_seconds = 30\n"
+    (tmp_path / "course.toml").write_text(limits)
+    place = demo[0] / "course"
+    course = Course(place, tmp_path / "solutions", place / "notebooks", ROOT / "build")
+    with busy_processes(8):
+        grades = grade(course, students=BESIDE, options=Options(force=True))
+    found = {(one.student, one.lab): one.score for one in grades}
+    expected = {
+        (row["student"], row["lab"]): float(row["score"])
+        for row in rows(ROOT / "tests" / "sample_class.csv")
+        if row["student"] in BESIDE
+    }
+    assert found == expected
