@@ -5,6 +5,7 @@ packages on it: other programs that run meanwhile hardly change the answer. Kera
 its backend are imported in a process of its own, `python -m labkit.speed`.
 """
 
+import contextlib
 import importlib.metadata
 import json
 import platform
@@ -52,7 +53,8 @@ def speed(environment: Mapping[str, str]) -> float | None:
         with cache.lock(path):  # one of those that grade side by side measures
             found = _kept(path) or _measured(environment)
             if found is not None:
-                write_text(path, json.dumps({"pictures_per_cpu_second": found}))
+                with contextlib.suppress(OSError):  # a full disk: the next one measures
+                    write_text(path, json.dumps({"pictures_per_cpu_second": found}))
     return found
 
 

@@ -77,7 +77,7 @@ class BoundedClient(NotebookClient):
     """nbclient's, with limits on output and on the time of a cell and of the notebook.
 
     `cell_seconds` and `seconds` are for a cell and for all of them, as `meter` counts
-    them, None for no limit; `stretch()` says how many times that they count on this
+    them, None for no limit; `stretch()` says how many times they count on this
     machine, and is asked where a limit is reached. A cell that reaches a limit is
     interrupted, and `labkit.limit` in its metadata says which. Where a run cannot go
     on, `stopped` says why and the kernel is ended.
