@@ -8,20 +8,24 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def busy_processes(count: int, core: int | None = None) -> Iterator[None]:
-    """Let so many processes compute during the block, on one core or on all."""
+def crowded_core(count: int) -> Iterator[int]:
+    """Hold this process to one core, which so many busy ones share; yields the core.
+
+    What it starts in the block is held to the core as well; the tests that run beside
+    this one have the others.
+    """
+    before = os.sched_getaffinity(0)
+    core = min(before)
+    os.sched_setaffinity(0, {core})
     started = []
     try:
         for _ in range(count):
             # A session each: some systems share a core out by sessions.
-            process = subprocess.Popen(
-                [sys.executable, "-c", "while True: pass"], start_new_session=True
-            )
-            started.append(process)
-            if core is not None:
-                os.sched_setaffinity(process.pid, {core})
-        yield
+            words = [sys.executable, "-c", "while True: pass"]
+            started.append(subprocess.Popen(words, start_new_session=True))
+        yield core
     finally:
         for process in started:
             process.kill()
             process.wait()
+        os.sched_setaffinity(0, before)

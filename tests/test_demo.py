@@ -13,13 +13,14 @@ import pytest
 from labkit.authoring import find_labs
 from labkit.course import Course
 from labkit.grading.engine import Options, grade
+from labkit.kernels.processes import KNOWN
 from labkit.release import release
-from tests.busy import busy_processes
+from tests.busy import crowded_core
 from tests.conftest import BIN, ROOT
 
 LABS = [path.stem for path in find_labs(ROOT / "solutions")]
-# Who is graded once more, beside other work: one student in all labs, and two mistakes.
-BESIDE = ["perfect", "off_by_one", "wrong_axis"]
+# Who is graded once more, beside other work: one student in all labs, and a mistake.
+BESIDE = ["perfect", "off_by_one"]
 # A bound on a hang, not on the speed: on a CPU with AVX2 only it takes several times as long.
 pytestmark = pytest.mark.timeout(5400)
 
@@ -133,6 +134,7 @@ def test_the_released_notebooks_are_what_the_solutions_give(demo):
     assert changed == []
 
 
+@pytest.mark.skipif(not KNOWN, reason="needs /proc, to tell computing from waiting")
 def test_a_busy_machine_takes_no_marks(demo, tmp_path):
     """All labs anew, with limits that they would exceed on the clock there."""
     shutil.copytree(ROOT / "solutions", tmp_path / "solutions")
@@ -140,9 +142,9 @@ def test_a_busy_machine_takes_no_marks(demo, tmp_path):
     (tmp_path / "course.toml").write_text(limits)
     place = demo[0] / "course"
     course = Course(place, tmp_path / "solutions", place / "notebooks", ROOT / "build")
-    with busy_processes(8):
-        grades = grade(course, students=BESIDE, options=Options(force=True))
-    found = {(one.student, one.lab): one.score for one in grades}
+    with crowded_core(8):
+        grades = grade(course, students=BESIDE, options=Options(jobs=6, force=True))
+    found = {(one.student, one.lab): round(one.score, 2) for one in grades}
     expected = {
         (row["student"], row["lab"]): float(row["score"])
         for row in rows(ROOT / "tests" / "sample_class.csv")

@@ -149,10 +149,12 @@ class BoundedClient(NotebookClient):
         if self._over:
             raise Stopped(self._over)
         self._written = _Written()
+        self.meter.asked = True
         watch = asyncio.ensure_future(self._watch_time(cell))
         try:
             return await super().async_execute_cell(cell, cell_index, *args, **kwargs)
         finally:
+            self.meter.asked = False
             watch.cancel()
             if self._written.interrupt is not None:
                 self._written.interrupt.cancel()

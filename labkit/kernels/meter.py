@@ -50,10 +50,15 @@ class Taken:
 
 
 class Meter:
-    """Sums up what the processes of a kernel take, from one look at them to the next."""
+    """Sums up what the processes of a kernel take, from one look at them to the next.
+
+    `asked`: whether a cell runs. Between cells it is the grader whom the kernel waits
+    for, so it does not idle then.
+    """
 
     def __init__(self, pids: list[int]) -> None:
         self.taken = Taken()
+        self.asked = False
         self._at = time.monotonic()
         self._cpu = processes.cpu_seconds(pids)
 
@@ -66,7 +71,7 @@ class Meter:
         computed, idle = max(0.0, cpu - self._cpu), 0.0
         if not processes.KNOWN:
             computed = passed
-        elif computed < passed and not processes.wanting(pids):
+        elif self.asked and computed < passed and not processes.wanting(pids):
             # A look that comes late, because this process waited, charges no more.
             idle = max(0.0, min(passed, LOOK_SECONDS) - computed)
         before = self.taken
