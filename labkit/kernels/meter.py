@@ -1,10 +1,11 @@
 """What a kernel takes of the time that a submission is given.
 
 What counts are the CPU seconds of all its processes, ended ones included, and the
-seconds in which none of them has anything to compute: one that sleeps for ever must
-end, too. Not counted are seconds in which it waits for a CPU or for the disk because
-other programs use them: a grader that is busy takes no marks. A kernel that grades
-trains on one thread, so on an idle machine what counts is the time on the clock.
+seconds in which none of them has anything to compute, where that lasts: one that
+sleeps for ever must end, too. Not counted are seconds in which it waits for a CPU or
+for the disk because other programs use them: a grader that is busy takes no marks. A
+kernel that grades trains on one thread, so on an idle machine what counts is the time
+on the clock.
 """
 
 import time
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from labkit.kernels import processes
 
 LOOK_SECONDS = 0.2
+# A shorter pause may be one of the grader's, which takes the kernel's messages.
+_PAUSE_SECONDS = 1.0
 # So many times a limit on the clock end it as well, whatever the kernel waits for.
 BACKSTOP = 10
 
@@ -59,6 +62,7 @@ class Meter:
     def __init__(self, pids: list[int]) -> None:
         self.taken = Taken()
         self.asked = False
+        self._still = 0.0
         self._at = time.monotonic()
         self._cpu = processes.cpu_seconds(pids)
 
@@ -71,9 +75,13 @@ class Meter:
         computed, idle = max(0.0, cpu - self._cpu), 0.0
         if not processes.KNOWN:
             computed = passed
-        elif self.asked and computed < passed and not processes.wanting(pids):
+        elif self.asked and computed < passed / 10 and not processes.wanting(pids):
             # A look that comes late, because this process waited, charges no more.
-            idle = max(0.0, min(passed, LOOK_SECONDS) - computed)
+            still = min(passed, LOOK_SECONDS)
+            self._still += still
+            idle = still if self._still > _PAUSE_SECONDS else 0.0
+        else:
+            self._still = 0.0
         before = self.taken
         self.taken = Taken(
             before.computing + computed, before.idle + idle, before.clock + passed
