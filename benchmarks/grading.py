@@ -3,6 +3,9 @@
 Both grade the same submissions, with the same checks. nbgrader executes them as it does
 by itself: one after the other, in cold kernels. Printed are submissions a minute, their
 ratio, the peak memory of all processes together, and whether all scores agree.
+
+With `--busy 8` the class is graded by labkit alone, once on the idle machine and once
+beside eight processes that compute without end: every score must stay the same.
 """
 
 import copy
@@ -98,6 +101,9 @@ def main(
         typer.Option(help="Also grade classes of so many light submissions."),
     ] = None,
     jobs: Annotated[int | None, typer.Option(help="As of labkit grade.")] = None,
+    busy: Annotated[
+        int, typer.Option(help="Only labkit, alone and beside so many busy processes.")
+    ] = 0,
 ) -> None:
     """Measure, and print ratios."""
     os.environ.update(LABKIT_OFFLINE="1", LABKIT_SEED="benchmark", COLUMNS="200")
@@ -107,6 +113,9 @@ def main(
         print(f"ready with Keras imported: {_ready():.2f} s (median of 5, confined)")
         course = _new_course(Path(folder, "labs"), ROOT / "solutions", labs)
         names = [path.stem for path in find_labs(course.solutions)]
+        if busy:
+            _compare_busy(course, names, students, jobs, busy)
+            return
         _compare(course, names, students, baseline or students, jobs)
         tiny = _new_course(Path(folder, "light"), ROOT / "tests" / "labs", None)
         for count in growth or []:
@@ -154,6 +163,29 @@ def _compare(
         for key, (score, our_score) in different.items():
             print(f"  {key}: nbgrader {score:g}, labkit {our_score:g}")
     _forget_grades(course)
+
+
+def _compare_busy(
+    course: Course, labs: list[str], students: int, jobs: int | None, busy: int
+) -> None:
+    """The same class on the idle machine and beside busy processes."""
+    _hand_in(course, labs, students)
+    alone = _by_labkit(course, jobs)
+    print(alone.line("labkit grade, alone"), flush=True)
+    _forget_grades(course)
+    words = [sys.executable, "-c", "while True: pass"]
+    others = [subprocess.Popen(words) for _ in range(busy)]
+    try:
+        beside = _by_labkit(course, jobs)
+    finally:
+        for process in others:
+            process.kill()
+            process.wait()
+    print(beside.line(f"labkit grade beside {busy} busy"))
+    equal = [key for key, score in alone.scores.items() if beside.scores[key] == score]
+    print(f"{len(equal)} of {len(alone.scores)} scores equal")
+    for key in sorted(alone.scores.keys() - set(equal)):
+        print(f"  {key}: alone {alone.scores[key]:g}, beside {beside.scores[key]:g}")
 
 
 def _sum(timings: list[Timing]) -> Timing:

@@ -20,7 +20,7 @@ from tests.conftest import BIN, ROOT
 
 LABS = [path.stem for path in find_labs(ROOT / "solutions")]
 # Who is graded once more, beside other work: one student in all labs, and a mistake.
-BESIDE = ["perfect", "off_by_one"]
+BESIDE = ["01_neuron", "04_mnist_softmax"]
 # A bound on a hang, not on the speed: on a CPU with AVX2 only it takes several times as long.
 pytestmark = pytest.mark.timeout(5400)
 
@@ -136,18 +136,19 @@ def test_the_released_notebooks_are_what_the_solutions_give(demo):
 
 @pytest.mark.skipif(not KNOWN, reason="needs /proc, to tell computing from waiting")
 def test_a_busy_machine_takes_no_marks(demo, tmp_path):
-    """All labs anew, with limits that they would exceed on the clock there."""
+    """A light lab and one that trains, with limits that the clock would exceed there.
+
+    (All labs beside eight busy processes: `benchmarks/grading.py --busy 8`.)
+    """
     shutil.copytree(ROOT / "solutions", tmp_path / "solutions")
     limits = "[limits]\ncell_seconds = 20\nsubmission_seconds = 60\n"
     (tmp_path / "course.toml").write_text(limits)
     place = demo[0] / "course"
     course = Course(place, tmp_path / "solutions", place / "notebooks", ROOT / "build")
-    with crowded_core(8):
-        grades = grade(course, students=BESIDE, options=Options(jobs=6, force=True))
-    found = {(one.student, one.lab): round(one.score, 2) for one in grades}
-    expected = {
-        (row["student"], row["lab"]): float(row["score"])
+    with crowded_core(4):
+        grades = grade(course, BESIDE, ["perfect"], Options(jobs=2, force=True))
+    assert {one.lab: one.score for one in grades} == {
+        row["lab"]: float(row["score"])
         for row in rows(ROOT / "tests" / "sample_class.csv")
-        if row["student"] in BESIDE
+        if row["student"] == "perfect" and row["lab"] in BESIDE
     }
-    assert found == expected
