@@ -19,7 +19,7 @@ from tests.busy import crowded_core
 from tests.conftest import BIN, ROOT
 
 LABS = [path.stem for path in find_labs(ROOT / "solutions")]
-# Who is graded once more, beside other work: one student in all labs, and a mistake.
+# The labs that are graded once more, beside other work.
 BESIDE = ["01_neuron", "04_mnist_softmax"]
 # A bound on a hang, not on the speed: on a CPU with AVX2 only it takes several times as long.
 pytestmark = pytest.mark.timeout(5400)
