@@ -60,6 +60,15 @@ class Lab:
         """The CPU seconds that the whole solution may take at grading."""
         return self.notebook.metadata["labkit"].get("grading_seconds", GRADING_SECONDS)
 
+    @property
+    def run_seconds(self) -> tuple[float, float] | None:
+        """What its solution took on real data, where training takes time worth telling.
+
+        By the clock of two cores: in bfloat16, and in float32 with AVX2 only.
+        """
+        found = self.notebook.metadata["labkit"].get("run_seconds")
+        return tuple(found) if found else None
+
     def cells(self, role: str) -> list[NotebookNode]:
         """The cells that carry a role, in order."""
         return [cell for cell in self.notebook.cells if role in cell.metadata]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from labkit.devices import cores
+from labkit.errors import LabkitError
 
 PACKAGES = (
     "keras",
@@ -44,7 +45,7 @@ def examine() -> Iterator[Finding]:
     yield _backend()
     yield _accelerator()
     yield _arithmetic()
-    yield _speed()
+    yield from _speed()
     yield _confinement()
     yield from _data()
 
@@ -146,8 +147,8 @@ def _arithmetic() -> Finding:
     return Finding("arithmetic", f"{found}; oneDNN: {said}", needed=False)
 
 
-def _speed() -> Finding:
-    """How fast the labs train here, and what that makes of the limits; never a fault."""
+def _speed() -> Iterator[Finding]:
+    """How fast the labs train here, and what follows from it; never a fault."""
     from labkit.grading.execute import grading_environment
     from labkit.speed import speed, stretch
 
@@ -155,14 +156,35 @@ def _speed() -> Finding:
     found = speed(environment)
     if found is None:
         text = "unknown: lab 04's network does not train here"
-        return Finding("speed", text, needed=False)
+        yield Finding("speed", text, needed=False)
+        return
     times = stretch(environment)
     limits = "those" if times < 1.05 else f"{times:.1f} times those"
-    return Finding(
+    yield Finding(
         "speed",
         f"learns {round(found, -2):,.0f} pictures a CPU second (lab 04's network): "
         f"the limits at grading are {limits} in course.toml",
         needed=False,
+    )
+    if labs := _lab_times(found):
+        yield Finding("labs", f"Run All takes about {labs}", needed=False)
+
+
+def _lab_times(speed: float) -> str:
+    """What the labs of this course that train take on a machine of this speed, in words."""
+    from labkit.authoring import find_labs, read_lab
+    from labkit.course import Course
+    from labkit.grading.feedback import duration
+    from labkit.speed import between
+
+    try:
+        labs = [read_lab(path) for path in find_labs(Course.here().solutions)]
+    except LabkitError:  # not in a course folder
+        return ""
+    return ", ".join(
+        f"{duration(between(*lab.run_seconds, speed))} for {lab.name}"
+        for lab in labs
+        if lab.run_seconds
     )
 
 

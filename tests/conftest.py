@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -69,6 +70,21 @@ def released_course(released_once, tmp_path) -> Course:
     """That course with its lab released, and nothing handed in."""
     shutil.copytree(released_once.root, tmp_path, dirs_exist_ok=True)
     return Course.at(tmp_path)
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """Take this machine for one that is so many times slower than the reference."""
+
+    from labkit import speed
+    from labkit.grading.execute import grading_environment
+
+    def slower(times):
+        monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
+        kept = {"pictures_per_cpu_second": speed.REFERENCE / times}
+        speed.place(grading_environment()).write_text(json.dumps(kept))
+
+    return slower
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from labkit import speed
 from tests.conftest import ROOT
 
 COMMANDS = [
@@ -133,7 +134,8 @@ def test_run_fails_with_1_where_the_solution_fails(run_command, course, tmp_path
     assert "ZeroDivisionError" in done.stdout
 
 
-def test_doctor_names_what_is_there(run_command, course):
+def test_doctor_names_what_is_there(run_command, course, machine):
+    machine(1)
     done = run_command("labkit", "doctor", folder=course.root)
     assert done.returncode == 0, done.stdout
     for topic in (
@@ -147,11 +149,32 @@ def test_doctor_names_what_is_there(run_command, course):
         assert topic in done.stdout
 
 
-def test_doctor_says_what_training_computes_in(run_command, course):
-    held_back = {"ONEDNN_MAX_CPU_ISA": "AVX2", "TF_ENABLE_ONEDNN_OPTS": "0"}
-    done = run_command("labkit", "doctor", folder=course.root, **held_back)
+def test_doctor_says_what_training_computes_in(
+    run_command, course, machine, monkeypatch
+):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    machine(1)
+    done = run_command("labkit", "doctor", folder=course.root)
     (line,) = [one for one in done.stdout.splitlines() if "arithmetic" in one]
     assert "float32; oneDNN: off" in line
+
+
+def test_doctor_says_what_the_labs_take_on_a_machine_like_this(
+    run_command, course, machine
+):
+    path = course.solutions / "91_tiny" / "91_tiny.py"
+    text = path.read_text()
+    path.write_text(
+        text.replace("minutes: 75", "minutes: 75\n#     run_seconds: [60, 300]")
+    )
+    for times, takes in (
+        (0.1, "1 minute"),
+        (speed.REFERENCE / speed.SLOW, "5 minutes"),
+    ):
+        machine(times)
+        done = run_command("labkit", "doctor", folder=course.root)
+        assert f"Run All takes about {takes} for 91_tiny" in done.stdout
 
 
 def test_data_list_shows_every_set(run_command, course):

@@ -19,18 +19,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
-def machine(tmp_path, monkeypatch):
-    """Take this machine for one that is so many times slower than the reference."""
-
-    def slower(times):
-        monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
-        kept = {"pictures_per_cpu_second": speed.REFERENCE / times}
-        speed.place(grading_environment()).write_text(json.dumps(kept))
-
-    return slower
-
-
 def test_a_cell_that_computes_too_long_is_told_so(machine):
     machine(1)
     ran = run(ENDLESS, "print('next')", cell_seconds=1)
