@@ -5,22 +5,28 @@
     LABKIT_DATA=<folder> python benchmarks/training.py --ablate lab05     # what each idea is worth
     LABKIT_DATA=<folder> python benchmarks/training.py --ablate fast
     LABKIT_DATA=<folder> python benchmarks/training.py --input-path       # what pictures cost
+    LABKIT_DATA=<folder> python benchmarks/training.py --layers simpsons  # what each block costs
+
+A server can be held to what a laptop's CPU can do: set ONEDNN_MAX_CPU_ISA=AVX2.
 
 The plain reference is what a user would first write: Keras's `compile` and `fit` as they
 are, Adam, pictures divided by 255; for CIFAR-10 the network of the TensorFlow tutorial.
 Accuracies are of the test pictures, by which nothing in a run is chosen. Seconds are of
-training, compilation included.
+training, compilation included; so are the pictures a CPU second, each epoch's counted.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import platform
+import re
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 # First of all, so that it can keep TensorFlow's start-up lines away.
@@ -33,6 +39,8 @@ import numpy as np
 import typer
 from keras import layers
 
+# What stands behind a network's last block.
+ENDS = (layers.Flatten, layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
 Build = Callable[[np.ndarray], keras.Model]
 
 
@@ -48,7 +56,11 @@ class Plain:
 
 @dataclass(frozen=True)
 class Task:
-    """A recipe, what it learns from, what it should reach, and what it is compared with."""
+    """A recipe, what it learns from, what it should reach, and what it is compared with.
+
+    target: on two cores that are fast in bfloat16; laptop: on two with AVX2 only, where
+    there is an aim.
+    """
 
     name: str
     dataset: str
@@ -56,6 +68,7 @@ class Task:
     build: Build
     settings: dict[str, Any]
     looks: dict[str, Any] = field(default_factory=dict)
+    laptop: str = ""
     plain: tuple[Plain, ...] = ()
 
 
@@ -63,6 +76,7 @@ class Task:
 class Result:
     """One training: test accuracy, seconds of the clock and of all cores, parameters.
 
+    pictures: how many were learned from, each as often as there were epochs.
     by_epoch: (seconds, test accuracy) after each epoch, where that was asked for.
     """
 
@@ -70,6 +84,7 @@ class Result:
     wall: float
     cpu: float
     parameters: int
+    pictures: int
     by_epoch: list[tuple[float, float]] = field(default_factory=list)
 
 
@@ -162,6 +177,7 @@ TASKS = [
         "99.4 % in 60 s",
         lambda _: models.mnist_cnn(),
         {"epochs": 8, "learning_rate": 0.005, "augment": training.random_shift},
+        laptop="99.3 % in 75 s",
         plain=(PLAIN_MNIST,),
     ),
     Task(
@@ -171,6 +187,7 @@ TASKS = [
         lambda _: models.fashion_mnist_cnn(),
         SHORT | {"epochs": 8},
         {"flips": True},
+        laptop="92 % in 240 s",
         plain=(PLAIN_FASHION,),
     ),
     Task(
@@ -180,6 +197,7 @@ TASKS = [
         lambda _: models.cifar10_cnn(),
         SHORT | {"epochs": 2, "batch_size": 128, "augment": training.random_flip},
         {"flips": True},
+        laptop="75 % in 120 s",
         plain=(PLAIN_CIFAR, PLAIN_LAB05),
     ),
     Task(
@@ -189,6 +207,7 @@ TASKS = [
         lambda _: models.cifar10_cnn(),
         SHORT | {"epochs": 6},
         {"flips": True},
+        laptop="80 % in 300 s",
         plain=(PLAIN_CIFAR, PLAIN_LAB05),
     ),
     Task(
@@ -225,6 +244,7 @@ TASKS = [
             "augment": shift_flip_cover,
         },
         {"flips": True, "shifts": 1},
+        laptop="90 % in 300 s",
         plain=(PLAIN_SIMPSONS,),
     ),
 ]
@@ -385,7 +405,8 @@ def by_recipe(task: Task, seed: int) -> Result:
     training.fit(model, x, y, seed=seed, progress="none", **task.settings)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     right = training.predict(model, test_x, **task.looks).argmax(axis=1) == test_y
-    return Result(float(right.mean()), wall, cpu, model.count_params())
+    seen = task.settings["epochs"] * len(x)
+    return Result(float(right.mean()), wall, cpu, model.count_params(), seen)
 
 
 def by_itself(plain: Plain, seed: int) -> Result:
@@ -404,7 +425,8 @@ def by_itself(plain: Plain, seed: int) -> Result:
         wall += time.perf_counter() - looked[0]
         cpu += time.process_time() - looked[1]
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    return Result(by_epoch[-1][1], wall, cpu, model.count_params(), by_epoch)
+    seen = plain.epochs * len(x)
+    return Result(by_epoch[-1][1], wall, cpu, model.count_params(), seen, by_epoch)
 
 
 class Repeated(keras.utils.PyDataset):
@@ -421,6 +443,62 @@ class Repeated(keras.utils.PyDataset):
         return self.batch
 
 
+def precision() -> str:
+    """What training computes in here."""
+    return "bfloat16" if training.device().bfloat16 else "float32"
+
+
+def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """What Linux calls the CPU; elsewhere, what Python does."""
+    try:
+        found = re.search(r"^model name\s*: (.*)$", cpuinfo.read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    return found[1] if found else platform.processor()
+
+
+def machine() -> str:
+    """The heading of a table: what its seconds depend on."""
+    onednn = {"1": "on", "0": "off"}.get(os.environ.get("TF_ENABLE_ONEDNN_OPTS", ""))
+    held = os.environ.get("ONEDNN_MAX_CPU_ISA")
+    return (
+        f"{cpu_name()}: {training.device()}, in {precision()}; "
+        f"oneDNN {onednn or 'as it comes'}{f', held to {held}' if held else ''}; "
+        f"Keras {keras.version()} on {keras.backend.backend()}"
+    )
+
+
+def cut_off(model: keras.Model, convolutions: int) -> keras.Model:
+    """The network up to its next convolution after so many, with a last layer of its own."""
+    stack: list[layers.Layer] = [layers.Input(model.input_shape[1:])]
+    for layer in model.layers:
+        convolutions -= isinstance(layer, layers.Conv2D)
+        if convolutions < 0 or isinstance(layer, ENDS):
+            break
+        stack.append(type(layer).from_config(layer.get_config()))
+    end = [layers.GlobalAveragePooling2D(), layers.Dense(10, activation="softmax")]
+    return keras.Sequential([*stack, *end])
+
+
+def cost_of_blocks(task: Task, count: int = 10_000) -> str:
+    """Return how fast the network learns if it ends after each of its convolutions."""
+    x, y, _, _ = pictures(task.dataset)
+    x, y = x[:count], keras.utils.to_categorical(y[:count])
+    batches = training.Batches(x, y, task.settings.get("batch_size", 128))
+    whole = task.build(x)
+    blocks = sum(isinstance(layer, layers.Conv2D) for layer in whole.layers)
+    models_cut = {f"{number}": cut_off(whole, number) for number in range(1, blocks)}
+    rows = [f"{task.name}, pictures a CPU second up to convolution"]
+    for name, model in (models_cut | {"all": whole}).items():
+        with arithmetic(model, precision()):
+            model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+            model.fit(Repeated(batches), shuffle=False, verbose=0)  # compiles
+            began = time.process_time()
+            model.fit(Repeated(batches), shuffle=False, verbose=0)
+            rows.append(f"{name:>7} {len(x) / (time.process_time() - began):8,.0f}")
+    return "\n".join(rows)
+
+
 def cost_of_batches(task: Task, pairs: int = 5) -> str:
     """Return how much of the speed is left where batches must be made."""
     x, y, _, _ = pictures(task.dataset)
@@ -435,8 +513,7 @@ def cost_of_batches(task: Task, pairs: int = 5) -> str:
         model.fit(kind, shuffle=False, verbose=0)
         return time.perf_counter() - began
 
-    precision = "bfloat16" if training.device().bfloat16 else "float32"
-    with arithmetic(model, precision):
+    with arithmetic(model, precision()):
         model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
         seconds(batches)  # compiles
         found = [(seconds(batches), seconds(Repeated(batches))) for _ in range(pairs)]
@@ -474,7 +551,8 @@ def line(name: str, results: list[Result], note: str = "") -> str:
     return (
         f"{name:42} {statistics.mean(accuracies):6.2f} % "
         f"({min(accuracies):.2f} to {max(accuracies):.2f}) {wall:7.1f} s "
-        f"{cpu:7.1f} CPU s {results[0].parameters:10,}  {note}"
+        f"{cpu:7.1f} CPU s {results[0].pictures / cpu:7,.0f} pictures/CPU s "
+        f"{results[0].parameters:10,}  {note}"
     )
 
 
@@ -491,6 +569,9 @@ def main(
     input_path: Annotated[
         bool, typer.Option(help="What making the batches costs in labs 05 and 06.")
     ] = False,
+    by_layers: Annotated[
+        bool, typer.Option("--layers", help="What each block of the networks costs.")
+    ] = False,
 ) -> None:
     """Train, and print what was reached, in how long."""
     os.environ["LABKIT_OFFLINE"] = "1"
@@ -503,12 +584,17 @@ def main(
     if not chosen:
         known = "; ".join(task.name for task in tasks)
         raise SystemExit(f"No task is named so. There are: {known}.")
-    print(in_a_process(training.device))
+    print(in_a_process(machine), flush=True)
+    if by_layers:
+        for task in chosen:
+            print(in_a_process(cost_of_blocks, task), flush=True)
+        return
     if input_path:
         for task in TASKS:
             if task.name in ("CIFAR-10, lab 05", "Simpsons, lab 06"):
                 print(in_a_process(cost_of_batches, task), flush=True)
         return
+    here = in_a_process(training.device)
     compared: set[Plain] = set()
     for task in chosen:
         for plain in () if ablate else task.plain:
@@ -523,7 +609,8 @@ def main(
             results.append(in_a_process(by_recipe, task, seed))
             last = line(f"{task.name}, seed {seed}", results[-1:])
             print(last, file=sys.stderr, flush=True)
-        print(line(task.name, results, "" if ablate else task.target), flush=True)
+        note = "" if ablate else task.target if here.bfloat16 else task.laptop
+        print(line(task.name, results, note), flush=True)
 
 
 if __name__ == "__main__":
