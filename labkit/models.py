@@ -138,14 +138,20 @@ def _four_blocks(shape: tuple[int, int, int], name: str) -> keras.Model:
     )
 
 
-def cifar10_cnn() -> keras.Model:
-    """Lab 05's network for 32x32 colour pictures: 391,946 parameters, 960 not trained."""
-    return _four_blocks((32, 32, 3), "cifar10_cnn")
+def cifar10_cnn(size: int = 32) -> keras.Model:
+    """Lab 05's network for colour pictures of `size` pixels, 8 or more.
+
+    391,946 parameters, 960 not trained, for any size.
+    """
+    return _four_blocks((size, size, 3), "cifar10_cnn")
 
 
-def fashion_mnist_cnn() -> keras.Model:
-    """A network for Fashion-MNIST's 28x28 grey pictures: 391,370 parameters, 960 not trained."""
-    return _four_blocks((28, 28, 1), "fashion_mnist_cnn")
+def fashion_mnist_cnn(size: int = 28) -> keras.Model:
+    """A network for Fashion-MNIST's grey pictures, of `size` pixels, 8 or more.
+
+    391,370 parameters, 960 not trained, for any size.
+    """
+    return _four_blocks((size, size, 1), "fashion_mnist_cnn")
 
 
 def simpsons_cnn(size: int = 28, classes: int = 10) -> keras.Model:

@@ -70,6 +70,16 @@ def test_the_mnist_network_stays_small():
     assert models.mnist_cnn().count_params() <= 25_000
 
 
+@pytest.mark.parametrize(
+    "build", [models.cifar10_cnn, models.fashion_mnist_cnn, models.simpsons_cnn]
+)
+def test_what_is_learned_from_small_pictures_fits_larger_ones(build):
+    small, large = build(8), build(16)
+    large.set_weights(small.get_weights())
+    assert small.input_shape[1:3] == (8, 8) and large.input_shape[1:3] == (16, 16)
+    assert small.output_shape == large.output_shape == (None, 10)
+
+
 def test_simpsons_network_takes_any_size_and_number_of_characters():
     larger = models.simpsons_cnn(size=64, classes=20)
     assert larger.input_shape == (None, 64, 64, 3)

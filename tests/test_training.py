@@ -436,6 +436,17 @@ def test_random_cover_hides_a_square():
     assert training.random_cover(images[..., 0], np.random.default_rng(0)).ndim == 3
 
 
+def test_halved_takes_the_mean_of_four_pixels():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (3, 6, 8, 3), dtype="uint8")
+    small = training.halved(images)
+    assert small.shape == (3, 3, 4, 3) and small.dtype == np.uint8
+    assert abs(small[1, 2, 3, 0] - images[1, 4:, 6:, 0].mean()) <= 0.5
+    np.testing.assert_array_equal(training.halved(images[..., 0]), small[..., 0])
+    assert training.halved(images[:, :5, :7]).shape == (3, 2, 3, 3)
+    assert (training.halved(np.full((1, 4, 4), 255, "uint8")) == 255).all()
+
+
 def test_random_flip_mirrors_about_half():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (400, 3, 4, 3), dtype="uint8")

@@ -7,7 +7,13 @@ all the way: a model scales them in its own first layer.
 """
 
 from labkit.devices import distribute
-from labkit.training.batches import Batches, random_cover, random_flip, random_shift
+from labkit.training.batches import (
+    Batches,
+    halved,
+    random_cover,
+    random_flip,
+    random_shift,
+)
 from labkit.training.history import History
 from labkit.training.loop import fit, predict
 from labkit.training.machine import Device, device
@@ -22,6 +28,7 @@ __all__ = [
     "device",
     "distribute",
     "fit",
+    "halved",
     "learning_rates",
     "predict",
     "random_cover",

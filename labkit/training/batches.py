@@ -107,6 +107,21 @@ def random_cover(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return result
 
 
+def halved(images: np.ndarray) -> np.ndarray:
+    """Return the pictures (N, H, W[, C]), uint8, at half their size: means of 2x2 pixels each.
+
+    A last row or column without a neighbour is left out. A network that ends in the mean
+    of each feature map learns from small pictures first in a quarter of the time, and takes
+    its weights along to the whole ones.
+    """
+    height, width = (side // 2 * 2 for side in images.shape[1:3])
+    total = np.full_like(images[:, :height:2, :width:2], 2, dtype="uint16")  # rounds
+    for row in (0, 1):
+        for column in (0, 1):
+            total += images[:, row:height:2, column:width:2]
+    return (total // 4).astype("uint8")
+
+
 def one_hot(images: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     """Return labels (N,) as float32 (N, classes), or say what is wrong with them."""
     labels = np.asarray(labels)
