@@ -220,7 +220,7 @@ TASKS = [
         looks={"flips": True},
         laptop=Laptop(
             "92 % in 240 s",
-            {"epochs": 4, "batch_size": 128, "augment": training.random_flip},
+            {"epochs": 3, "batch_size": 128, "augment": training.random_flip},
         ),
         plain=(PLAIN_FASHION,),
     ),
