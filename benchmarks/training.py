@@ -601,6 +601,9 @@ def main(
         typer.Argument(help="Tasks whose name holds one of these; default all."),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Trainings of each recipe.")] = 3,
+    plain: Annotated[
+        bool, typer.Option(help="The plain networks beside the recipes, too.")
+    ] = True,
     ablate: Annotated[
         Literal["lab05", "fast"] | None,
         typer.Option(help="This recipe of CIFAR-10, without one of its ideas each."),
@@ -638,11 +641,11 @@ def main(
         chosen = [on_this_machine(task, here) for task in chosen]
     compared: set[Plain] = set()
     for task in chosen:
-        for plain in () if ablate else task.plain:
-            if plain not in compared:
-                compared.add(plain)
-                result = in_a_process(by_itself, plain, 0)
-                print(line(f"plain: {plain.name}", [result]), flush=True)
+        for reference in task.plain if plain and not ablate else ():
+            if reference not in compared:
+                compared.add(reference)
+                result = in_a_process(by_itself, reference, 0)
+                print(line(f"plain: {reference.name}", [result]), flush=True)
                 for number, (seconds, accuracy) in enumerate(result.by_epoch, start=1):
                     print(f"    epoch {number}: {accuracy:.2%} after {seconds:.1f} s")
         results = []
