@@ -14,6 +14,8 @@ import pytest
 from labkit.course import Course
 from labkit.release import release
 
+# Tables as wide as a screen; rich asks once, as a test module imports `labkit.cli`.
+os.environ["COLUMNS"] = "200"
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 
@@ -137,7 +139,6 @@ def run_command():
         **environment: str,
     ) -> subprocess.CompletedProcess:
         words = [str(word) for word in words]
-        environment = {"COLUMNS": "200", **environment}
         if words[0] == "labkit" and not apart:
             return _in_this_process(words, folder, environment)
         return subprocess.run(

@@ -121,7 +121,7 @@ def graded(request, tmp_path_factory, run_command):
     shutil.copy(ROOT / "nbgrader_config.py", root)
     shutil.copytree(ROOT / "tests" / "cheats" / "labs", root / "solutions")
     # Some make a cell hang; that need not take two minutes each.
-    (root / "course.toml").write_text("[limits]\ncell_seconds = 4\n")
+    (root / "course.toml").write_text("[limits]\ncell_seconds = 10\n")
     course = Course.at(root)
     release(course)
     _hand_in_all(course)

@@ -1819,7 +1819,7 @@ def light_augment(images, rng):
 
 epochs, batch_size = profile.pick(quick=(6, 256), full=(40, 256), grading=(12, 32))
 if d.stand_in and profile.name() != "grading":
-    epochs, batch_size = 5, 64  # few pictures, easily learned: small batches
+    epochs, batch_size = 4, 64  # few pictures, easily learned: small batches
 
 settings = dict(
     epochs=epochs,
