@@ -10,6 +10,7 @@
 #     title: "5 · Colour pictures"
 #     summary: Build and train a CNN of your own for CIFAR-10, and look inside it.
 #     minutes: 180
+#     run_seconds: [111, 248]
 # ---
 
 # %% [markdown]
@@ -1803,9 +1804,9 @@ def build_best():
 #
 # | epochs | one look | where |
 # |---|---|---|
-# | 6 | 81 % | fits where the first line says bfloat16: past the tutorial |
-# | 3 | 77 % | |
-# | 2 | 74 % | what may be left on a laptop that computes in float32 |
+# | 6 | 81 % | under two minutes where the first line says bfloat16: past the tutorial |
+# | 3 | 77 % | three minutes on two idle cores without bfloat16 |
+# | 2 | 74 % | what may be left where other programs share the processor |
 #
 # There, more minutes buy the missing points: the line under the first one says
 # how many all epochs need.
