@@ -8,7 +8,9 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from labkit import speed
 from labkit.gate import CellTime, _budget_faults
-from labkit.grading.execute import grading_environment
+from labkit.grading.execute import execute, grading_environment
+from labkit.grading.job import with_outputs
+from labkit.grading.shown import limit_reached
 from labkit.kernels import processes
 from tests.busy import crowded_core
 from tests.hostile import run
@@ -33,6 +35,16 @@ def test_a_cell_that_sleeps_too_long_is_told_so(machine):
     ran = run("import time; time.sleep(10**6)", "print('next')", cell_seconds=1)
     assert "more than 1 s, most of them waiting and not computing" in ran.errors[0]
     assert ran.texts[1] == "next"
+
+
+def test_a_limit_that_a_notebook_claims_is_forgotten(tmp_path):
+    cell = new_code_cell("print('done')", metadata={"labkit": {"limit": "a lie"}})
+    handed_in = new_notebook(cells=[cell])
+    ran = execute(handed_in, tmp_path, grading_environment())
+    ran.metadata.setdefault("labkit", {})
+    assert "done" in ran.cells[0].outputs[0].text
+    assert "labkit" not in ran.cells[0].metadata
+    assert limit_reached(with_outputs(handed_in, ran).cells[0]) == ""
 
 
 @pytest.mark.parametrize(

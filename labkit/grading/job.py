@@ -109,6 +109,8 @@ def with_outputs(notebook: NotebookNode, run: NotebookNode) -> NotebookNode:
     for cell, done in zip(notebook.cells, run.cells, strict=True):
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = done.outputs, done.execution_count
+            # The run's word alone: what was handed in may claim anything.
+            cell.metadata.pop("labkit", None)
             if "labkit" in done.metadata:
                 cell.metadata["labkit"] = done.metadata["labkit"]
     notebook.metadata["labkit"] = run.metadata["labkit"]
