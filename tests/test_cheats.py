@@ -28,6 +28,17 @@ FORGE = ROOT / "tests" / "cheats" / "forge.py"
 NEED_CONFINEMENT = {"course_folders", "environment"}
 # Their own cell never answers any more.
 HANGS = {"patched_display_hook", "stopped_heartbeat"}
+# Whose runs nbgrader makes itself: some that work on the process, on its files, on the
+# messages, and one that does nothing wrong. The others' are those that labkit kept.
+RUN_BY_NBGRADER = [
+    "an_innocent_student",
+    "ends_with_os__exit",
+    "environment",
+    "forged_at_exit",
+    "forged_messages",
+    "patched_check",
+    "visible_file",
+]
 OWNED = Path("/tmp/labkit-owned")  # what a forged pickle would write
 FULL = 10
 
@@ -113,9 +124,9 @@ EDITS = [
 ]
 
 
-@pytest.fixture(scope="module", params=["labkit grade", "nbgrader autograde"])
-def graded(request, tmp_path_factory, run_command):
-    """A course in which the whole class is graded."""
+@pytest.fixture(scope="module")
+def graded_by_labkit(tmp_path_factory):
+    """A course in which `labkit grade` has graded the whole class."""
     OWNED.unlink(missing_ok=True)
     root = tmp_path_factory.mktemp("cheats")
     shutil.copy(ROOT / "nbgrader_config.py", root)
@@ -125,15 +136,32 @@ def graded(request, tmp_path_factory, run_command):
     course = Course.at(root)
     release(course)
     _hand_in_all(course)
-    if request.param == "labkit grade":
-        grade(course)
-    else:
-        for step in ("generate_assignment", "autograde"):
-            done = run_command(
-                "nbgrader", step, LAB, "--force", folder=root, timeout=900
-            )
-            assert done.returncode == 0, done.stderr[-3000:]
+    grade(course)
     return course
+
+
+@pytest.fixture(scope="module")
+def graded_by_nbgrader(graded_by_labkit, tmp_path_factory, run_command):
+    """That course with a gradebook of its own, in which nbgrader's command has graded.
+
+    It takes the runs that are kept, but for some students, whom it runs itself.
+    """
+    root = tmp_path_factory.mktemp("cheats-nbgrader")
+    no_results = shutil.ignore_patterns("gradebook.db*", "autograded", "graded")
+    shutil.copytree(graded_by_labkit.root, root, dirs_exist_ok=True, ignore=no_results)
+    course = Course.at(root)
+    for student in RUN_BY_NBGRADER:
+        stored_run(course.build, student, LAB, LAB).unlink()
+    for step in ("generate_assignment", "autograde"):
+        done = run_command("nbgrader", step, LAB, "--force", folder=root, timeout=900)
+        assert done.returncode == 0, done.stderr[-3000:]
+    return course
+
+
+@pytest.fixture(params=["labkit", "nbgrader"])
+def graded(request):
+    """A course in which the whole class is graded by one of the two."""
+    return request.getfixturevalue(f"graded_by_{request.param}")
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@
 import importlib.util
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -95,33 +96,54 @@ def _with_trials(notebook, answers, given):
     return notebook, trials
 
 
-@pytest.fixture(scope="module", params=["labkit grade", "nbgrader autograde"])
-def by_grader(request, tmp_path_factory):
-    """A course with the released labs, and the function that grades one submission."""
+@pytest.fixture(scope="module")
+def labkit_course(tmp_path_factory):
+    """A course with the released labs, whose submissions `labkit grade` grades."""
     root = tmp_path_factory.mktemp("variants")
     build = root / "build"
     for path in LABS:
         reference.references(path, ROOT / "build", SEED)
     shutil.copytree(ROOT / "build" / "references", build / "references")
-    course = Course(root, ROOT / "solutions", ROOT / "notebooks", build)
+    return Course(root, ROOT / "solutions", ROOT / "notebooks", build)
+
+
+@pytest.fixture(scope="module")
+def nbgrader_course(labkit_course, tmp_path_factory):
+    """The same course with a gradebook of its own, for nbgrader's autograder.
+
+    It takes the runs that are kept, but for those of the first lab: it runs them itself.
+    """
+    root = tmp_path_factory.mktemp("variants-nbgrader")
+    build = root / "build"
+    shutil.copytree(labkit_course.build / "references", build / "references")
+    for path in LABS[1:]:
+        runs = Path("executed", path.stem)
+        if (labkit_course.build / runs).is_dir():
+            shutil.copytree(labkit_course.build / runs, build / runs)
+    return replace(labkit_course, root=root, build=build)
+
+
+@pytest.fixture(params=["labkit", "nbgrader"], scope="module")
+def graded_by(request):
+    """A course, and the function that grades a lab of some students there."""
 
     def by_labkit(lab, students):
         grade(course, [lab], students)
 
     def by_nbgrader(lab, students):
-        released = replace(course, notebooks=root / "released")
+        released = replace(course, notebooks=course.root / "released")
         generate_assignment(released, lab)
         for student in students:
             answer = nbgrader_api(course).autograde(lab, student)
             assert answer["success"], answer
 
-    grader = {"labkit grade": by_labkit, "nbgrader autograde": by_nbgrader}
-    return course, grader[request.param]
+    course = request.getfixturevalue(f"{request.param}_course")
+    return course, {"labkit": by_labkit, "nbgrader": by_nbgrader}[request.param]
 
 
 @pytest.mark.timeout(900)
-def test_whole_notebooks_of_other_right_answers_get_full_marks(path, by_grader):
-    course, graded_by = by_grader
+def test_whole_notebooks_of_other_right_answers_get_full_marks(path, graded_by):
+    course, grade_lab = graded_by
     lab = read_lab(path)
     blank = nbformat.read(
         course.notebooks / lab.name / f"{lab.name}.ipynb", as_version=4
@@ -137,7 +159,7 @@ def test_whole_notebooks_of_other_right_answers_get_full_marks(path, by_grader):
             cell.source = answers[cell.id][place % len(answers[cell.id])]
         place = course.submitted / student / lab.name / f"{lab.name}.ipynb"
         write_text(place, nbformat.writes(notebook))
-    graded_by(lab.name, students)
+    grade_lab(lab.name, students)
     with Gradebook(course.gradebook_url) as gradebook:
         short = {
             (entry.student.id, one.name): (one.auto_score, one.max_score)
