@@ -238,7 +238,8 @@ def grade(
 
     from labkit.grading.engine import Options
     from labkit.grading.engine import grade as grade_course
-    from labkit.grading.report import class_report, summary_tables, write_report
+    from labkit.grading.report import class_report
+    from labkit.grading.report_page import summary_tables, write_report
     from labkit.kernels.confinement import strength
 
     if db:
@@ -361,7 +362,8 @@ def report(
 ) -> None:
     """Write one page about the class: scores, and what was not understood."""
     from labkit.course import Course
-    from labkit.grading.report import class_report, summary_tables, write_report
+    from labkit.grading.report import class_report
+    from labkit.grading.report_page import summary_tables, write_report
 
     course = Course.here()
     found = class_report(course)

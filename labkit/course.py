@@ -8,7 +8,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
-from traitlets.config import Config
 
 from labkit.errors import LabkitError
 from labkit.files import write_text
@@ -185,12 +184,6 @@ class Course:
             for student, lab in found
             if (not labs or lab in labs) and (not students or student in students)
         ]
-
-    def configure(self, config: Config) -> Config:
-        """Set nbgrader's options so that its commands work on this course with our parts."""
-        from labkit.grading.nbgrader_parts import configure
-
-        return configure(config, self)
 
 
 def _kept_seed(path: Path) -> str:

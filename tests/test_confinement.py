@@ -14,7 +14,8 @@ import pytest
 from labkit.errors import LabkitError
 from labkit.kernels import confinement
 from labkit.kernels.client import OutputLimits
-from labkit.kernels.confinement import MIB, strength
+from labkit.kernels.confinement import strength
+from labkit.kernels.policy import MIB
 from labkit.kernels.processes import children
 from tests.hostile import run, run_beside_innocent
 

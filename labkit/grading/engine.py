@@ -38,6 +38,7 @@ from labkit.grading.nbgrader_api import (
 from labkit.grading.nbgrader_parts import (
     RunSubmission,
     TakeRun,
+    configure,
     stored_run,
     write_source,
 )
@@ -290,7 +291,7 @@ class _Writer:
 
 def _config(course: Course) -> Config:
     """nbgrader's configuration on the submissions as they are laid out for it."""
-    config = course.configure(Config())
+    config = configure(Config(), course)
     config.CourseDirectory.submitted_directory = str(prepared_folder(course))
     config.CoursePart.submitted = str(prepared_folder(course))
     return config

@@ -14,13 +14,14 @@ from traitlets.config import Config
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.grading.gradebook import prepare_gradebook
+from labkit.grading.nbgrader_parts import configure
 
 
 def nbgrader_api(course: Course, config: Config | None = None) -> NbGraderAPI:
     """nbgrader's API on a course, with its usual configuration or another."""
     # Its log goes into the answer of each call; alembic's would go to the terminal.
     logging.getLogger("alembic").setLevel(logging.ERROR)
-    return NbGraderAPI(config=config or course.configure(Config()))
+    return NbGraderAPI(config=config or configure(Config(), course))
 
 
 def generate_assignment(course: Course, lab: str) -> None:

@@ -9,12 +9,9 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, PackageLoader
-from markupsafe import Markup
 from nbgrader.api import (
     Assignment,
     BaseCell,
@@ -24,19 +21,15 @@ from nbgrader.api import (
     SubmittedAssignment,
     SubmittedNotebook,
 )
-from rich.table import Table
 
 from labkit.authoring import exercise_title, read_lab
 from labkit.course import Course
-from labkit.files import write_text
 from labkit.grading.gradebook import require_gradebook
 from labkit.grading.intake import take_in
 from labkit.grading.plan import Records, Submission
 from labkit.grading.scores import ClassScores, read_scores
 
-SHOWN = 10
 BINS = 10
-BLOCKS = " ▁▂▃▄▅▆▇█"
 # What a check says of an exercise that is as released, or whose name stands nowhere.
 NOT_TRIED = re.compile(r"not written yet|`\w+` is not defined")
 
@@ -367,93 +360,3 @@ def _ungraded(
 def _lab_title(course: Course, lab: str) -> str:
     path = course.solutions / lab / f"{lab}.py"
     return read_lab(path).title if path.is_file() else lab
-
-
-def summary_tables(report: ClassReport) -> list[Table]:
-    """The report's tables for a terminal: scores a lab, checks most failed, hints most given."""
-    tables = [_score_table(report)]
-    if report.checks:
-        tables.append(_check_table(report))
-    if report.hints:
-        tables.append(_hint_table(report))
-    return tables
-
-
-def _score_table(report: ClassReport) -> Table:
-    table = _table("Scores", "lab", "0 to full")
-    numbers = ("handed in", "late", "not graded", "waiting", "quarter", "median")
-    for name in (*numbers, "3 quarters", "of"):
-        table.add_column(name, justify="right")
-    for lab in report.labs:
-        counts = (lab.handed_in, lab.late, len(lab.ungraded), lab.waiting)
-        points = (*lab.quartiles(), lab.max_score)
-        table.add_row(
-            lab.name,
-            _blocks(lab.histogram()),
-            *(str(count) if count else "" for count in counts),
-            *(f"{value:.4g}" for value in points),
-        )
-    return table
-
-
-def _check_table(report: ClassReport) -> Table:
-    table = _table("Checks most failed", "lab", "exercise", "check")
-    table.add_column("failed", justify="right")
-    for one in report.checks[:SHOWN]:
-        name = f"{one.name} (hidden)" if one.hidden else one.name
-        table.add_row(
-            one.lab, one.exercise, _plain(name), f"{one.failed} of {one.judged}"
-        )
-    return table
-
-
-def _hint_table(report: ClassReport) -> Table:
-    table = _table("Hints most given", "lab", "exercise", "hint")
-    table.add_column("given", justify="right")
-    for one in report.hints[:SHOWN]:
-        table.add_row(one.lab, one.exercise, _plain(one.text), str(one.given))
-    return table
-
-
-def _table(title: str, *columns: str) -> Table:
-    return Table(*columns, title=title, title_justify="left", box=None)
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
-
-
-def _blocks(counts: list[int]) -> str:
-    """A histogram as a line of block characters, the highest bar full."""
-    highest = max(counts, default=0)
-    scale = (len(BLOCKS) - 1) / highest if highest else 0
-    # Rounded up: one student in a class of thousands is still seen.
-    return "".join(BLOCKS[int(np.ceil(count * scale))] for count in counts)
-
-
-def _breakable(name: str) -> Markup:
-    """A name that a narrow column may break after an underscore."""
-    return Markup("_<wbr>").join(name.split("_"))
-
-
-def write_report(report: ClassReport, path: Path) -> None:
-    """Write the report as one HTML file that needs no other."""
-    from labkit.grading import figures
-
-    environment = Environment(
-        loader=PackageLoader("labkit.grading"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["points"] = lambda value: f"{round(value, 1):g}"
-    environment.filters["name"] = _breakable
-    page = environment.get_template("report.html").render(
-        report=report,
-        shown=SHOWN,
-        figures={lab.name: figures.of_lab(lab) for lab in report.labs if lab.scores},
-        made=datetime.now().astimezone(),
-    )
-    write_text(path, page)

@@ -9,7 +9,7 @@ from pathlib import Path
 from labkit.files import copy_files
 from labkit.kernels import bubblewrap
 from labkit.kernels.child import Request, confined, run_kernel
-from labkit.kernels.confinement import FOLDER
+from labkit.kernels.policy import FOLDER
 
 
 def main() -> None:

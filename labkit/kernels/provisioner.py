@@ -24,14 +24,9 @@ from jupyter_client.provisioning import LocalProvisioner
 from labkit.files import copy_files
 from labkit.kernels import bubblewrap
 from labkit.kernels.child import Request
-from labkit.kernels.confinement import (
-    MESSAGE_BYTES,
-    MIB,
-    Policy,
-    can_fork,
-    strength,
-)
+from labkit.kernels.confinement import can_fork, strength
 from labkit.kernels.owner import await_report, warm_parent
+from labkit.kernels.policy import MESSAGE_BYTES, MIB, Policy
 from labkit.kernels.relay import Relay
 
 CHANNELS = ("shell", "iopub", "stdin", "hb", "control")

@@ -12,7 +12,7 @@ import struct
 from pathlib import Path
 
 from labkit.kernels import linux
-from labkit.kernels.confinement import Policy
+from labkit.kernels.policy import Policy
 
 try:
     import resource

@@ -3,8 +3,8 @@
 import threading
 from typing import Protocol
 
-from labkit.kernels.confinement import MIB, Policy
 from labkit.kernels.meter import LOOK_SECONDS, Meter
+from labkit.kernels.policy import MIB, Policy
 from labkit.kernels.processes import memory, tree
 
 
