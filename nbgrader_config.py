@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from labkit.course import Course
-from labkit.grading.nbgrader_parts import configure, write_sources
+from labkit.grading.configuration import (configure)
+from labkit.labs.source import (write_sources)
 
 c = get_config()  # noqa: F821 - nbgrader defines it
 course = Course.at(Path(__file__).parent)

@@ -32,8 +32,8 @@ from labkit.grading.engine import read_grades
 from labkit.grading.execute import grading_environment
 from labkit.grading.withheld import submission_environment
 from labkit.kernels.processes import memory, tree
+from labkit.labs.answers import mistake, solve
 from labkit.release import release
-from labkit.sample_class import mistake, solve
 
 ROOT = Path(__file__).resolve().parents[1]
 LIGHT = ("01", "02", "03")

@@ -7,14 +7,12 @@
 """
 
 import ast
-import hashlib
 import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import jupytext
-import nbformat
 from nbformat import NotebookNode
 
 from labkit.checks import check_name, is_check, used_names
@@ -23,11 +21,6 @@ from labkit.errors import LabkitError
 GRADING_SECONDS = 60
 ROLES = ("solution", "check", "manual", "mistakes")
 HIDDEN = re.compile(r"^[^\n]*BEGIN HIDDEN TESTS.*?END HIDDEN TESTS[^\n]*$", re.S | re.M)
-KERNELSPEC = {
-    "display_name": "Python 3 (ipykernel)",
-    "language": "python",
-    "name": "python3",
-}
 
 
 class LabError(LabkitError):
@@ -121,29 +114,6 @@ def exercise_title(grade_id: str) -> str:
     return key if role == "check" else grade_id
 
 
-def headings(notebook: NotebookNode) -> list[str]:
-    """For each cell the heading that it stands under."""
-    heading, found = "", []
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            lines = [line for line in cell.source.splitlines() if line.startswith("#")]
-            heading = lines[-1].lstrip("# ") if lines else heading
-        found.append(heading)
-    return found
-
-
-def source_notebook(lab: Lab) -> NotebookNode:
-    """The lab as nbgrader's source notebook: full metadata, no mistakes."""
-    cells = [
-        _nbgrader_cell(cell)
-        for cell in lab.notebook.cells
-        if "mistakes" not in cell.metadata
-    ]
-    _number_ids(cells)
-    metadata = {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}}
-    return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
-
-
 def visible_source(source: str) -> str:
     """A check cell's source without its hidden part."""
     return HIDDEN.sub("", source)
@@ -172,44 +142,6 @@ def mistake_functions(cell: NotebookNode) -> list[tuple[str, str]]:
         for node in tree.body
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     ]
-
-
-def _nbgrader_cell(cell: NotebookNode) -> NotebookNode:
-    make = {
-        "code": nbformat.v4.new_code_cell,
-        "markdown": nbformat.v4.new_markdown_cell,
-        "raw": nbformat.v4.new_raw_cell,
-    }[cell.cell_type]
-    role = next((role for role in ROLES if role in cell.metadata), None)
-    metadata = {"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {}
-    if role is not None:
-        metadata["nbgrader"] = _nbgrader_metadata(role, cell)
-    return make(cell.source, metadata=metadata)
-
-
-def _nbgrader_metadata(role: str, cell: NotebookNode) -> dict:
-    metadata = {
-        "schema_version": 3,
-        "grade_id": cell_id(role, cell.metadata[role]),
-        "grade": role in ("check", "manual"),
-        "solution": role in ("solution", "manual"),
-        "locked": role == "check",
-        "task": False,
-    }
-    if metadata["grade"]:
-        metadata["points"] = cell.metadata["points"]
-    return metadata
-
-
-def _number_ids(cells: list[NotebookNode]) -> None:
-    """Stable ids: a role's own, else made from the text, so that order does not matter."""
-    seen: Counter = Counter()
-    for cell in cells:
-        name = cell.metadata.get("nbgrader", {}).get("grade_id")
-        if name is None:
-            name = hashlib.sha256(cell.source.encode()).hexdigest()[:12]
-        seen[name] += 1
-        cell["id"] = name if seen[name] == 1 else f"{name}-{seen[name]}"
 
 
 def _faults(lab: Lab) -> list[str]:
@@ -360,3 +292,10 @@ def _parses(source: str) -> bool:
 def _where(cell: NotebookNode) -> str:
     first = cell.source.strip().splitlines()[0] if cell.source.strip() else "(empty)"
     return f"the cell that begins with {first[:50]!r}"
+
+
+def grade_id(cell: NotebookNode) -> str | None:
+    """The grade id that a cell carries; None where it carries none that is text."""
+    role = cell.metadata.get("nbgrader")
+    name = role.get("grade_id") if isinstance(role, dict) else None
+    return name if isinstance(name, str) else None

@@ -160,7 +160,7 @@ def check(
     notebook: Annotated[Path, typer.Argument(help="A notebook of yours.")],
 ) -> None:
     """Run a whole notebook in a fresh kernel, the way the grader will."""
-    from labkit.running import check_notebook
+    from labkit.check_notebook import check_notebook
 
     with CellProgress(console, notebook.stem) as progress:
         checked = check_notebook(notebook, progress.cell)

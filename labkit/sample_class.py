@@ -3,7 +3,6 @@
 It shows what grading does, and it is what the grader is tested on.
 """
 
-import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -12,11 +11,11 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
-from labkit.authoring import Lab, cell_id, find_labs, mistake_functions, read_lab
+from labkit.authoring import find_labs, read_lab
 from labkit.course import Course
-from labkit.errors import LabkitError
 from labkit.files import write_text
 from labkit.grading.gradebook import prepare_gradebook
+from labkit.labs.answers import mistake, solve
 
 DUE = datetime(2030, 1, 15, 12, 0, tzinfo=timezone.utc)
 LATE_BY = timedelta(days=2)
@@ -98,56 +97,6 @@ def write_class(course: Course, released: Path) -> list[str]:
         )
     _set_due_date(course, list(labs))
     return sorted({student for student, _ in course.submissions()})
-
-
-def solve(blank: NotebookNode, lab: Lab, fraction: float = 1.0) -> NotebookNode:
-    """The released notebook with the first exercises solved, and questions answered if all are."""
-    notebook = copy.deepcopy(blank)
-    exercises = lab.cells("solution")
-    solved = exercises[: round(len(exercises) * fraction)]
-    sources = {
-        cell_id("solution", cell.metadata["solution"]): _without_markers(cell.source)
-        for cell in solved
-    }
-    if fraction == 1.0:
-        sources |= {
-            cell_id("manual", cell.metadata["manual"]): cell.source
-            for cell in lab.cells("manual")
-        }
-    return _with_sources(notebook, sources)
-
-
-def mistake(solved: NotebookNode, lab: Lab, exercise: str, name: str) -> NotebookNode:
-    """A solved notebook in which one exercise is answered with one of its declared mistakes."""
-    for cell in lab.cells("mistakes"):
-        if cell.metadata["mistakes"] == exercise and name in dict(
-            mistake_functions(cell)
-        ):
-            bind = f"{exercise} = {name} if callable({exercise}) else {name}()"
-            right = {c.metadata["solution"]: c for c in lab.cells("solution")}[exercise]
-            source = "\n\n".join([_without_markers(right.source), cell.source, bind])
-            return _with_sources(
-                copy.deepcopy(solved), {cell_id("solution", exercise): source}
-            )
-    raise LabkitError(
-        f"{lab.path}: the exercise {exercise!r} declares no mistake {name!r}."
-    )
-
-
-def _with_sources(notebook: NotebookNode, sources: dict[str, str]) -> NotebookNode:
-    for cell in notebook.cells:
-        name = cell.metadata.get("nbgrader", {}).get("grade_id")
-        if name in sources:
-            cell.source = sources[name]
-    return notebook
-
-
-def _without_markers(source: str) -> str:
-    return "\n".join(
-        line
-        for line in source.splitlines()
-        if "### BEGIN" not in line and "### END" not in line
-    )
 
 
 def _without_a_check(notebook: NotebookNode) -> NotebookNode:

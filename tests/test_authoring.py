@@ -3,7 +3,8 @@
 import nbformat
 import pytest
 
-from labkit.authoring import LabError, find_labs, read_lab, source_notebook
+from labkit.authoring import LabError, find_labs, read_lab
+from labkit.labs.source import source_notebook
 
 HEADER = """\
 # ---

@@ -16,8 +16,8 @@ from labkit.course import Course
 from labkit.grading.engine import grade, read_grades
 from labkit.grading.nbgrader_parts import stored_run
 from labkit.kernels.confinement import strength
+from labkit.labs.answers import solve
 from labkit.release import release
-from labkit.sample_class import solve
 from tests.conftest import ROOT
 
 LAB = "92_target"

@@ -12,7 +12,7 @@ import pytest
 
 from labkit.authoring import read_lab
 from labkit.grading.engine import read_grades
-from labkit.sample_class import solve
+from labkit.labs.answers import solve
 
 pytest.importorskip("distributed", reason="Dask is not installed")
 LAB = "91_tiny"

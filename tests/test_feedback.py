@@ -16,11 +16,12 @@ from nbgrader.api import Gradebook
 from labkit.authoring import read_lab
 from labkit.grading.engine import grade
 from labkit.grading.feedback import write_feedback
-from labkit.grading.nbgrader_parts import judge, write_source
+from labkit.grading.judging import judge
 from labkit.grading.shown import shown_results
+from labkit.labs.answers import mistake, solve
+from labkit.labs.source import write_source
 from labkit.references import CheckReference
 from labkit.release import release
-from labkit.sample_class import mistake, solve
 from tests.conftest import make_course
 
 TINY, SECRET_LAB = "91_tiny", "92_secret"

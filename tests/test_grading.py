@@ -20,7 +20,7 @@ from labkit.grading.execute import execute
 from labkit.grading.export import write_grades
 from labkit.grading.feedback import write_feedback
 from labkit.grading.gradebook import back_up, only_grader
-from labkit.sample_class import mistake, solve
+from labkit.labs.answers import mistake, solve
 
 LAB = "91_tiny"
 

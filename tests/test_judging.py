@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from labkit.checks import MIME
-from labkit.grading.nbgrader_parts import MEMORISED, judge
+from labkit.grading.judging import MEMORISED, judge
 from labkit.references import CheckReference, Mistake, Result, score
 from labkit.values import encode
 

@@ -21,7 +21,7 @@ from labkit.grading.engine import Options, grade
 from labkit.grading.export import export_scores
 from labkit.kaggle.points import MARK
 from labkit.kaggle.settings import competition
-from labkit.sample_class import solve
+from labkit.labs.answers import solve
 
 LAB, CELL = "91_tiny", "manual-why"
 NAMES = ("bart", "homer", "lisa")

@@ -12,18 +12,19 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from labkit.authoring import cell_id, find_labs, read_lab, source_notebook
+from labkit.authoring import cell_id, find_labs, read_lab
 from labkit.course import Course
 from labkit.files import write_text
 from labkit.grading import reference
 from labkit.grading.engine import grade
 from labkit.grading.execute import execute, grading_environment
+from labkit.grading.judging import judge
 from labkit.grading.nbgrader_api import generate_assignment, nbgrader_api
-from labkit.grading.nbgrader_parts import judge
 from labkit.grading.needed import SKIP_TAG, given_cells, needed
 from labkit.grading.withheld import reference_environment
+from labkit.labs.answers import solve
+from labkit.labs.source import source_notebook
 from labkit.references import cells
-from labkit.sample_class import solve
 from tests.conftest import ROOT
 
 SEED = "the seed of the tests"

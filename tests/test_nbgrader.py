@@ -7,7 +7,7 @@ import pytest
 
 from labkit.authoring import read_lab
 from labkit.grading.engine import read_grades
-from labkit.sample_class import mistake, solve
+from labkit.labs.answers import mistake, solve
 
 LAB = "91_tiny"
 

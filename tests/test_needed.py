@@ -13,8 +13,8 @@ from labkit.errors import LabkitError
 from labkit.grading.engine import grade
 from labkit.grading.nbgrader_parts import stored_run
 from labkit.grading.needed import LEFT_OUT, names, needed
+from labkit.labs.answers import solve
 from labkit.release import release
-from labkit.sample_class import solve
 
 IMPORTS = "import numpy as np\nimport matplotlib.pyplot as plt"
 DATA = "data = np.arange(5)"

@@ -13,7 +13,7 @@ from labkit.authoring import read_lab
 from labkit.course import Course
 from labkit.grading.engine import read_grades
 from labkit.grading.gradebook import back_up
-from labkit.sample_class import solve
+from labkit.labs.answers import solve
 
 LAB = "91_tiny"
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))

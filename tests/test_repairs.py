@@ -12,7 +12,7 @@ from labkit.authoring import read_lab
 from labkit.grading.engine import grade, read_grades
 from labkit.grading.feedback import write_feedback
 from labkit.grading.repairs import OLD_FORMAT, LabCell, repairs
-from labkit.sample_class import solve
+from labkit.labs.answers import solve
 from tests.conftest import make_course
 
 LAB = "91_tiny"

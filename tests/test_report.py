@@ -17,8 +17,8 @@ from labkit.errors import LabkitError
 from labkit.grading.engine import grade
 from labkit.grading.report import class_report, judged_cells
 from labkit.grading.report_page import summary_tables, write_report
+from labkit.labs.answers import mistake, solve
 from labkit.release import release
-from labkit.sample_class import mistake, solve
 from tests.conftest import make_course
 
 LAB = "91_tiny"

@@ -21,6 +21,7 @@ from labkit.course import Course
 from labkit.devices import cores
 from labkit.errors import LabkitError
 from labkit.grading import reference
+from labkit.grading.configuration import configure
 from labkit.grading.gradebook import (
     automatic_points,
     back_up,
@@ -35,13 +36,7 @@ from labkit.grading.nbgrader_api import (
     nbgrader_api,
     schema_taken_as_right,
 )
-from labkit.grading.nbgrader_parts import (
-    RunSubmission,
-    TakeRun,
-    configure,
-    stored_run,
-    write_source,
-)
+from labkit.grading.nbgrader_parts import RunSubmission, TakeRun, stored_run
 from labkit.grading.plan import (
     Record,
     Records,
@@ -55,6 +50,7 @@ from labkit.grading.plan import (
 from labkit.grading.withheld import submission_environment
 from labkit.kernels.confinement import strength
 from labkit.kernels.memory import MemoryGate
+from labkit.labs.source import write_source
 
 Runner = Callable[[Job], str]
 

@@ -9,15 +9,14 @@ from pathlib import Path
 
 import nbformat
 
-from labkit.authoring import find_labs
+from labkit.authoring import find_labs, grade_id
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.files import copy_files, write_text
 from labkit.grading.execute import package_hash
 from labkit.grading.gradebook import automatic_points
 from labkit.grading.intake import Intake, take_in
-from labkit.grading.nbgrader_parts import write_source
-from labkit.grading.repairs import grade_id
+from labkit.labs.source import write_source
 
 
 @dataclass(frozen=True)

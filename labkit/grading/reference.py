@@ -21,7 +21,6 @@ from labkit.authoring import (
     mistake_functions,
     names_by_check,
     read_lab,
-    source_notebook,
     visible_source,
 )
 from labkit.checks import MIME
@@ -29,6 +28,7 @@ from labkit.errors import LabkitError
 from labkit.files import write_text
 from labkit.grading.execute import execute, grading_environment, package_hash
 from labkit.grading.withheld import reference_environment
+from labkit.labs.source import source_notebook
 from labkit.references import CheckReference, Mistake, cells, to_json
 
 # The mistaken function takes the right one's place for one run of the check cell;
@@ -355,3 +355,8 @@ def _same_check(one: CheckReference, other: CheckReference) -> bool:
     if one.at_least is not None:
         return True
     return one.judge({"value": other.value}).passed
+
+
+def expected_json(references: dict) -> str:
+    """The text of the expected.json that ships with a lab."""
+    return json.dumps(expected_values(references), indent=1, ensure_ascii=False) + "\n"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
-from labkit.authoring import visible_source
+from labkit.authoring import grade_id, visible_source
 
 KINDS = {"code": "a code cell", "markdown": "a text cell", "raw": "a raw cell"}
 OLD_FORMAT = "Your notebook was saved in an old format. It was read as one of today's."
@@ -103,13 +103,6 @@ class _Cells:
         """The cells that carry a name."""
         pairs = zip(self.all, self.names, strict=True)
         return [cell for cell, carried in pairs if carried == name]
-
-
-def grade_id(cell: NotebookNode) -> str | None:
-    """The grade id that a cell carries; None where it carries none that is text."""
-    role = cell.metadata.get("nbgrader")
-    name = role.get("grade_id") if isinstance(role, dict) else None
-    return name if isinstance(name, str) else None
 
 
 def _format(submitted: NotebookNode) -> list[str]:

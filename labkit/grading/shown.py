@@ -12,6 +12,7 @@ from nbgrader import utils
 from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
 
 from labkit.checks import result_html
+from labkit.grading.judging import limit_reached
 from labkit.references import KNOWN_ERRORS, Result
 
 TESTS = "the tests of this cell"
@@ -45,14 +46,6 @@ def _assertions(cell: NotebookNode, stopped: str) -> Result:
     # An error's name can be of the student's making, and so hold anything.
     kind = errors[0] if errors[0] in KNOWN_ERRORS else "an error of its own"
     return Result(TESTS, passed=False, message=f"stopped with {kind}")
-
-
-def limit_reached(cell: NotebookNode) -> str:
-    """Which limit of the grading run stopped a cell, in words; empty where none.
-
-    It is not in the outputs, where a student's code could write what it likes.
-    """
-    return cell.metadata.get("labkit", {}).get("limit", "")
 
 
 class ShowOnlyResults(NbGraderPreprocessor):

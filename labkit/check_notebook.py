@@ -1,0 +1,113 @@
+"""Run a student's notebook in a fresh kernel, as the grader will, and judge its checks."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from labkit.checks import EXPECTED
+from labkit.errors import LabkitError
+from labkit.grading.execute import execute, grading_environment
+from labkit.labs.headings import CellWatch
+from labkit.references import Result, cells, score
+
+
+@dataclass
+class CheckedCell:
+    """A check cell of a student's notebook: its checks and its points."""
+
+    cell: str
+    points: float
+    max_points: float
+    results: list[Result]
+    changed: bool = False
+
+
+def check_notebook(
+    path: Path, on_cell: Callable[[int, int, str], None] = lambda *_: None
+) -> list[CheckedCell]:
+    """Run a student's notebook in a fresh kernel and judge its visible checks."""
+    notebook = _read_notebook(path)
+    expected = path.parent / EXPECTED
+    if not expected.is_file():
+        raise LabkitError(
+            f"{expected}: missing. It comes with the lab and belongs beside the notebook."
+        )
+    known = cells(_read_json(expected))
+    changed = _changed_cells(notebook)
+    with tempfile.TemporaryDirectory(prefix="labkit-check-") as scratch:
+        place = Path(scratch, "notebook")
+        shutil.copytree(
+            path.parent,
+            place,
+            ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints"),
+        )
+        ran = execute(
+            notebook, place, grading_environment(), on_cell=CellWatch(notebook, on_cell)
+        )
+    found = {
+        cell.metadata.get("nbgrader", {}).get("grade_id"): cell for cell in ran.cells
+    }
+    return [
+        _checked(name, checks, found.get(name), ran, name in changed)
+        for name, checks in known.items()
+    ]
+
+
+def _read_notebook(path: Path) -> NotebookNode:
+    if not path.is_file():
+        raise LabkitError(
+            f"{path}: no such file. Name a notebook, such as work/01_neuron/01_neuron.ipynb."
+        )
+    try:
+        return nbformat.read(path, as_version=4)
+    except Exception as error:
+        reason = str(error).splitlines()[0][:200]
+        raise LabkitError(
+            f"{path}: not a notebook that can be read ({reason})."
+        ) from None
+
+
+def _read_json(path: Path) -> dict:
+    import json
+
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (ValueError, OSError) as error:
+        raise LabkitError(
+            f"{path}: cannot be read ({error}). Copy it anew from the lab."
+        ) from None
+
+
+def _changed_cells(notebook: NotebookNode) -> set[str]:
+    """Ids of check cells whose text is not the released one any more."""
+    from nbgrader.utils import compute_checksum, is_grade, is_solution
+
+    return {
+        cell.metadata.nbgrader.grade_id
+        for cell in notebook.cells
+        if is_grade(cell)
+        and not is_solution(cell)
+        and cell.metadata.nbgrader.get("checksum") != compute_checksum(cell)
+    }
+
+
+def _checked(
+    name: str, checks: list, cell: NotebookNode | None, ran: NotebookNode, changed: bool
+) -> CheckedCell:
+    from labkit.grading.judging import judge
+
+    if cell is None:
+        results = [
+            check.failed("its check cell is missing from the notebook")
+            for check in checks
+        ]
+        return CheckedCell(name, 0.0, 0.0, results, changed)
+    stopped = ran.metadata.get("labkit", {}).get("stopped", "")
+    results = judge(checks, cell, stopped, quote=True)
+    points = float(cell.metadata.nbgrader.points)
+    return CheckedCell(name, score(results, points), points, results, changed)

@@ -1,0 +1,127 @@
+"""nbgrader's configuration: its folders, and our parts in its pipelines."""
+
+import math
+from dataclasses import asdict
+
+from nbconvert.preprocessors import ClearMetadataPreprocessor, CSSHTMLHeaderPreprocessor
+from nbgrader.preprocessors import (
+    AssignLatePenalties,
+    CheckCellMetadata,
+    ClearHiddenTests,
+    ClearMarkScheme,
+    ClearOutput,
+    ClearSolutions,
+    ComputeChecksums,
+    GetGrades,
+    IgnorePattern,
+    IncludeHeaderFooter,
+    InstantiateTests,
+    LimitOutput,
+    LockCells,
+    OverwriteCells,
+    OverwriteKernelspec,
+    SaveAutoGrades,
+    SaveCells,
+)
+from traitlets.config import Config
+
+from labkit.course import Course
+from labkit.grading import validating
+from labkit.grading.mending import (
+    CurrentFormat,
+    KeepOneOfEach,
+    KeepSubmitted,
+    PutBackCells,
+    RestoreRoles,
+    TellRepairs,
+)
+from labkit.grading.nbgrader_parts import JudgeChecks, RunSubmission, ShipExpected
+from labkit.grading.needed import SkipUnneeded
+from labkit.grading.shown import ClearHiddenChecks, ShowOnlyResults
+from labkit.kernels.meter import BACKSTOP
+
+STUB = '# YOUR CODE HERE\nraise NotImplementedError("Write your code here.")'
+
+
+def configure(config: Config, course: Course) -> Config:
+    """Point nbgrader at the course's folders and put our parts into its pipelines."""
+    directory = config.CourseDirectory
+    directory.root = str(course.root)
+    # nbgrader's own default for the gradebook. Without one, databases that check
+    # foreign keys refuse an assignment.
+    directory.course_id = "default_course"
+    directory.source_directory = str(course.solutions)
+    directory.release_directory = str(course.notebooks)
+    directory.submitted_directory = str(course.submitted)
+    directory.autograded_directory = str(course.autograded)
+    directory.feedback_directory = str(course.feedback)
+    directory.db_url = course.gradebook_url
+    # nbgrader hands out every other file of a source folder: never the lab's own text.
+    directory.ignore = [
+        ".ipynb_checkpoints",
+        "*.pyc",
+        "__pycache__",
+        "feedback",
+        "[0-9][0-9]_*.py",
+    ]
+    config.CoursePart.solutions = str(course.solutions)
+    config.SkipUnneeded.solutions = str(course.solutions)
+    config.CoursePart.submitted = str(course.submitted)
+    config.CoursePart.build = str(course.build)
+    config.CoursePart.seed = course.seed
+    config.CoursePart.limits = asdict(course.limits)
+
+    config.ClearSolutions.code_stub = {"python": STUB}
+    # ShipExpected comes last: the notebook is as the student will get it.
+    config.GenerateAssignment.preprocessors = [
+        IncludeHeaderFooter,
+        InstantiateTests,
+        LockCells,
+        ClearSolutions,
+        ClearOutput,
+        CheckCellMetadata,
+        ComputeChecksums,
+        SaveCells,
+        ClearHiddenTests,
+        ClearMarkScheme,
+        ComputeChecksums,
+        CheckCellMetadata,
+        ShipExpected,
+    ]
+    # nbgrader's own lists. In the first, what puts each cell in order stands in front of
+    # its own and replaces its DeduplicateIds; in the second, two parts replace its Execute.
+    config.Autograde.sanitize_preprocessors = [
+        CurrentFormat,
+        ClearOutput,
+        KeepSubmitted,
+        RestoreRoles,
+        KeepOneOfEach,
+        PutBackCells,
+        OverwriteKernelspec,
+        OverwriteCells,
+        CheckCellMetadata,
+        TellRepairs,
+        SkipUnneeded,
+    ]
+    config.Autograde.autograde_preprocessors = [
+        RunSubmission,
+        JudgeChecks,
+        IgnorePattern,
+        ClearMetadataPreprocessor,
+        LimitOutput,
+        SaveAutoGrades,
+        AssignLatePenalties,
+        CheckCellMetadata,
+    ]
+    # The autograded notebook holds the hidden checks again, and what the student's code
+    # put out; a student's page must not.
+    config.GenerateFeedback.preprocessors = [
+        ShowOnlyResults,
+        ClearHiddenChecks,
+        GetGrades,
+        CSSHTMLHeaderPreprocessor,
+    ]
+    # Only `nbgrader validate` still uses nbgrader's Execute: as patient as the grader.
+    config.Execute.timeout = math.ceil(course.limits.cell_seconds * BACKSTOP)
+    config.Execute.extra_arguments = ["--ext", validating.__name__]
+    return config

@@ -1,0 +1,1 @@
+"""A lab: its text, its source notebook, its reference run, answers to it."""

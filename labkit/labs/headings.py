@@ -1,0 +1,33 @@
+"""Under which heading each cell of a notebook stands, also while it runs."""
+
+from collections.abc import Callable
+
+from nbformat import NotebookNode
+
+
+def headings(notebook: NotebookNode) -> list[str]:
+    """For each cell the heading that it stands under."""
+    heading, found = "", []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            lines = [line for line in cell.source.splitlines() if line.startswith("#")]
+            heading = lines[-1].lstrip("# ") if lines else heading
+        found.append(heading)
+    return found
+
+
+class CellWatch:
+    """Tells which cell starts, under which heading."""
+
+    def __init__(
+        self, notebook: NotebookNode, on_cell: Callable[[int, int, str], None]
+    ) -> None:
+        self._on_cell = on_cell
+        self._code = [
+            i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"
+        ]
+        self._headings = headings(notebook)
+
+    def __call__(self, cell: NotebookNode, cell_index: int) -> None:
+        number = self._code.index(cell_index) + 1
+        self._on_cell(number, len(self._code), self._headings[cell_index])

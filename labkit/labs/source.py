@@ -1,0 +1,87 @@
+"""nbgrader's source notebook of a lab, made from its text."""
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from labkit.authoring import ROLES, Lab, cell_id, find_labs, read_lab
+from labkit.course import Course
+from labkit.files import write_text
+
+KERNELSPEC = {
+    "display_name": "Python 3 (ipykernel)",
+    "language": "python",
+    "name": "python3",
+}
+
+
+def source_notebook(lab: Lab) -> NotebookNode:
+    """The lab as nbgrader's source notebook: full metadata, no mistakes."""
+    cells = [
+        _nbgrader_cell(cell)
+        for cell in lab.notebook.cells
+        if "mistakes" not in cell.metadata
+    ]
+    _number_ids(cells)
+    metadata = {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}}
+    return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+
+
+def _nbgrader_cell(cell: NotebookNode) -> NotebookNode:
+    make = {
+        "code": nbformat.v4.new_code_cell,
+        "markdown": nbformat.v4.new_markdown_cell,
+        "raw": nbformat.v4.new_raw_cell,
+    }[cell.cell_type]
+    role = next((role for role in ROLES if role in cell.metadata), None)
+    metadata = {"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {}
+    if role is not None:
+        metadata["nbgrader"] = _nbgrader_metadata(role, cell)
+    return make(cell.source, metadata=metadata)
+
+
+def _nbgrader_metadata(role: str, cell: NotebookNode) -> dict:
+    metadata = {
+        "schema_version": 3,
+        "grade_id": cell_id(role, cell.metadata[role]),
+        "grade": role in ("check", "manual"),
+        "solution": role in ("solution", "manual"),
+        "locked": role == "check",
+        "task": False,
+    }
+    if metadata["grade"]:
+        metadata["points"] = cell.metadata["points"]
+    return metadata
+
+
+def _number_ids(cells: list[NotebookNode]) -> None:
+    """Stable ids: a role's own, else made from the text, so that order does not matter."""
+    seen: Counter = Counter()
+    for cell in cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        if name is None:
+            name = hashlib.sha256(cell.source.encode()).hexdigest()[:12]
+        seen[name] += 1
+        cell["id"] = name if seen[name] == 1 else f"{name}-{seen[name]}"
+
+
+def write_sources(course: Course) -> None:
+    """Write nbgrader's source notebook beside each lab whose text has changed.
+
+    A lab with faults is left for `labkit release` to report.
+    """
+    for path in find_labs(course.solutions):
+        write_source(path)
+
+
+def write_source(lab_path: Path) -> Path:
+    """Write nbgrader's source notebook of one lab, where its text has changed; returns it."""
+    target = lab_path.with_suffix(".ipynb")
+    if not target.is_file() or target.stat().st_mtime < lab_path.stat().st_mtime:
+        text = nbformat.writes(source_notebook(read_lab(lab_path)))
+        write_text(target, text + "\n")
+        target.touch()
+    return target
