@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from labkit.checks import EXPECTED
+from labkit.check_cell import EXPECTED
 from labkit.errors import LabkitError
 from labkit.grading.execute import execute, grading_environment
 from labkit.labs.headings import CellWatch

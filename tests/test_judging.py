@@ -4,7 +4,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from labkit.checks import MIME
+from labkit.check_cell import MIME
 from labkit.grading.judging import MEMORISED, judge
 from labkit.references import CheckReference, Mistake, Result, score
 from labkit.values import encode

@@ -5,7 +5,7 @@ from dataclasses import replace
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-from labkit.checks import result_html
+from labkit.check_cell import result_html
 from labkit.grading import reference
 from labkit.references import KNOWN_ERRORS, CheckReference, Result, error_message, score
 

@@ -23,7 +23,7 @@ from labkit.authoring import (
     read_lab,
     visible_source,
 )
-from labkit.checks import MIME
+from labkit.check_cell import MIME
 from labkit.errors import LabkitError
 from labkit.files import write_text
 from labkit.grading.execute import execute, grading_environment, package_hash

@@ -11,7 +11,7 @@ from nbformat.v4 import new_output
 from nbgrader import utils
 from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
 
-from labkit.checks import result_html
+from labkit.check_cell import result_html
 from labkit.grading.judging import limit_reached
 from labkit.references import KNOWN_ERRORS, Result
 

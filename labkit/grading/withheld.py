@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labkit.checks import SEED
+from labkit.check_cell import SEED
 from labkit.data import standins
 from labkit.data.cache import fingerprint
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from labkit.kernels import linux, namespaces, processes
 from labkit.kernels.child import Request, confined, run_kernel
 
-# What a notebook is likely to import. Not `labkit.checks` nor ipywidgets: as they are
+# What a notebook is likely to import. Not `labkit.check_cell` nor ipywidgets: as they are
 # imported they look for the notebook that they serve.
 MODULES = (
     "keras",

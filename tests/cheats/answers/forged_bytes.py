@@ -7,7 +7,7 @@ import pickle
 
 from IPython.display import publish_display_data
 
-from labkit.checks import MIME
+from labkit.check_cell import MIME
 
 
 class Owned:

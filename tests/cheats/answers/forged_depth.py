@@ -2,7 +2,7 @@
 
 from IPython.display import publish_display_data
 
-from labkit.checks import MIME
+from labkit.check_cell import MIME
 
 deep = {"kind": "items", "items": []}
 for _ in range(400):

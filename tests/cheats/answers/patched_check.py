@@ -1,7 +1,7 @@
 """`check` is another function, in the notebook, in the package and in its class."""
 
 import labkit
-from labkit import checks
+from labkit import check_cell
 
 
 def passes(*args, **kwargs):
@@ -15,6 +15,8 @@ class Passes:
         return np.random.default_rng(0)
 
 
-labkit.check = checks.check = check = Passes()
-checks.Check.__call__ = checks.Check.predictions = checks.Check._raised = passes
-checks.Check._end = checks._send = passes
+labkit.check = check_cell.check = check = Passes()
+check_cell.Check.__call__ = check_cell.Check.predictions = check_cell.Check._raised = (
+    passes
+)
+check_cell.Check._end = check_cell._send = passes
