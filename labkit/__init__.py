@@ -37,7 +37,7 @@ def __getattr__(name: str):
     if name not in __all__:
         raise AttributeError(f"module 'labkit' has no attribute {name!r}")
     if name == "check":  # the callable; its module has another name, lest it hide it
-        return importlib.import_module("labkit.check_cell").check
+        return importlib.import_module("labkit.checks.cell").check
     return importlib.import_module(f"labkit.{name}")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import jupytext
 from nbformat import NotebookNode
 
-from labkit.check_cell import check_name, is_check, used_names
+from labkit.checks.protocol import check_name, is_check, used_names
 from labkit.errors import LabkitError
 
 GRADING_SECONDS = 60

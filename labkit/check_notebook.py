@@ -9,11 +9,11 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from labkit.check_cell import EXPECTED
+from labkit.checks.protocol import EXPECTED
+from labkit.checks.references import Result, cells, score
 from labkit.errors import LabkitError
 from labkit.grading.execute import execute, grading_environment
 from labkit.labs.headings import CellWatch
-from labkit.references import Result, cells, score
 
 
 @dataclass

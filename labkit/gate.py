@@ -18,7 +18,7 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
 from labkit.authoring import Lab, visible_source
-from labkit.check_cell import EXPECTED
+from labkit.checks.protocol import EXPECTED
 from labkit.course import Course
 from labkit.files import write_text
 from labkit.grading import engine

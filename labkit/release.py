@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from labkit.authoring import Lab, LabError, find_labs, mistake_functions, read_lab
-from labkit.check_cell import EXPECTED
+from labkit.checks.protocol import EXPECTED
 from labkit.course import Course
 from labkit.files import write_bytes
 from labkit.gate import CellTime, file_faults, grading_faults

@@ -7,8 +7,9 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from labkit.check_cell import MIME, CheckCells, CheckFailed
-from labkit.values import encode
+from labkit.checks.cell import CheckCells, CheckFailed
+from labkit.checks.protocol import MIME
+from labkit.checks.values import encode
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_predictions_are_scored_by_accuracy(shell):
 def test_the_failed_cell_shows_one_line_and_no_traceback(shell):
     with capture_output() as shown:
         shell.run_cell("check('one', 3.0)")
-    assert "labkit/check_cell.py" not in shown.stdout + shown.stderr
+    assert "labkit/checks/cell.py" not in shown.stdout + shown.stderr
     assert "1 of 1 checks failed." in shown.stdout + shown.stderr
 
 

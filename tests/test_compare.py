@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from labkit.compare import difference
-from labkit.values import Opaque, decode, encode
+from labkit.checks.compare import difference
+from labkit.checks.values import Opaque, decode, encode
 
 EXPECTED = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 7.0], [8.0, 9.0, 12.0]])
 

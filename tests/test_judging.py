@@ -4,10 +4,10 @@ import nbformat
 import numpy as np
 import pytest
 
-from labkit.check_cell import MIME
+from labkit.checks.protocol import MIME
+from labkit.checks.references import CheckReference, Mistake, Result, score
+from labkit.checks.values import encode
 from labkit.grading.judging import MEMORISED, judge
-from labkit.references import CheckReference, Mistake, Result, score
-from labkit.values import encode
 
 
 def reference(name="one", value=1.0, **terms):

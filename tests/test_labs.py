@@ -13,6 +13,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 from labkit.authoring import cell_id, find_labs, read_lab
+from labkit.checks.references import cells
 from labkit.course import Course
 from labkit.files import write_text
 from labkit.grading import reference
@@ -24,7 +25,6 @@ from labkit.grading.needed import SKIP_TAG, given_cells, needed
 from labkit.grading.withheld import reference_environment
 from labkit.labs.answers import solve
 from labkit.labs.source import source_notebook
-from labkit.references import cells
 from tests.conftest import ROOT
 
 SEED = "the seed of the tests"

@@ -85,7 +85,7 @@ def test_check_finds_an_edited_release_and_leaves_it(released):
 
 
 def test_check_finds_a_changed_expected_value_but_not_its_last_digit(released):
-    from labkit.values import decode, encode
+    from labkit.checks.values import decode, encode
 
     path = released.notebooks / LAB / "expected.json"
     data = json.loads(path.read_text())

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from labkit.values import MAX_BYTES, Opaque, decode, encode
+from labkit.checks.values import MAX_BYTES, Opaque, decode, encode
 
 
 def round_trip(value):

@@ -16,13 +16,13 @@ from nbgrader.api import Grade as Entry
 from nbgrader.api import Gradebook, SubmittedNotebook
 
 from labkit.authoring import exercise_title, grade_id, read_lab
+from labkit.checks.references import Result
 from labkit.course import Course
 from labkit.files import write_text
 from labkit.grading.gradebook import require_gradebook
 from labkit.grading.intake import Intake, take_in
 from labkit.grading.plan import lab_cells
 from labkit.grading.shown import shown_results
-from labkit.references import Result
 
 
 @dataclass(frozen=True)

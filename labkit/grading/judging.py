@@ -5,9 +5,15 @@ from dataclasses import replace
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-from labkit.check_cell import result_html
+from labkit.checks.references import (
+    KNOWN_ERRORS,
+    CheckReference,
+    Result,
+    error_message,
+    result_html,
+    score,
+)
 from labkit.grading import reference
-from labkit.references import KNOWN_ERRORS, CheckReference, Result, error_message, score
 
 STDERR_KEPT = 2000
 MEMORISED = (

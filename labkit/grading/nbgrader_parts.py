@@ -15,7 +15,7 @@ from nbgrader.preprocessors import (
 )
 from traitlets import Dict, Unicode
 
-from labkit.check_cell import EXPECTED
+from labkit.checks.protocol import EXPECTED
 from labkit.course import Limits
 from labkit.grading import reference
 from labkit.grading.job import (

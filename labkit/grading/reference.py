@@ -23,13 +23,13 @@ from labkit.authoring import (
     read_lab,
     visible_source,
 )
-from labkit.check_cell import MIME
+from labkit.checks.protocol import MIME
+from labkit.checks.references import CheckReference, Mistake, cells, to_json
 from labkit.errors import LabkitError
 from labkit.files import write_text
 from labkit.grading.execute import execute, grading_environment, package_hash
 from labkit.grading.withheld import reference_environment
 from labkit.labs.source import source_notebook
-from labkit.references import CheckReference, Mistake, cells, to_json
 
 # The mistaken function takes the right one's place for one run of the check cell;
 # then every name is bound again as it was.

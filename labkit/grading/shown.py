@@ -11,9 +11,8 @@ from nbformat.v4 import new_output
 from nbgrader import utils
 from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
 
-from labkit.check_cell import result_html
+from labkit.checks.references import KNOWN_ERRORS, Result, result_html
 from labkit.grading.judging import limit_reached
-from labkit.references import KNOWN_ERRORS, Result
 
 TESTS = "the tests of this cell"
 

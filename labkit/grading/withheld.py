@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labkit.check_cell import SEED
+from labkit.checks.protocol import SEED
 from labkit.data import standins
 from labkit.data.cache import fingerprint
 

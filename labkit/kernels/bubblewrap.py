@@ -29,5 +29,5 @@ def command(folder: Path, policy: Policy) -> list[str]:
 
 def trial() -> list[str]:
     """A command that ends well where a confined Python can import this package."""
-    program = [sys.executable, "-c", "import labkit.check_cell"]
+    program = [sys.executable, "-c", "import labkit.checks.cell"]
     return [*command(Path("/usr/share"), Policy()), *program]

@@ -16,7 +16,7 @@ from nbclient.util import ensure_async, run_hook
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-from labkit.check_cell import MIME
+from labkit.checks.protocol import MIME
 from labkit.kernels.meter import BACKSTOP, LOOK_SECONDS, Meter, Taken
 
 # How long an interrupted kernel may take to come back.

@@ -239,7 +239,7 @@ def _wait_for(kernel: int, signals: set[signal.Signals]) -> None:
 
 def main() -> None:
     """Try it: end with status 0 where a confined Python can import this package."""
-    code = "import labkit.check_cell"
+    code = "import labkit.checks.cell"
 
     def become() -> None:
         os.execv(sys.executable, [sys.executable, "-c", code])

@@ -21,7 +21,7 @@ from pathlib import Path
 from labkit.kernels import linux, namespaces, processes
 from labkit.kernels.child import Request, confined, run_kernel
 
-# What a notebook is likely to import. Not `labkit.check_cell` nor ipywidgets: as they are
+# What a notebook is likely to import. Not `labkit.checks.cell` nor ipywidgets: as they are
 # imported they look for the notebook that they serve.
 MODULES = (
     "keras",
@@ -40,15 +40,15 @@ MODULES = (
     "IPython.core.completer",
     "IPython.extensions.storemagic",
     "tornado.platform.asyncio",
-    "labkit.compare",
+    "labkit.checks.compare",
     "labkit.data",
     "labkit.kernels.application",
     "labkit.models",
     "labkit.plots",
     "labkit.profile",
-    "labkit.references",
+    "labkit.checks.references",
     "labkit.training",
-    "labkit.values",
+    "labkit.checks.values",
 )
 REQUEST_BYTES = 2**20
 REQUEST_FILES = 16

@@ -2,8 +2,8 @@
 
 from IPython.display import publish_display_data
 
-from labkit.check_cell import MIME
-from labkit.values import encode
+from labkit.checks.protocol import MIME
+from labkit.checks.values import encode
 
 NAMES = {
     "a number": 5.0,

@@ -22,7 +22,7 @@ def look():
 def best(shape):
     for value in look():
         if type(value) is dict and "npy" in value:
-            from labkit.values import decode
+            from labkit.checks.values import decode
 
             value = decode({"kind": "array", **value})
         if isinstance(value, np.ndarray) and value.shape == shape:

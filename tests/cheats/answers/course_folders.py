@@ -6,7 +6,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from labkit.values import decode
+from labkit.checks.values import decode
 
 STARTS = [
     ".",

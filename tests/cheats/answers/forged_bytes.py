@@ -7,7 +7,7 @@ import pickle
 
 from IPython.display import publish_display_data
 
-from labkit.check_cell import MIME
+from labkit.checks.protocol import MIME
 
 
 class Owned:

@@ -2,7 +2,7 @@
 
 from IPython.display import publish_display_data
 
-from labkit.check_cell import MIME
+from labkit.checks.protocol import MIME
 
 deep = {"kind": "items", "items": []}
 for _ in range(20):

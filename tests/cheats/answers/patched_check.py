@@ -1,7 +1,7 @@
 """`check` is another function, in the notebook, in the package and in its class."""
 
 import labkit
-from labkit import check_cell
+from labkit.checks import cell
 
 
 def passes(*args, **kwargs):
@@ -15,8 +15,6 @@ class Passes:
         return np.random.default_rng(0)
 
 
-labkit.check = check_cell.check = check = Passes()
-check_cell.Check.__call__ = check_cell.Check.predictions = check_cell.Check._raised = (
-    passes
-)
-check_cell.Check._end = check_cell._send = passes
+labkit.check = cell.check = check = Passes()
+cell.Check.__call__ = cell.Check.predictions = cell.Check._raised = passes
+cell.Check._end = cell._send = passes

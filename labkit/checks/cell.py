@@ -7,7 +7,6 @@ compares, in a process that the student's code cannot reach.
 
 import ast
 import hashlib
-import html
 import json
 import os
 import random
@@ -19,13 +18,22 @@ from typing import Any
 import numpy as np
 
 from labkit import profile
-from labkit.references import CheckReference, Result, checks_by_name, error_message
-from labkit.values import MAX_BYTES, encode
-
-MIME = "application/vnd.labkit.check+json"
-EXPECTED = "expected.json"
-# The environment variable from which hidden checks draw their inputs (hexadecimal).
-SEED = "LABKIT_INPUTS"
+from labkit.checks.protocol import (
+    EXPECTED,
+    MIME,
+    SEED,
+    check_name,
+    is_check,
+    used_names,
+)
+from labkit.checks.references import (
+    CheckReference,
+    Result,
+    checks_by_name,
+    error_message,
+    result_html,
+)
+from labkit.checks.values import MAX_BYTES, encode
 
 
 class CheckFailed(AssertionError):
@@ -210,21 +218,6 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(described).hexdigest()
 
 
-def result_html(result: Result) -> str:
-    """One check as a line of HTML: a mark, a word and a colour, never colour alone."""
-    colour = "#1a7f37" if result.passed else "#b42318"
-    mark = "✓" if result.passed else "✗"
-    text = html.escape(result.name)
-    if not result.passed:
-        text += f" — {html.escape(result.message)}"
-    if result.hint:
-        text += f'<div style="margin-left:1.4em">Hint: {html.escape(result.hint)}</div>'
-    return (
-        f'<div style="border-left:4px solid {colour};padding:2px 8px;margin:2px 0">'
-        f'<b style="color:{colour}">{mark}</b> {text}</div>'
-    )
-
-
 def _compare_at_home(message: dict) -> Result:
     reference = _expected().get(message["name"])
     if reference is None:
@@ -253,35 +246,6 @@ def _expected() -> dict[str, CheckReference]:
 
 
 _CACHE: dict[tuple, dict[str, CheckReference]] = {}
-
-
-def is_check(statement: ast.stmt) -> bool:
-    """Whether a statement is `check("name", ...)` or `check.predictions("name", ...)`."""
-    if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)):
-        return False
-    called = statement.value.func
-    if isinstance(called, ast.Attribute):
-        called = called.value
-    return isinstance(called, ast.Name) and called.id == "check"
-
-
-def used_names(statement: ast.stmt) -> tuple[str, ...]:
-    """The names that a check statement reads, in order; `check` itself left out."""
-    found = [
-        node.id
-        for node in ast.walk(statement)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    ]
-    return tuple(name for name in dict.fromkeys(found) if name != "check")
-
-
-def check_name(statement: ast.stmt) -> str | None:
-    """The name that a check statement gives as literal text; None where it gives none."""
-    arguments = statement.value.args
-    literal = arguments and isinstance(arguments[0], ast.Constant)
-    return (
-        arguments[0].value if literal and isinstance(arguments[0].value, str) else None
-    )
 
 
 class CheckCells(ast.NodeTransformer):

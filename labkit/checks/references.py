@@ -5,6 +5,7 @@ too) and the `expected.json` that ships beside a notebook (visible checks only).
 """
 
 import builtins
+import html
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -13,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from labkit.compare import Difference, difference
-from labkit.values import decode
+from labkit.checks.compare import Difference, difference
+from labkit.checks.values import decode
 
 NOT_DEFINED = re.compile(r"name '(\w+)' is not defined")
 # Other names of errors can be made up by a student's code, of what it has seen.
@@ -244,3 +245,18 @@ def score(results: Iterable[Result], points: float) -> float:
     total = sum(result.weight for result in results)
     earned = sum(result.weight for result in results if result.passed)
     return points if earned == total else round(points * earned / total, 2)
+
+
+def result_html(result: Result) -> str:
+    """One check as a line of HTML: a mark, a word and a colour, never colour alone."""
+    colour = "#1a7f37" if result.passed else "#b42318"
+    mark = "✓" if result.passed else "✗"
+    text = html.escape(result.name)
+    if not result.passed:
+        text += f" — {html.escape(result.message)}"
+    if result.hint:
+        text += f'<div style="margin-left:1.4em">Hint: {html.escape(result.hint)}</div>'
+    return (
+        f'<div style="border-left:4px solid {colour};padding:2px 8px;margin:2px 0">'
+        f'<b style="color:{colour}">{mark}</b> {text}</div>'
+    )

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from labkit.values import Opaque
+from labkit.checks.values import Opaque
 
 KIND_NAMES = {
     "b": "true/false",
@@ -43,7 +43,7 @@ def difference(
 ) -> Difference | None:
     """Return None where `found` equals `expected`, else how they differ.
 
-    Both are values as `labkit.values.decode` gives them. Kind and shape are
+    Both are values as `labkit.checks.values.decode` gives them. Kind and shape are
     compared first, then values: |found - expected| <= atol + rtol * |expected|.
     """
     if expected is None:
