@@ -25,7 +25,6 @@ import nbformat
 import psutil
 import typer
 
-from labkit.authoring import Lab, find_labs, mistake_functions, read_lab
 from labkit.course import Course
 from labkit.files import write_text
 from labkit.grading.engine import read_grades
@@ -33,6 +32,7 @@ from labkit.grading.execute import grading_environment
 from labkit.grading.withheld import submission_environment
 from labkit.kernels.processes import memory, tree
 from labkit.labs.answers import mistake, solve
+from labkit.labs.lab import Lab, find_labs, mistake_functions, read_lab
 from labkit.release import release
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -135,8 +135,8 @@ def run(
     ] = None,
 ) -> None:
     """Execute a lab's solution and keep the files it writes."""
-    from labkit.authoring import find_labs
     from labkit.course import Course
+    from labkit.labs.lab import find_labs
     from labkit.running import run_solution
 
     course = Course.here()
@@ -340,9 +340,9 @@ def export(
     a spreadsheet would run as a formula gets an apostrophe in front; identifiers are
     never changed.
     """
-    from labkit.authoring import find_labs
     from labkit.course import Course
     from labkit.grading.export import export_scores
+    from labkit.labs.lab import find_labs
 
     course = Course.here()
     chosen = [path.stem for path in find_labs(course.solutions, labs)] if labs else ()

@@ -10,13 +10,13 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader
 
 from labkit import sample_class
-from labkit.authoring import find_labs, read_lab
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.files import write_bytes, write_text
 from labkit.grading.engine import Grade, Options, Progress, grade
 from labkit.grading.export import write_grades
 from labkit.grading.feedback import duration, write_feedback
+from labkit.labs.lab import find_labs, read_lab
 from labkit.release import release
 from labkit.running import Run, run_solution
 

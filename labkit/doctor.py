@@ -172,9 +172,9 @@ def _speed() -> Iterator[Finding]:
 
 def _lab_times(speed: float) -> str:
     """What the labs of this course that train take on a machine of this speed, in words."""
-    from labkit.authoring import find_labs, read_lab
     from labkit.course import Course
     from labkit.grading.feedback import duration
+    from labkit.labs.lab import find_labs, read_lab
     from labkit.speed import between
 
     try:

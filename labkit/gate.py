@@ -17,7 +17,6 @@ from markdown_it import MarkdownIt
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
-from labkit.authoring import Lab, visible_source
 from labkit.checks.protocol import EXPECTED
 from labkit.course import Course
 from labkit.files import write_text
@@ -25,9 +24,10 @@ from labkit.grading import engine
 from labkit.grading.execute import grading_environment
 from labkit.grading.nbgrader_parts import stored_run
 from labkit.grading.needed import NEEDED_TAG
-from labkit.grading.reference import cell_seconds
 from labkit.labs.answers import solve
 from labkit.labs.headings import headings
+from labkit.labs.lab import Lab, visible_source
+from labkit.labs.reference_run import cell_seconds
 from labkit.speed import stretch
 
 SOLUTION, BLANK = "the_solution", "the_blank_lab"

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labkit.authoring import Lab, LabError, find_labs, mistake_functions, read_lab
 from labkit.checks.protocol import EXPECTED
 from labkit.course import Course
 from labkit.files import write_bytes
 from labkit.gate import CellTime, file_faults, grading_faults
-from labkit.grading import reference
 from labkit.grading.nbgrader_api import generate_assignment
+from labkit.labs import reference_run
+from labkit.labs.lab import Lab, LabError, find_labs, mistake_functions, read_lab
 from labkit.labs.source import write_source
 from labkit.start_page import START_PAGE, start_page
 
@@ -73,7 +73,7 @@ def _make(course: Course, path: Path, notebooks: Path, announce: Callable) -> Re
     """Make one lab's release folder in `notebooks` with nbgrader's own converter."""
     lab = read_lab(path)
     write_source(path)
-    found = reference.references(path, course.build, course.seed, announce)
+    found = reference_run.references(path, course.build, course.seed, announce)
     announce(f"{lab.name}: release")
     # A gradebook of its own: a release alone enters nothing into the course's.
     scratch = Course(notebooks.parent, course.solutions, notebooks, course.build)
@@ -122,7 +122,7 @@ def _same(made: Path, kept: Path) -> bool:
         return False
     if made.name == EXPECTED:
         try:
-            return reference.same_values(
+            return reference_run.same_values(
                 *(json.loads(p.read_text("utf-8")) for p in (made, kept))
             )
         except (ValueError, KeyError, TypeError):

@@ -8,12 +8,12 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from labkit.authoring import read_lab
 from labkit.files import write_text
-from labkit.grading import reference
 from labkit.grading.execute import execute
 from labkit.grading.withheld import inputs_environment
+from labkit.labs import reference_run
 from labkit.labs.headings import CellWatch
+from labkit.labs.lab import read_lab
 from labkit.labs.source import source_notebook
 
 
@@ -42,13 +42,15 @@ def run_solution(
     `on_cell(number, count, heading)` is called before each code cell.
     """
     lab = read_lab(lab_path)
-    reference.references(lab_path, build, seed)
+    reference_run.references(lab_path, build, seed)
     notebook = source_notebook(lab)
     folder.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,
         **inputs_environment(seed),
-        "LABKIT_EXPECTED": str(reference.references_path(lab_path, build).resolve()),
+        "LABKIT_EXPECTED": str(
+            reference_run.references_path(lab_path, build).resolve()
+        ),
     }
     watch = CellWatch(notebook, on_cell)
     ran = execute(notebook, folder, environment, cell_seconds=None, on_cell=watch)
@@ -60,7 +62,7 @@ def _summary(name: str, folder: Path, ran: NotebookNode) -> Run:
     files = sorted(
         p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")
     )
-    run = Run(name, folder, reference.run_seconds(ran), files)
+    run = Run(name, folder, reference_run.run_seconds(ran), files)
     if "stopped" in ran.metadata.get("labkit", {}):
         run.failed.append(ran.metadata["labkit"]["stopped"])
     for cell in ran.cells:

@@ -11,11 +11,11 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
-from labkit.authoring import find_labs, read_lab
 from labkit.course import Course
 from labkit.files import write_text
 from labkit.grading.gradebook import prepare_gradebook
 from labkit.labs.answers import mistake, solve
+from labkit.labs.lab import find_labs, read_lab
 
 DUE = datetime(2030, 1, 15, 12, 0, tzinfo=timezone.utc)
 LATE_BY = timedelta(days=2)

@@ -1,6 +1,6 @@
 """The page that JupyterLab opens first."""
 
-from labkit.authoring import Lab
+from labkit.labs.lab import Lab
 
 START_PAGE = "start.md"
 

@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from labkit.authoring import LabError, find_labs, read_lab
+from labkit.labs.lab import LabError, find_labs, read_lab
 from labkit.labs.source import source_notebook
 
 HEADER = """\

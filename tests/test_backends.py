@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from labkit.authoring import find_labs
+from labkit.labs.lab import find_labs
 from tests.conftest import ROOT
 
 TRAINING = find_labs(ROOT / "solutions", ["04", "05", "06"])

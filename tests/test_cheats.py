@@ -11,12 +11,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from labkit.authoring import read_lab
 from labkit.course import Course
 from labkit.grading.engine import grade, read_grades
 from labkit.grading.nbgrader_parts import stored_run
 from labkit.kernels.confinement import strength
 from labkit.labs.answers import solve
+from labkit.labs.lab import read_lab
 from labkit.release import release
 from tests.conftest import ROOT
 

@@ -10,9 +10,9 @@ import time
 import nbformat
 import pytest
 
-from labkit.authoring import read_lab
 from labkit.grading.engine import read_grades
 from labkit.labs.answers import solve
+from labkit.labs.lab import read_lab
 
 pytest.importorskip("distributed", reason="Dask is not installed")
 LAB = "91_tiny"

@@ -13,13 +13,13 @@ import pytest
 from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
-from labkit.authoring import read_lab
 from labkit.checks.references import CheckReference
 from labkit.grading.engine import grade
 from labkit.grading.feedback import write_feedback
 from labkit.grading.judging import judge
 from labkit.grading.shown import shown_results
 from labkit.labs.answers import mistake, solve
+from labkit.labs.lab import read_lab
 from labkit.labs.source import write_source
 from labkit.release import release
 from tests.conftest import make_course

@@ -13,7 +13,6 @@ import pytest
 from nbgrader.api import Gradebook
 from sqlalchemy import text
 
-from labkit.authoring import read_lab
 from labkit.errors import LabkitError
 from labkit.grading.engine import Options, grade, read_grades
 from labkit.grading.execute import execute
@@ -21,6 +20,7 @@ from labkit.grading.export import write_grades
 from labkit.grading.feedback import write_feedback
 from labkit.grading.gradebook import back_up, only_grader
 from labkit.labs.answers import mistake, solve
+from labkit.labs.lab import read_lab
 
 LAB = "91_tiny"
 

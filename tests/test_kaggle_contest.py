@@ -13,7 +13,6 @@ from nbgrader.api import Gradebook
 from typer.testing import CliRunner
 
 from labkit import kaggle
-from labkit.authoring import read_lab
 from labkit.cli import app
 from labkit.course import Course
 from labkit.errors import LabkitError
@@ -22,6 +21,7 @@ from labkit.grading.export import export_scores
 from labkit.kaggle.points import MARK
 from labkit.kaggle.settings import competition
 from labkit.labs.answers import solve
+from labkit.labs.lab import read_lab
 
 LAB, CELL = "91_tiny", "manual-why"
 NAMES = ("bart", "homer", "lisa")

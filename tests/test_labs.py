@@ -12,18 +12,18 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from labkit.authoring import cell_id, find_labs, read_lab
 from labkit.checks.references import cells
 from labkit.course import Course
 from labkit.files import write_text
-from labkit.grading import reference
 from labkit.grading.engine import grade
 from labkit.grading.execute import execute, grading_environment
 from labkit.grading.judging import judge
 from labkit.grading.nbgrader_api import generate_assignment, nbgrader_api
 from labkit.grading.needed import SKIP_TAG, given_cells, needed
 from labkit.grading.withheld import reference_environment
+from labkit.labs import reference_run
 from labkit.labs.answers import solve
+from labkit.labs.lab import cell_id, find_labs, read_lab
 from labkit.labs.source import source_notebook
 from tests.conftest import ROOT
 
@@ -55,7 +55,7 @@ def test_right_answers_written_differently_get_full_marks(path, tmp_path):
     notebook, trials = _with_trials(notebook, variants(path), given)
     told = reference_environment(ROOT / "build", SEED)
     ran = execute(notebook, tmp_path, {**grading_environment(), **told})
-    expected = cells(reference.references(path, ROOT / "build", SEED))
+    expected = cells(reference_run.references(path, ROOT / "build", SEED))
     wrong = []
     for index, exercise, number in trials:
         results = judge(expected[cell_id("check", exercise)], ran.cells[index])
@@ -91,7 +91,7 @@ def _with_trials(notebook, answers, given):
                 code("_names = dict(globals())"),
                 code(source),
                 code(cell.source),
-                code(reference.RESTORE.replace("_labkit_names", "_names")),
+                code(reference_run.RESTORE.replace("_labkit_names", "_names")),
             ]
     notebook.cells = built
     return notebook, trials
@@ -103,7 +103,7 @@ def labkit_course(tmp_path_factory):
     root = tmp_path_factory.mktemp("variants")
     build = root / "build"
     for path in LABS:
-        reference.references(path, ROOT / "build", SEED)
+        reference_run.references(path, ROOT / "build", SEED)
     shutil.copytree(ROOT / "build" / "references", build / "references")
     return Course(root, ROOT / "solutions", ROOT / "notebooks", build)
 

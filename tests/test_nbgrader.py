@@ -5,9 +5,9 @@ import csv
 import nbformat
 import pytest
 
-from labkit.authoring import read_lab
 from labkit.grading.engine import read_grades
 from labkit.labs.answers import mistake, solve
+from labkit.labs.lab import read_lab
 
 LAB = "91_tiny"
 

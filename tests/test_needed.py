@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import nbformat
 import pytest
 
-from labkit.authoring import read_lab
 from labkit.errors import LabkitError
 from labkit.grading.engine import grade
 from labkit.grading.nbgrader_parts import stored_run
 from labkit.grading.needed import LEFT_OUT, names, needed
 from labkit.labs.answers import solve
+from labkit.labs.lab import read_lab
 from labkit.release import release
 
 IMPORTS = "import numpy as np\nimport matplotlib.pyplot as plt"

@@ -9,11 +9,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from labkit.authoring import read_lab
 from labkit.course import Course
 from labkit.grading.engine import read_grades
 from labkit.grading.gradebook import back_up
 from labkit.labs.answers import solve
+from labkit.labs.lab import read_lab
 
 LAB = "91_tiny"
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))

@@ -5,7 +5,7 @@ import json
 import nbformat
 import pytest
 
-from labkit.authoring import LabError, read_lab
+from labkit.labs.lab import LabError, read_lab
 from labkit.release import release
 
 LAB = "91_tiny"

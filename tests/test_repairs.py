@@ -8,11 +8,11 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell
 
-from labkit.authoring import read_lab
 from labkit.grading.engine import grade, read_grades
 from labkit.grading.feedback import write_feedback
 from labkit.grading.repairs import OLD_FORMAT, LabCell, repairs
 from labkit.labs.answers import solve
+from labkit.labs.lab import read_lab
 from tests.conftest import make_course
 
 LAB = "91_tiny"

@@ -16,11 +16,9 @@ from nbgrader.utils import find_all_files
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 
-from labkit.authoring import find_labs
 from labkit.course import Course
 from labkit.devices import cores
 from labkit.errors import LabkitError
-from labkit.grading import reference
 from labkit.grading.configuration import configure
 from labkit.grading.gradebook import (
     automatic_points,
@@ -50,6 +48,8 @@ from labkit.grading.plan import (
 from labkit.grading.withheld import submission_environment
 from labkit.kernels.confinement import strength
 from labkit.kernels.memory import MemoryGate
+from labkit.labs import reference_run
+from labkit.labs.lab import find_labs
 from labkit.labs.source import write_source
 
 Runner = Callable[[Job], str]
@@ -175,7 +175,7 @@ def _grade(
 def register(course: Course, lab_path: Path, announce: Callable[[str], None]) -> str:
     """Enter a lab into the gradebook, and make its references ready; returns their key."""
     write_source(lab_path)
-    found = reference.references(lab_path, course.build, course.seed, announce)
+    found = reference_run.references(lab_path, course.build, course.seed, announce)
     registered = course.build / "registered" / f"{lab_path.stem}.txt"
     told = f"{course.gradebook_url} {found['key']}"
     known = registered.is_file() and registered.read_text("utf-8") == told

@@ -15,7 +15,6 @@ from nbformat import NotebookNode
 from nbgrader.api import Grade as Entry
 from nbgrader.api import Gradebook, SubmittedNotebook
 
-from labkit.authoring import exercise_title, grade_id, read_lab
 from labkit.checks.references import Result
 from labkit.course import Course
 from labkit.files import write_text
@@ -23,6 +22,7 @@ from labkit.grading.gradebook import require_gradebook
 from labkit.grading.intake import Intake, take_in
 from labkit.grading.plan import lab_cells
 from labkit.grading.shown import shown_results
+from labkit.labs.lab import exercise_title, grade_id, read_lab
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from pathlib import Path, PurePosixPath
 import nbformat
 from nbformat import NotebookNode
 
-from labkit.authoring import grade_id
 from labkit.grading.repairs import OLD_FORMAT
+from labkit.labs.lab import grade_id
 
 MAX_BYTES = 256 * 2**20
 MAX_FILES = 1000

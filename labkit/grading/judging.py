@@ -13,7 +13,7 @@ from labkit.checks.references import (
     result_html,
     score,
 )
-from labkit.grading import reference
+from labkit.labs import reference_run
 
 STDERR_KEPT = 2000
 MEMORISED = (
@@ -55,7 +55,7 @@ def judge(
     such as a hidden input that it was given earlier.
     """
     sent: dict[str, list[dict]] = {}
-    for message in reference.messages(cell):
+    for message in reference_run.messages(cell):
         if isinstance(message, dict) and isinstance(message.get("name"), str):
             sent.setdefault(message["name"], []).append(message)
     why = stopped or _error_text(cell)

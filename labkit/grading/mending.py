@@ -14,9 +14,9 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import compute_checksum
 
-from labkit.authoring import grade_id
 from labkit.errors import LabkitError
 from labkit.grading.repairs import LabCell, repairs
+from labkit.labs.lab import grade_id
 
 LOCKED = {"deletable": False, "editable": False}
 CELL_TYPES = ("code", "markdown", "raw")

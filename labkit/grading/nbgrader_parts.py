@@ -17,7 +17,6 @@ from traitlets import Dict, Unicode
 
 from labkit.checks.protocol import EXPECTED
 from labkit.course import Limits
-from labkit.grading import reference
 from labkit.grading.job import (
     Job,
     keep,
@@ -28,8 +27,9 @@ from labkit.grading.job import (
     with_outputs,
 )
 from labkit.grading.judging import judge_cell, judge_plain_cell
-from labkit.grading.reference import expected_json
 from labkit.grading.withheld import submission_environment
+from labkit.labs import reference_run
+from labkit.labs.reference_run import expected_json
 
 
 class CoursePart(NbGraderPreprocessor):
@@ -59,7 +59,7 @@ class ShipExpected(CoursePart):
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
         path = self.lab_path(resources)
         if path is not None:
-            found = reference.references(path, Path(self.build), self.seed)
+            found = reference_run.references(path, Path(self.build), self.seed)
             # nbconvert's writer writes these beside the notebook.
             resources.setdefault("outputs", {})[EXPECTED] = expected_json(
                 found
@@ -120,7 +120,9 @@ class JudgeChecks(CoursePart):
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
         path, build = self.lab_path(resources), Path(self.build)
-        expected = reference.check_references(path, build, self.seed) if path else {}
+        expected = (
+            reference_run.check_references(path, build, self.seed) if path else {}
+        )
         stopped = nb.metadata.get("labkit", {}).get("stopped", "")
         for cell in nb.cells:
             if (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
-from labkit.authoring import grade_id, visible_source
+from labkit.labs.lab import grade_id, visible_source
 
 KINDS = {"code": "a code cell", "markdown": "a text cell", "raw": "a raw cell"}
 OLD_FORMAT = "Your notebook was saved in an old format. It was read as one of today's."

@@ -22,12 +22,12 @@ from nbgrader.api import (
     SubmittedNotebook,
 )
 
-from labkit.authoring import exercise_title, read_lab
 from labkit.course import Course
 from labkit.grading.gradebook import require_gradebook
 from labkit.grading.intake import take_in
 from labkit.grading.plan import Records, Submission
 from labkit.grading.scores import ClassScores, read_scores
+from labkit.labs.lab import exercise_title, read_lab
 
 BINS = 10
 # What a check says of an exercise that is as released, or whose name stands nowhere.

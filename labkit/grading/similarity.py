@@ -17,11 +17,11 @@ from markupsafe import Markup
 from nbformat import NotebookNode
 from scipy.sparse import csr_array
 
-from labkit.authoring import find_labs, grade_id
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.files import write_text
 from labkit.grading.intake import take_in
+from labkit.labs.lab import find_labs, grade_id
 
 # Characters of a fingerprint, names shortened to one: about a line and a half.
 LENGTH = 16

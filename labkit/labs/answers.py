@@ -4,8 +4,8 @@ import copy
 
 from nbformat import NotebookNode
 
-from labkit.authoring import Lab, cell_id, mistake_functions
 from labkit.errors import LabkitError
+from labkit.labs.lab import Lab, cell_id, mistake_functions
 
 
 def solve(blank: NotebookNode, lab: Lab, fraction: float = 1.0) -> NotebookNode:

@@ -7,9 +7,9 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from labkit.authoring import ROLES, Lab, cell_id, find_labs, read_lab
 from labkit.course import Course
 from labkit.files import write_text
+from labkit.labs.lab import ROLES, Lab, cell_id, find_labs, read_lab
 
 KERNELSPEC = {
     "display_name": "Python 3 (ipykernel)",

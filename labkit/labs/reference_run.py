@@ -13,7 +13,13 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from labkit.authoring import (
+from labkit.checks.protocol import MIME
+from labkit.checks.references import CheckReference, Mistake, cells, to_json
+from labkit.errors import LabkitError
+from labkit.files import write_text
+from labkit.grading.execute import execute, grading_environment, package_hash
+from labkit.grading.withheld import reference_environment
+from labkit.labs.lab import (
     Lab,
     LabError,
     cell_id,
@@ -23,12 +29,6 @@ from labkit.authoring import (
     read_lab,
     visible_source,
 )
-from labkit.checks.protocol import MIME
-from labkit.checks.references import CheckReference, Mistake, cells, to_json
-from labkit.errors import LabkitError
-from labkit.files import write_text
-from labkit.grading.execute import execute, grading_environment, package_hash
-from labkit.grading.withheld import reference_environment
 from labkit.labs.source import source_notebook
 
 # The mistaken function takes the right one's place for one run of the check cell;
