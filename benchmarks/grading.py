@@ -30,10 +30,10 @@ from labkit.files import write_text
 from labkit.grading.engine import read_grades
 from labkit.grading.execute import grading_environment
 from labkit.grading.withheld import submission_environment
-from labkit.kernels.processes import memory, tree
 from labkit.labs.answers import mistake, solve
 from labkit.labs.lab import Lab, find_labs, mistake_functions, read_lab
 from labkit.release import release
+from labkit.sandbox.processes import memory, tree
 
 ROOT = Path(__file__).resolve().parents[1]
 LIGHT = ("01", "02", "03")

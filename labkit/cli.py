@@ -240,7 +240,7 @@ def grade(
     from labkit.grading.engine import grade as grade_course
     from labkit.grading.report import class_report
     from labkit.grading.report_page import summary_tables, write_report
-    from labkit.kernels.confinement import strength
+    from labkit.sandbox.confinement import strength
 
     if db:
         course = replace(course, database=db)

@@ -54,7 +54,7 @@ seed = "{seed}"
 class Limits:
     """What a submission may take at grading: seconds for a cell and for all, GiB of memory.
 
-    The seconds are those that `labkit.kernels.meter` counts, of a machine as fast as
+    The seconds are those that `labkit.sandbox.meter` counts, of a machine as fast as
     `labkit.speed.REFERENCE`; on a slower one there are more of them.
     """
 

@@ -189,7 +189,7 @@ def _lab_times(speed: float) -> str:
 
 
 def _confinement() -> Finding:
-    from labkit.kernels.confinement import strength
+    from labkit.sandbox.confinement import strength
 
     found = strength()
     if found.full:

@@ -18,7 +18,7 @@ from pathlib import Path
 from labkit.data import cache
 from labkit.devices import cores
 from labkit.files import write_text
-from labkit.kernels.meter import BACKSTOP
+from labkit.sandbox.meter import BACKSTOP
 
 # Pictures a CPU second on the machines for which the limits were set: server CPUs that
 # train in bfloat16. They learn 6,400 to 7,500 alone and no fewer than 5,000 beside other

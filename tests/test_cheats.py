@@ -14,10 +14,10 @@ import pytest
 from labkit.course import Course
 from labkit.grading.engine import grade, read_grades
 from labkit.grading.nbgrader_parts import stored_run
-from labkit.kernels.confinement import strength
 from labkit.labs.answers import solve
 from labkit.labs.lab import read_lab
 from labkit.release import release
+from labkit.sandbox.confinement import strength
 from tests.conftest import ROOT
 
 LAB = "92_target"

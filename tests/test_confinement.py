@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from labkit.errors import LabkitError
-from labkit.kernels import confinement
 from labkit.kernels.client import OutputLimits
-from labkit.kernels.confinement import strength
-from labkit.kernels.policy import MIB
-from labkit.kernels.processes import children
+from labkit.sandbox import confinement
+from labkit.sandbox.confinement import strength
+from labkit.sandbox.policy import MIB
+from labkit.sandbox.processes import children
 from tests.hostile import run, run_beside_innocent
 
 pytestmark = pytest.mark.skipif(

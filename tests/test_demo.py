@@ -12,9 +12,9 @@ import pytest
 
 from labkit.course import Course
 from labkit.grading.engine import Options, grade
-from labkit.kernels.processes import KNOWN
 from labkit.labs.lab import find_labs
 from labkit.release import release
+from labkit.sandbox.processes import KNOWN
 from tests.busy import crowded_core
 from tests.conftest import BIN, ROOT
 

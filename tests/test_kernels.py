@@ -16,11 +16,12 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
 from labkit.grading.execute import execute, grading_environment
-from labkit.kernels import confinement, owner
+from labkit.kernels import owner
 from labkit.kernels.jupyter import PROVISIONER, provisioner_environment
 from labkit.kernels.owner import parent_environment, warm_parent
-from labkit.kernels.processes import children, memory
 from labkit.kernels.provisioner import kernel_manager
+from labkit.sandbox import confinement
+from labkit.sandbox.processes import children, memory
 from tests.hostile import run
 from tests.test_confinement import gone
 

@@ -11,7 +11,7 @@ from labkit.gate import CellTime, _budget_faults
 from labkit.grading.execute import execute, grading_environment
 from labkit.grading.job import with_outputs
 from labkit.grading.judging import limit_reached
-from labkit.kernels import processes
+from labkit.sandbox import processes
 from tests.busy import crowded_core
 from tests.hostile import run
 

@@ -38,7 +38,7 @@ from labkit.grading.mending import (
 from labkit.grading.nbgrader_parts import JudgeChecks, RunSubmission, ShipExpected
 from labkit.grading.needed import SkipUnneeded
 from labkit.grading.shown import ClearHiddenChecks, ShowOnlyResults
-from labkit.kernels.meter import BACKSTOP
+from labkit.sandbox.meter import BACKSTOP
 
 STUB = '# YOUR CODE HERE\nraise NotImplementedError("Write your code here.")'
 

@@ -46,11 +46,11 @@ from labkit.grading.plan import (
     prepared_folder,
 )
 from labkit.grading.withheld import submission_environment
-from labkit.kernels.confinement import strength
 from labkit.kernels.memory import MemoryGate
 from labkit.labs import reference_run
 from labkit.labs.lab import find_labs
 from labkit.labs.source import write_source
+from labkit.sandbox.confinement import strength
 
 Runner = Callable[[Job], str]
 

@@ -17,12 +17,12 @@ from labkit.course import Limits
 from labkit.data import standins
 from labkit.data.cache import configured
 from labkit.kernels.client import BoundedClient, OutputLimits, Stopped
-from labkit.kernels.confinement import can_fork, strength
-from labkit.kernels.meter import BACKSTOP
 from labkit.kernels.owner import warm_parent
-from labkit.kernels.policy import Policy
 from labkit.kernels.provisioner import kernel_manager
-from labkit.kernels.watchdog import Watchdog
+from labkit.sandbox.confinement import can_fork, strength
+from labkit.sandbox.meter import BACKSTOP
+from labkit.sandbox.policy import Policy
+from labkit.sandbox.watchdog import Watchdog
 from labkit.speed import stretch
 
 # On the clock, so with room for a machine that is busy.

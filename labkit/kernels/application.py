@@ -6,7 +6,7 @@ import zmq
 from ipykernel import heartbeat, iostream, kernelapp
 from jupyter_client.session import Session
 
-from labkit.kernels.policy import MESSAGE_BYTES
+from labkit.sandbox.policy import MESSAGE_BYTES
 
 _TEXT_CHARACTERS = 2**18
 _CHANNELS = ("shell", "iopub", "stdin", "hb", "control")

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from labkit.kernels import walls
-from labkit.kernels.policy import FOLDER, HOME, Policy, visible_paths
+from labkit.sandbox import walls
+from labkit.sandbox.policy import FOLDER, HOME, Policy, visible_paths
 
 # Set by `labkit` as it is imported, for Keras and TensorFlow to read.
 _SET_AT_IMPORT = ("TF_CPP_MIN_LOG_LEVEL", "KERAS_BACKEND", "TF_ENABLE_ONEDNN_OPTS")

@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
 from labkit.checks.protocol import MIME
-from labkit.kernels.meter import BACKSTOP, LOOK_SECONDS, Meter, Taken
+from labkit.sandbox.meter import BACKSTOP, LOOK_SECONDS, Meter, Taken
 
 # How long an interrupted kernel may take to come back.
 INTERRUPTED_SECONDS = 10

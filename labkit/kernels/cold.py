@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from labkit.files import copy_files
-from labkit.kernels import bubblewrap
 from labkit.kernels.child import Request, confined, run_kernel
-from labkit.kernels.policy import FOLDER
+from labkit.sandbox import bubblewrap
+from labkit.sandbox.policy import FOLDER
 
 
 def main() -> None:

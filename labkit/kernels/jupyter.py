@@ -4,7 +4,7 @@ import os
 from importlib.metadata import entry_points
 from typing import Any
 
-from labkit.kernels.confinement import can_fork
+from labkit.sandbox.confinement import can_fork
 
 PROVISIONER = "labkit-warm"
 

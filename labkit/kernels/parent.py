@@ -18,8 +18,8 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from labkit.kernels import linux, namespaces, processes
 from labkit.kernels.child import Request, confined, run_kernel
+from labkit.sandbox import linux, namespaces, processes
 
 # What a notebook is likely to import. Not `labkit.checks.cell` nor ipywidgets: as they are
 # imported they look for the notebook that they serve.

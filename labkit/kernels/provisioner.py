@@ -22,12 +22,12 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
 from labkit.files import copy_files
-from labkit.kernels import bubblewrap
 from labkit.kernels.child import Request
-from labkit.kernels.confinement import can_fork, strength
 from labkit.kernels.owner import await_report, warm_parent
-from labkit.kernels.policy import MESSAGE_BYTES, MIB, Policy
-from labkit.kernels.relay import Relay
+from labkit.sandbox import bubblewrap
+from labkit.sandbox.confinement import can_fork, strength
+from labkit.sandbox.policy import MESSAGE_BYTES, MIB, Policy
+from labkit.sandbox.relay import Relay
 
 CHANNELS = ("shell", "iopub", "stdin", "hb", "control")
 # How many messages of a kernel wait to be read: with their size it bounds our memory.

@@ -3,9 +3,9 @@
 import threading
 from typing import Protocol
 
-from labkit.kernels.meter import LOOK_SECONDS, Meter
-from labkit.kernels.policy import MIB, Policy
-from labkit.kernels.processes import memory, tree
+from labkit.sandbox.meter import LOOK_SECONDS, Meter
+from labkit.sandbox.policy import MIB, Policy
+from labkit.sandbox.processes import memory, tree
 
 
 class Process(Protocol):

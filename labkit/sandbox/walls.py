@@ -11,8 +11,8 @@ import stat
 import struct
 from pathlib import Path
 
-from labkit.kernels import linux
-from labkit.kernels.policy import Policy
+from labkit.sandbox import linux
+from labkit.sandbox.policy import Policy
 
 try:
     import resource

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from labkit.errors import LabkitError
-from labkit.kernels import bubblewrap, linux
+from labkit.sandbox import bubblewrap, linux
 
 # Read by the grader alone: holds a test to a weaker strength than the machine has.
 FORCE = "LABKIT_CONFINEMENT"
@@ -98,7 +98,7 @@ def _missing(name: str) -> tuple[str, ...]:
 def _try_namespaces() -> str:
     if not linux.knows_machine():
         return "this is not Linux on x86-64 or ARM64"
-    return _try([sys.executable, "-m", "labkit.kernels.namespaces"])
+    return _try([sys.executable, "-m", "labkit.sandbox.namespaces"])
 
 
 def _try_bubblewrap() -> str:

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from labkit.kernels.policy import HOME, Policy, links_to, visible_paths
+from labkit.sandbox.policy import HOME, Policy, links_to, visible_paths
 
 # Where the files of the notebook's folder are found, to be copied.
 SOURCE = Path("/source")

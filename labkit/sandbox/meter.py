@@ -11,7 +11,7 @@ on the clock.
 import time
 from dataclasses import dataclass
 
-from labkit.kernels import processes
+from labkit.sandbox import processes
 
 LOOK_SECONDS = 0.2
 # A shorter pause may be one of the grader's, which takes the kernel's messages.

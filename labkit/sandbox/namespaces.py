@@ -16,8 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from labkit.files import copy_files
-from labkit.kernels import linux
-from labkit.kernels.policy import FOLDER, HOME, Policy, links_to, visible_paths
+from labkit.sandbox import linux
+from labkit.sandbox.policy import FOLDER, HOME, Policy, links_to, visible_paths
 
 _WRITABLE = [HOME, Path("/tmp"), Path("/dev/shm")]
 _DEVICES = ("null", "zero", "full", "random", "urandom")
