@@ -32,7 +32,7 @@ import typer
 from PIL import Image
 
 from labkit import data
-from labkit.devices import cores
+from labkit.machine.cores import cores
 
 CHUNK = 64
 

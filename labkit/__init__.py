@@ -8,7 +8,7 @@ import importlib
 import os
 import platform
 
-from labkit import quiet
+from labkit.machine import quiet
 
 __version__ = "0.1.0"
 __all__ = [

@@ -511,9 +511,9 @@ def kernel_install(
     With --gpu the kernel knows where pip put the CUDA libraries, takes GPU
     memory as it needs it, and runs the labs in their full version.
     """
-    from labkit.gpu import kernelspec
-    from labkit.gpu.diagnosis import diagnose
-    from labkit.gpu.facts import gather
+    from labkit.kernels import kernelspec
+    from labkit.machine.diagnosis import diagnose
+    from labkit.machine.facts import gather
 
     folder, spec = kernelspec.install(
         gpu=gpu, backend=backend, memory=memory, prefix=prefix

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from labkit.devices import cores
 from labkit.errors import LabkitError
+from labkit.machine.cores import cores
 
 PACKAGES = (
     "keras",
@@ -114,8 +114,8 @@ def _backend() -> Finding:
 
 
 def _accelerator() -> Finding:
-    from labkit.gpu.diagnosis import diagnose
-    from labkit.gpu.facts import gather
+    from labkit.machine.diagnosis import diagnose
+    from labkit.machine.facts import gather
 
     try:
         found = diagnose(gather())

@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from labkit.data import cache
-from labkit.devices import cores
 from labkit.files import write_text
+from labkit.machine.cores import cores
 from labkit.sandbox.meter import BACKSTOP
 
 # Pictures a CPU second on the machines for which the limits were set: server CPUs that

@@ -14,10 +14,11 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import start_new_kernel
 
 from labkit.errors import LabkitError
-from labkit.gpu import facts as facts_of
-from labkit.gpu import kernelspec, memory
-from labkit.gpu.diagnosis import diagnose
-from labkit.gpu.facts import Facts, Gpu, Holder
+from labkit.kernels import kernelspec
+from labkit.machine import facts as facts_of
+from labkit.machine import gpu_memory
+from labkit.machine.diagnosis import diagnose
+from labkit.machine.facts import Facts, Gpu, Holder
 
 H200 = Gpu(0, "NVIDIA H200", 143_771, 143_000, (9, 0))
 READY = Facts(
@@ -324,7 +325,7 @@ def test_mistakes_are_answered_with_one_line(run_command, tmp_path, words, text)
 def test_a_limit_that_is_no_number_is_said(monkeypatch):
     monkeypatch.setenv("LABKIT_GPU_MEMORY", "4 GB")
     with pytest.raises(LabkitError, match=r"is '4 GB'; expected MiB.*unset"):
-        memory.limit()
+        gpu_memory.limit()
 
 
 def test_the_limit_is_applied_before_anything_runs():
@@ -357,7 +358,7 @@ class ResourceExhaustedError(Exception):
     ],
 )
 def test_errors_of_every_backend_are_known(error, out):
-    assert memory.is_out_of_memory(error) == out
+    assert gpu_memory.is_out_of_memory(error) == out
 
 
 @pytest.fixture
@@ -376,16 +377,16 @@ def small_cnn():
 
 def test_out_of_memory_names_the_holder_and_a_batch_that_fits(small_cnn, monkeypatch):
     full = replace(READY, gpus=(FULL,), holders=(OURS,))
-    monkeypatch.setattr(memory, "driver_facts", lambda: full)
+    monkeypatch.setattr(gpu_memory, "driver_facts", lambda: full)
     with (
-        pytest.raises(memory.OutOfGpuMemory) as caught,
-        memory.explained(small_cnn, batch_size=4096),
+        pytest.raises(gpu_memory.OutOfGpuMemory) as caught,
+        gpu_memory.explained(small_cnn, batch_size=4096),
     ):
         raise ResourceExhaustedError("OOM when allocating tensor")
     text = str(caught.value)
     assert "batches of 4096" in text and "process 4242 of anna" in text
     assert "Try batch_size=256," in text
-    with pytest.raises(ValueError, match="other"), memory.explained(small_cnn, 8):
+    with pytest.raises(ValueError, match="other"), gpu_memory.explained(small_cnn, 8):
         raise ValueError("other")
 
 
@@ -398,15 +399,15 @@ def test_training_and_prediction_say_it_too(small_cnn, monkeypatch):
     monkeypatch.setattr(small_cnn, "fit", full)
     monkeypatch.setattr(small_cnn, "predict", full)
     images = np.zeros((8, 32, 32, 3), "uint8")
-    with pytest.raises(memory.OutOfGpuMemory, match="batches of 128"):
+    with pytest.raises(gpu_memory.OutOfGpuMemory, match="batches of 128"):
         training.fit(small_cnn, images, np.arange(8), epochs=1, progress="none")
-    with pytest.raises(memory.OutOfGpuMemory, match="batches of 500"):
+    with pytest.raises(gpu_memory.OutOfGpuMemory, match="batches of 500"):
         training.predict(small_cnn, images)
 
 
 def test_the_batch_that_fits_grows_with_the_memory(small_cnn):
     sizes = [
-        memory.batch_that_fits(small_cnn, mib) for mib in (0, 1, 100, 1000, 10_000)
+        gpu_memory.batch_that_fits(small_cnn, mib) for mib in (0, 1, 100, 1000, 10_000)
     ]
     assert sizes[:2] == [0, 1] and sizes == sorted(sizes)
     # 32 x 32 x 64 floats, forward and backward: 0.52 MB a picture, and 70 % of 1,000 MiB

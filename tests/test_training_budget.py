@@ -13,7 +13,7 @@ import pytest
 from keras import layers
 
 from labkit import training
-from labkit.gpu.facts import Facts, Gpu
+from labkit.machine.facts import Facts, Gpu
 from labkit.training import budget, machine
 from labkit.training.budget import Pace
 

@@ -15,7 +15,7 @@ import numpy as np
 from labkit.data.errors import DamagedPicture, DataError
 from labkit.data.notices import progress
 from labkit.data.pictures import decode, no_warnings
-from labkit.devices import cores
+from labkit.machine.cores import cores
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
 MAX_BYTES = 64 * 2**20

@@ -17,7 +17,6 @@ from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 
 from labkit.course import Course
-from labkit.devices import cores
 from labkit.errors import LabkitError
 from labkit.grading.configuration import configure
 from labkit.grading.gradebook import (
@@ -50,6 +49,7 @@ from labkit.kernels.memory import MemoryGate
 from labkit.labs import reference_run
 from labkit.labs.lab import find_labs
 from labkit.labs.source import write_source
+from labkit.machine.cores import cores
 from labkit.sandbox.confinement import strength
 
 Runner = Callable[[Job], str]

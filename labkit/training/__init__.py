@@ -6,7 +6,6 @@ arithmetic that is fast on this machine. `predict` gives probabilities. Pictures
 all the way: a model scales them in its own first layer.
 """
 
-from labkit.devices import distribute
 from labkit.training.batches import (
     Batches,
     halved,
@@ -16,7 +15,7 @@ from labkit.training.batches import (
 )
 from labkit.training.history import History
 from labkit.training.loop import fit, predict
-from labkit.training.machine import Device, device
+from labkit.training.machine import Device, device, distribute
 from labkit.training.schedule import SCHEDULES, Schedule, learning_rates
 
 __all__ = [

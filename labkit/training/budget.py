@@ -12,7 +12,7 @@ import keras
 import psutil
 
 from labkit import profile
-from labkit.devices import cores
+from labkit.machine.cores import cores
 from labkit.training.batches import Batches
 from labkit.training.machine import would_help
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from labkit.gpu.memory import explained
+from labkit.machine.gpu_memory import explained
 from labkit.training.batches import Augment, Batches, one_hot
 from labkit.training.budget import VALIDATION_BATCH, Plan, planned, settled
 from labkit.training.checkpoint import Checkpoint, Patience

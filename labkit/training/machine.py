@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import psutil
 
-from labkit.devices import cores
-from labkit.gpu.facts import driver_facts
+from labkit.errors import LabkitError
+from labkit.machine.cores import cores
+from labkit.machine.facts import driver_facts
 
 # oneDNN's names of the instruction sets that have no arithmetic in bfloat16.
 _NO_BFLOAT16 = (
@@ -121,3 +123,36 @@ def arithmetic(model: keras.Model, precision: str) -> Iterator[None]:
     finally:
         for layer, policy in policies.items():
             layer.dtype_policy = policy
+
+
+@contextlib.contextmanager
+def distribute(devices: Sequence[str] | None = None) -> Iterator[Any]:
+    """Let a model that is built and trained in the block use all devices, each a share of every batch.
+
+        with training.distribute():
+            model = models.tutorial_cnn()
+            training.fit(model, ...)
+
+    devices: such as ["GPU:0", "GPU:1"]; all GPUs where None. The batch is the whole one: with two devices each
+    gets half of it. Yields tf.distribute.MirroredStrategy or keras.distribution.DataParallel. Raises
+    LabkitError where the backend has neither.
+    """
+    import keras
+
+    backend = keras.backend.backend()
+    names = list(devices) if devices else None
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        strategy = tf.distribute.MirroredStrategy(names)
+        with strategy.scope():
+            yield strategy
+    elif backend == "jax":
+        parallel = keras.distribution.DataParallel(devices=names)
+        with parallel.scope():
+            yield parallel
+    else:
+        raise LabkitError(
+            f"Keras distributes training with TensorFlow and JAX, not with {backend}. "
+            "Set KERAS_BACKEND=tensorflow before Keras is imported."
+        )

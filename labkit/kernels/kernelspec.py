@@ -12,8 +12,8 @@ from pathlib import Path
 from string import Template
 
 from labkit.errors import LabkitError
-from labkit.gpu.memory import LIMIT
 from labkit.kernels.jupyter import provisioner_environment
+from labkit.machine.gpu_memory import LIMIT
 
 BACKENDS = ("tensorflow", "jax", "torch")
 WARM, PLAIN = "labkit-warm", "local-provisioner"

@@ -37,7 +37,7 @@ class QuietImport(importlib.abc.MetaPathFinder):
 def limit_gpu_memory() -> None:
     """Apply the limit of GPU memory, if there is one, before anything runs there."""
     if os.environ.get("LABKIT_GPU_MEMORY"):
-        from labkit.gpu.memory import apply_limit
+        from labkit.machine.gpu_memory import apply_limit
 
         apply_limit(os.environ.get("KERAS_BACKEND", "tensorflow"))
 

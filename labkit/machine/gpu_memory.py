@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from labkit.errors import LabkitError
-from labkit.gpu.diagnosis import memory_message
-from labkit.gpu.facts import Facts, driver_facts
+from labkit.machine.diagnosis import memory_message
+from labkit.machine.facts import Facts, driver_facts
 
 if TYPE_CHECKING:
     import keras

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from labkit.gpu.facts import Facts, Gpu, Holder
+from labkit.machine.facts import Facts, Gpu, Holder
 
 # The oldest Linux driver of each CUDA version.
 # Source: NVIDIA, CUDA Compatibility, "minimum required driver version" (minor version compatibility).

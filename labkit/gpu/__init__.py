@@ -1,1 +1,0 @@
-"""NVIDIA GPUs: the facts, what they mean, and how several students share one."""

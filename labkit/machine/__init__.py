@@ -1,0 +1,1 @@
+"""What this computer is: its cores, its GPUs, and what TensorFlow says as it starts."""
