@@ -26,10 +26,10 @@ import psutil
 import typer
 
 from labkit.course import Course
+from labkit.execution.execute import grading_environment
+from labkit.execution.grading_data import submission_environment
 from labkit.files import write_text
 from labkit.grading.engine import read_grades
-from labkit.grading.execute import grading_environment
-from labkit.grading.withheld import submission_environment
 from labkit.labs.answers import mistake, solve
 from labkit.labs.lab import Lab, find_labs, mistake_functions, read_lab
 from labkit.release import release
@@ -55,7 +55,7 @@ c.Execute.timeout = 600
 READY = """
 import tempfile, time, nbformat
 from pathlib import Path
-from labkit.grading.execute import execute, grading_environment, grading_policy
+from labkit.execution.execute import execute, grading_environment, grading_policy
 cell = nbformat.v4.new_code_cell("import keras")
 times = []
 for _ in range(6):

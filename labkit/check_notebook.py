@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 from labkit.checks.protocol import EXPECTED
 from labkit.checks.references import Result, cells, score
 from labkit.errors import LabkitError
-from labkit.grading.execute import execute, grading_environment
+from labkit.execution.execute import execute, grading_environment
 from labkit.labs.headings import CellWatch
 
 

@@ -230,7 +230,7 @@ def grade(
     interruption, or after some students have handed in anew.
     """
     from labkit.course import Course
-    from labkit.grading.execute import warm_up
+    from labkit.execution.execute import warm_up
 
     course = Course.here()
     if not cluster:
@@ -262,11 +262,11 @@ def grade(
 
 def _runner(course, cluster: str | None):
     """What runs a notebook, and how many at a time: here, or on a cluster's workers."""
-    from labkit.grading.job import run_job
+    from labkit.execution.job import run_job
 
     if not cluster:
         return nullcontext((run_job, None))
-    from labkit.grading.cluster import cluster_runner
+    from labkit.execution.cluster import cluster_runner
 
     return cluster_runner(cluster, course)
 

@@ -55,7 +55,7 @@ class Limits:
     """What a submission may take at grading: seconds for a cell and for all, GiB of memory.
 
     The seconds are those that `labkit.sandbox.meter` counts, of a machine as fast as
-    `labkit.speed.REFERENCE`; on a slower one there are more of them.
+    `labkit.execution.speed.REFERENCE`; on a slower one there are more of them.
     """
 
     cell_seconds: int = 120

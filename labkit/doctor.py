@@ -149,8 +149,8 @@ def _arithmetic() -> Finding:
 
 def _speed() -> Iterator[Finding]:
     """How fast the labs train here, and what follows from it; never a fault."""
-    from labkit.grading.execute import grading_environment
-    from labkit.speed import speed, stretch
+    from labkit.execution.execute import grading_environment
+    from labkit.execution.speed import speed, stretch
 
     environment = grading_environment()
     found = speed(environment)
@@ -173,9 +173,9 @@ def _speed() -> Iterator[Finding]:
 def _lab_times(speed: float) -> str:
     """What the labs of this course that train take on a machine of this speed, in words."""
     from labkit.course import Course
+    from labkit.execution.speed import between
     from labkit.grading.feedback import duration
     from labkit.labs.lab import find_labs, read_lab
-    from labkit.speed import between
 
     try:
         labs = [read_lab(path) for path in find_labs(Course.here().solutions)]

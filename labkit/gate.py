@@ -19,16 +19,16 @@ from nbgrader.api import Gradebook
 
 from labkit.checks.protocol import EXPECTED
 from labkit.course import Course
+from labkit.execution.execute import grading_environment
+from labkit.execution.job import stored_run
+from labkit.execution.speed import stretch
 from labkit.files import write_text
 from labkit.grading import engine
-from labkit.grading.execute import grading_environment
-from labkit.grading.nbgrader_parts import stored_run
 from labkit.grading.needed import NEEDED_TAG
 from labkit.labs.answers import solve
 from labkit.labs.headings import headings
 from labkit.labs.lab import Lab, visible_source
 from labkit.labs.reference_run import cell_seconds
-from labkit.speed import stretch
 
 SOLUTION, BLANK = "the_solution", "the_blank_lab"
 # Shorter texts of a reference can stand in a notebook by chance.

@@ -8,9 +8,9 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from labkit.execution.execute import execute
+from labkit.execution.grading_data import inputs_environment
 from labkit.files import write_text
-from labkit.grading.execute import execute
-from labkit.grading.withheld import inputs_environment
 from labkit.labs import reference_run
 from labkit.labs.headings import CellWatch
 from labkit.labs.lab import read_lab

@@ -78,8 +78,8 @@ def released_course(released_once, tmp_path) -> Course:
 def machine(tmp_path, monkeypatch):
     """Take this machine for one that is so many times slower than the reference."""
 
-    from labkit import speed
-    from labkit.grading.execute import grading_environment
+    from labkit.execution import speed
+    from labkit.execution.execute import grading_environment
 
     def slower(times):
         monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))

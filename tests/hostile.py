@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nbformat.v4 import new_code_cell, new_notebook
 
-from labkit.grading.execute import execute, grading_environment
+from labkit.execution.execute import execute, grading_environment
 from labkit.sandbox.policy import MIB, Policy
 
 SMALL = Policy(memory=2048 * MIB, disk=64 * MIB, processes=64)

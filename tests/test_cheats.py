@@ -12,8 +12,8 @@ import nbformat
 import pytest
 
 from labkit.course import Course
+from labkit.execution.job import stored_run
 from labkit.grading.engine import grade, read_grades
-from labkit.grading.nbgrader_parts import stored_run
 from labkit.labs.answers import solve
 from labkit.labs.lab import read_lab
 from labkit.release import release

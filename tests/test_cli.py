@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from labkit import speed
+from labkit.execution import speed
 from tests.conftest import ROOT
 
 COMMANDS = [

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from labkit.errors import LabkitError
-from labkit.kernels.client import OutputLimits
+from labkit.execution.client import OutputLimits
 from labkit.sandbox import confinement
 from labkit.sandbox.confinement import strength
 from labkit.sandbox.policy import MIB
@@ -30,7 +30,7 @@ DEATH = "The kernel died"
 @pytest.fixture
 def quick(monkeypatch):
     """Patience for kernels that do not come back: seconds, not ten."""
-    monkeypatch.setattr("labkit.kernels.client.INTERRUPTED_SECONDS", 2)
+    monkeypatch.setattr("labkit.execution.client.INTERRUPTED_SECONDS", 2)
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from nbgrader.api import Gradebook
 from sqlalchemy import text
 
 from labkit.errors import LabkitError
+from labkit.execution.execute import execute
 from labkit.grading.engine import Options, grade, read_grades
-from labkit.grading.execute import execute
 from labkit.grading.export import write_grades
 from labkit.grading.feedback import write_feedback
 from labkit.grading.gradebook import back_up, only_grader
@@ -151,7 +151,7 @@ def test_what_has_run_is_not_run_again_and_a_changed_submission_is(
         ran.append(notebook)
         return execute(notebook, *args, **options)
 
-    monkeypatch.setattr("labkit.grading.job.execute", counted)
+    monkeypatch.setattr("labkit.execution.job.execute", counted)
     first = scores(course)
     assert len(ran) == 2
     assert scores(course) == first

@@ -15,7 +15,7 @@ from jupyter_client.provisioning import KernelProvisionerFactory
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
-from labkit.grading.execute import execute, grading_environment
+from labkit.execution.execute import execute, grading_environment
 from labkit.kernels import owner
 from labkit.kernels.jupyter import PROVISIONER, provisioner_environment
 from labkit.kernels.owner import parent_environment, warm_parent

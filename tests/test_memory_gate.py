@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from labkit.kernels import memory
-from labkit.kernels.memory import MemoryGate
+from labkit.execution import memory_gate
+from labkit.execution.memory_gate import MemoryGate
 
 
 @pytest.fixture
@@ -14,11 +14,11 @@ def free(monkeypatch):
     """The free memory of the machine, in GiB, to be set."""
     machine = SimpleNamespace(gib=8.0)
     monkeypatch.setattr(
-        memory.psutil,
+        memory_gate.psutil,
         "virtual_memory",
         lambda: SimpleNamespace(available=int(machine.gib * 2**30)),
     )
-    monkeypatch.setattr(memory, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(memory_gate, "_LOOK_SECONDS", 0.01)
     return machine
 
 

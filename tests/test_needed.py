@@ -9,8 +9,8 @@ import nbformat
 import pytest
 
 from labkit.errors import LabkitError
+from labkit.execution.job import stored_run
 from labkit.grading.engine import grade
-from labkit.grading.nbgrader_parts import stored_run
 from labkit.grading.needed import LEFT_OUT, names, needed
 from labkit.labs.answers import solve
 from labkit.labs.lab import read_lab

@@ -18,6 +18,10 @@ from traitlets.config import Config
 
 from labkit.course import Course
 from labkit.errors import LabkitError
+from labkit.execution.grading_data import submission_environment
+from labkit.execution.job import Job, keep, kept, read_files, run_job, stored_run
+from labkit.execution.keys import submission_key
+from labkit.execution.memory_gate import MemoryGate
 from labkit.grading.configuration import configure
 from labkit.grading.gradebook import (
     automatic_points,
@@ -27,13 +31,12 @@ from labkit.grading.gradebook import (
     prepare_gradebook,
     require_gradebook,
 )
-from labkit.grading.job import Job, keep, kept, read_files, run_job, submission_key
 from labkit.grading.nbgrader_api import (
     generate_assignment,
     nbgrader_api,
     schema_taken_as_right,
 )
-from labkit.grading.nbgrader_parts import RunSubmission, TakeRun, stored_run
+from labkit.grading.nbgrader_parts import RunSubmission, TakeRun
 from labkit.grading.plan import (
     Record,
     Records,
@@ -44,8 +47,6 @@ from labkit.grading.plan import (
     prepare,
     prepared_folder,
 )
-from labkit.grading.withheld import submission_environment
-from labkit.kernels.memory import MemoryGate
 from labkit.labs import reference_run
 from labkit.labs.lab import find_labs
 from labkit.labs.source import write_source

@@ -17,17 +17,18 @@ from traitlets import Dict, Unicode
 
 from labkit.checks.protocol import EXPECTED
 from labkit.course import Limits
-from labkit.grading.job import (
+from labkit.execution.grading_data import submission_environment
+from labkit.execution.job import (
     Job,
     keep,
     kept,
     read_files,
     run_job,
-    submission_key,
+    stored_run,
     with_outputs,
 )
+from labkit.execution.keys import submission_key
 from labkit.grading.judging import judge_cell, judge_plain_cell
-from labkit.grading.withheld import submission_environment
 from labkit.labs import reference_run
 from labkit.labs.reference_run import expected_json
 
@@ -89,11 +90,6 @@ class RunSubmission(CoursePart):
             job = Job(nbformat.writes(nb), files, told, limits)
             run = keep(run_job(job), stored)
         return with_outputs(nb, run), resources
-
-
-def stored_run(build: Path, student: str, lab: str, notebook: str) -> Path:
-    """Where the executed notebook of a submission is kept."""
-    return build / "executed" / lab / student / f"{notebook}.ipynb"
 
 
 class TakeRun(CoursePart):

@@ -11,8 +11,8 @@ import nbformat
 
 from labkit.course import Course
 from labkit.errors import LabkitError
+from labkit.execution.keys import package_hash
 from labkit.files import copy_files, write_text
-from labkit.grading.execute import package_hash
 from labkit.grading.gradebook import automatic_points
 from labkit.grading.intake import Intake, take_in
 from labkit.labs.lab import find_labs, grade_id

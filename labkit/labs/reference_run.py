@@ -16,9 +16,10 @@ from nbformat import NotebookNode
 from labkit.checks.protocol import MIME
 from labkit.checks.references import CheckReference, Mistake, cells, to_json
 from labkit.errors import LabkitError
+from labkit.execution.execute import execute, grading_environment
+from labkit.execution.grading_data import reference_environment
+from labkit.execution.keys import package_hash
 from labkit.files import write_text
-from labkit.grading.execute import execute, grading_environment, package_hash
-from labkit.grading.withheld import reference_environment
 from labkit.labs.lab import (
     Lab,
     LabError,

@@ -2,11 +2,10 @@
 
 import atexit
 import copy
-import hashlib
 import math
 import os
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,14 @@ from nbformat import NotebookNode
 from labkit.course import Limits
 from labkit.data import standins
 from labkit.data.cache import configured
-from labkit.kernels.client import BoundedClient, OutputLimits, Stopped
+from labkit.execution.client import BoundedClient, OutputLimits, Stopped
+from labkit.execution.speed import stretch
 from labkit.kernels.owner import warm_parent
 from labkit.kernels.provisioner import kernel_manager
 from labkit.sandbox.confinement import can_fork, strength
 from labkit.sandbox.meter import BACKSTOP
 from labkit.sandbox.policy import Policy
 from labkit.sandbox.watchdog import Watchdog
-from labkit.speed import stretch
 
 # On the clock, so with room for a machine that is busy.
 STARTUP_SECONDS = 600
@@ -192,16 +191,6 @@ class _Watch:
     @property
     def peak(self) -> int:
         return self._watchdog.peak if self._watchdog else 0
-
-
-@cache
-def package_hash() -> str:
-    """A hash of this package's code: a result made by other code is made again."""
-    digest = hashlib.sha256()
-    package = Path(__file__).parent.parent
-    for path in sorted(package.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def _reason(error: Exception) -> str:

@@ -14,13 +14,9 @@ from nbformat import NotebookNode
 from labkit.course import Limits
 from labkit.data import cache as data_cache
 from labkit.data import standins
+from labkit.execution.execute import execute, grading_environment, grading_policy
+from labkit.execution.keys import package_hash
 from labkit.files import own_files, write_bytes, write_text
-from labkit.grading.execute import (
-    execute,
-    grading_environment,
-    grading_policy,
-    package_hash,
-)
 
 
 @dataclass(frozen=True)
@@ -134,12 +130,6 @@ def kept(notebook: NotebookNode, stored: Path, key: str) -> NotebookNode | None:
     return run if same_cells and run.metadata["labkit"]["key"] == key else None
 
 
-def submission_key(seed: str, *folders: Path) -> str:
-    """A hash of all that a run depends on: the course's seed, every file of the folders,
-    and this package."""
-    digest = hashlib.sha256(f"{seed} {package_hash()}".encode())
-    for folder in folders:
-        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            digest.update(str(path.relative_to(folder)).encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:32]
+def stored_run(build: Path, student: str, lab: str, notebook: str) -> Path:
+    """Where the executed notebook of a submission is kept."""
+    return build / "executed" / lab / student / f"{notebook}.ipynb"

@@ -7,9 +7,9 @@ from pathlib import Path
 from labkit.course import Course
 from labkit.data.standins import GRADING_DATA
 from labkit.errors import LabkitError
-from labkit.grading.execute import package_hash
-from labkit.grading.job import Job, pack_data, run_job_elsewhere
-from labkit.grading.withheld import submission_environment
+from labkit.execution.grading_data import submission_environment
+from labkit.execution.job import Job, pack_data, run_job_elsewhere
+from labkit.execution.keys import package_hash
 
 CONNECT_SECONDS = 20
 # How often a job is tried again that has raised an error on a worker. (One whose worker

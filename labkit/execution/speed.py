@@ -2,7 +2,7 @@
 
 Training the network of lab 04 is timed in CPU seconds, once for a machine and the
 packages on it: other programs that run meanwhile hardly change the answer. Keras and
-its backend are imported in a process of its own, `python -m labkit.speed`.
+its backend are imported in a process of its own, `python -m labkit.execution.speed`.
 """
 
 import contextlib
@@ -109,7 +109,7 @@ def _kept(path: Path) -> float | None:
 def _measured(environment: Mapping[str, str]) -> float | None:
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "labkit.speed"],
+            [sys.executable, "-m", "labkit.execution.speed"],
             cwd="/",  # a folder of the user's may hold modules of any name
             env=dict(environment),
             stdin=subprocess.DEVNULL,

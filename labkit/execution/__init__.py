@@ -1,0 +1,1 @@
+"""One notebook in one kernel, on this machine or on another, and the keys of what it gave."""
