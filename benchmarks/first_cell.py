@@ -24,8 +24,8 @@ import nbformat
 import typer
 from playwright.sync_api import Page, sync_playwright
 
-from labkit.lab import lab_command, lab_environment
 from labkit.labs.source import KERNELSPEC
+from labkit.learning.jupyterlab import lab_command, lab_environment
 
 SECONDS = 60
 IDLE = ".jp-Notebook-ExecutionIndicator[data-status='idle']"

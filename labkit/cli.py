@@ -160,7 +160,7 @@ def check(
     notebook: Annotated[Path, typer.Argument(help="A notebook of yours.")],
 ) -> None:
     """Run a whole notebook in a fresh kernel, the way the grader will."""
-    from labkit.check_notebook import check_notebook
+    from labkit.learning.check_notebook import check_notebook
 
     with CellProgress(console, notebook.stem) as progress:
         checked = check_notebook(notebook, progress.cell)
@@ -434,7 +434,7 @@ def demo(
 @app.command(epilog=examples("labkit doctor"))
 def doctor() -> None:
     """Say what is installed, what Keras runs on, which data are here, and what to type."""
-    from labkit.doctor import examine
+    from labkit.learning.doctor import examine
 
     short = []
     with console.status("looking (Keras takes a few seconds to start)"):
@@ -466,7 +466,7 @@ def lab(
 ) -> None:
     """Open JupyterLab on your copy of the labs, at the start page."""
     from labkit.course import Course
-    from labkit.lab import copy_labs, lab_command, lab_environment
+    from labkit.learning.jupyterlab import copy_labs, lab_command, lab_environment
 
     new = copy_labs(Course.here().notebooks, folder)
     console.print(

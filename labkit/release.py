@@ -14,7 +14,7 @@ from labkit.grading.nbgrader_api import generate_assignment
 from labkit.labs import reference_run
 from labkit.labs.lab import Lab, LabError, find_labs, mistake_functions, read_lab
 from labkit.labs.source import write_source
-from labkit.start_page import START_PAGE, start_page
+from labkit.learning.start_page import START_PAGE, start_page
 
 
 @dataclass

@@ -477,7 +477,7 @@ def test_grading_refuses_where_it_may_not_be_weaker(course, run_command):
 
 
 def test_the_doctor_says_what_is_not_protected(weaker):
-    from labkit.doctor import _confinement
+    from labkit.learning.doctor import _confinement
 
     assert _confinement().good
     weaker("plain")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from labkit.errors import LabkitError
 from labkit.kernels.jupyter import provisioner_environment
-from labkit.start_page import START_PAGE
+from labkit.learning.start_page import START_PAGE
 
 
 def copy_labs(notebooks: Path, folder: Path) -> int:

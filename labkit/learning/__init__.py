@@ -1,0 +1,1 @@
+"""What a student's own machine does: JupyterLab, the checks of a notebook, the doctor."""
