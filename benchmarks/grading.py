@@ -25,6 +25,7 @@ import nbformat
 import psutil
 import typer
 
+from labkit.authoring.release import release
 from labkit.course import Course
 from labkit.execution.execute import grading_environment
 from labkit.execution.grading_data import submission_environment
@@ -32,7 +33,6 @@ from labkit.files import write_text
 from labkit.grading.engine import read_grades
 from labkit.labs.answers import mistake, solve
 from labkit.labs.lab import Lab, find_labs, mistake_functions, read_lab
-from labkit.release import release
 from labkit.sandbox.processes import memory, tree
 
 ROOT = Path(__file__).resolve().parents[1]

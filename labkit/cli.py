@@ -92,8 +92,8 @@ def release(
     ] = False,
 ) -> None:
     """Make the students' notebooks from solutions/, through the release gate."""
+    from labkit.authoring.release import release as make
     from labkit.course import Course
-    from labkit.release import release as make
 
     with console.status("release") as status:
         outcome = make(Course.here(), labs, check=check, announce=status.update)
@@ -135,9 +135,9 @@ def run(
     ] = None,
 ) -> None:
     """Execute a lab's solution and keep the files it writes."""
+    from labkit.authoring.run import run_solution
     from labkit.course import Course
     from labkit.labs.lab import find_labs
-    from labkit.running import run_solution
 
     course = Course.here()
     path = find_labs(course.solutions, [lab])[0]
@@ -415,8 +415,8 @@ def demo(
     ] = None,
 ) -> None:
     """Run the course once: release, solutions, a sample class, grades, reports."""
+    from labkit.authoring.demo import run_demo
     from labkit.course import Course
-    from labkit.demo import run_demo
     from labkit.grading.feedback import duration
 
     course = Course.here()

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from labkit.authoring.release import release
 from labkit.course import Course
-from labkit.release import release
 
 # Tables as wide as a screen; rich asks once, as a test module imports `labkit.cli`.
 os.environ["COLUMNS"] = "200"

@@ -11,12 +11,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from labkit.authoring.release import release
 from labkit.course import Course
 from labkit.execution.job import stored_run
 from labkit.grading.engine import grade, read_grades
 from labkit.labs.answers import solve
 from labkit.labs.lab import read_lab
-from labkit.release import release
 from labkit.sandbox.confinement import strength
 from tests.conftest import ROOT
 

@@ -10,10 +10,10 @@ import subprocess
 import nbformat
 import pytest
 
+from labkit.authoring.release import release
 from labkit.course import Course
 from labkit.grading.engine import Options, grade
 from labkit.labs.lab import find_labs
-from labkit.release import release
 from labkit.sandbox.processes import KNOWN
 from tests.busy import crowded_core
 from tests.conftest import BIN, ROOT
@@ -73,8 +73,8 @@ def test_every_submission_has_its_feedback(demo):
 
 
 def test_a_mistaken_student_reads_the_hint(demo):
+    from labkit.authoring.sample_class import MISTAKEN
     from labkit.labs.lab import mistake_functions, read_lab
-    from labkit.sample_class import MISTAKEN
 
     assert len(MISTAKEN) >= 8
     for one in MISTAKEN:

@@ -13,6 +13,7 @@ import pytest
 from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
+from labkit.authoring.release import release
 from labkit.checks.references import CheckReference
 from labkit.grading.engine import grade
 from labkit.grading.feedback import write_feedback
@@ -21,7 +22,6 @@ from labkit.grading.shown import shown_results
 from labkit.labs.answers import mistake, solve
 from labkit.labs.lab import read_lab
 from labkit.labs.source import write_source
-from labkit.release import release
 from tests.conftest import make_course
 
 TINY, SECRET_LAB = "91_tiny", "92_secret"

@@ -6,10 +6,10 @@ import time
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from labkit.authoring.gate import CellTime, _budget_faults
 from labkit.execution import speed
 from labkit.execution.execute import execute, grading_environment
 from labkit.execution.job import with_outputs
-from labkit.gate import CellTime, _budget_faults
 from labkit.grading.judging import limit_reached
 from labkit.sandbox import processes
 from tests.busy import crowded_core

@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 import nbformat
 import pytest
 
+from labkit.authoring.release import release
 from labkit.errors import LabkitError
 from labkit.execution.job import stored_run
 from labkit.grading.engine import grade
 from labkit.grading.needed import LEFT_OUT, names, needed
 from labkit.labs.answers import solve
 from labkit.labs.lab import read_lab
-from labkit.release import release
 
 IMPORTS = "import numpy as np\nimport matplotlib.pyplot as plt"
 DATA = "data = np.arange(5)"

@@ -5,8 +5,8 @@ import json
 import nbformat
 import pytest
 
+from labkit.authoring.release import release
 from labkit.labs.lab import LabError, read_lab
-from labkit.release import release
 
 LAB = "91_tiny"
 
@@ -211,8 +211,8 @@ def test_a_visible_check_below_a_draw_stops_the_release(course):
 
 def test_a_hidden_value_in_a_file_of_the_release_stops_it(course):
     release(course)
+    from labkit.authoring.gate import file_faults
     from labkit.course import Course
-    from labkit.gate import file_faults
 
     lab = read_lab(course.solutions / LAB / f"{LAB}.py")
     path = Course.at(course.root).build / "references" / f"{LAB}.json"

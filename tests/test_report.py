@@ -11,6 +11,7 @@ import pytest
 from nbgrader.api import Gradebook
 from rich.console import Console
 
+from labkit.authoring.release import release
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.grading.engine import grade
@@ -18,7 +19,6 @@ from labkit.grading.report import class_report, judged_cells
 from labkit.grading.report_page import summary_tables, write_report
 from labkit.labs.answers import mistake, solve
 from labkit.labs.lab import read_lab
-from labkit.release import release
 from tests.conftest import make_course
 
 LAB = "91_tiny"

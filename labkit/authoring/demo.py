@@ -9,7 +9,9 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader
 
-from labkit import sample_class
+from labkit.authoring import sample_class
+from labkit.authoring.release import release
+from labkit.authoring.run import Run, run_solution
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.files import write_bytes, write_text
@@ -17,8 +19,6 @@ from labkit.grading.engine import Grade, Options, Progress, grade
 from labkit.grading.export import write_grades
 from labkit.grading.feedback import duration, write_feedback
 from labkit.labs.lab import find_labs, read_lab
-from labkit.release import release
-from labkit.running import Run, run_solution
 
 # What the last lab writes, and the demo shows.
 SHOWN = ("submission.csv", "confusion_matrix.png", "first_layer_filters.png")

@@ -1,0 +1,1 @@
+"""From a lab's text to what students get, and proof that it works."""
