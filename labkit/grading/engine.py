@@ -23,7 +23,7 @@ from labkit.execution.job import Job, keep, kept, read_files, run_job, stored_ru
 from labkit.execution.keys import submission_key
 from labkit.execution.memory_gate import MemoryGate
 from labkit.grading.configuration import configure
-from labkit.grading.gradebook import (
+from labkit.grading.database import (
     automatic_points,
     back_up,
     one_engine,

@@ -19,8 +19,8 @@ from traitlets import Unicode
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.files import write_text
+from labkit.grading.database import require_gradebook
 from labkit.grading.engine import Grade
-from labkit.grading.gradebook import require_gradebook
 from labkit.grading.roster import (
     CANVAS_IDENTIFIERS,
     CANVAS_KEYS,

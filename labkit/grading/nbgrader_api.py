@@ -14,7 +14,7 @@ from traitlets.config import Config
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.grading.configuration import configure
-from labkit.grading.gradebook import prepare_gradebook
+from labkit.grading.database import prepare_gradebook
 
 
 def nbgrader_api(course: Course, config: Config | None = None) -> NbGraderAPI:

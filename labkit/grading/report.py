@@ -23,7 +23,7 @@ from nbgrader.api import (
 )
 
 from labkit.course import Course
-from labkit.grading.gradebook import require_gradebook
+from labkit.grading.database import require_gradebook
 from labkit.grading.intake import take_in
 from labkit.grading.plan import Records, Submission
 from labkit.grading.scores import ClassScores, read_scores
