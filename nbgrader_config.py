@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from labkit.course import Course
-from labkit.grading.configuration import (configure)
+from labkit.grading.pipeline.configuration import (configure)
 from labkit.labs.source import (write_sources)
 
 c = get_config()  # noqa: F821 - nbgrader defines it

@@ -42,8 +42,8 @@ LOOK_SECONDS = 0.5
 # nbgrader's own execution, of all cells, in the place of ours; all else is as in a course.
 PLAIN = """
 from nbgrader.preprocessors import Execute
-from labkit.grading.nbgrader_parts import RunSubmission
-from labkit.grading.needed import SkipUnneeded
+from labkit.grading.pipeline.parts import RunSubmission
+from labkit.grading.pipeline.needed import SkipUnneeded
 c.Autograde.sanitize_preprocessors.remove(SkipUnneeded)
 parts = c.Autograde.autograde_preprocessors
 c.Autograde.autograde_preprocessors = [

@@ -238,8 +238,8 @@ def grade(
 
     from labkit.grading.engine import Options
     from labkit.grading.engine import grade as grade_course
-    from labkit.grading.report import class_report
-    from labkit.grading.report_page import summary_tables, write_report
+    from labkit.grading.results.class_report import class_report
+    from labkit.grading.results.report_page import summary_tables, write_report
     from labkit.sandbox.confinement import strength
 
     if db:
@@ -300,7 +300,7 @@ def feedback(
 ) -> None:
     """Write one HTML page a student and lab: scores, checks, hints."""
     from labkit.course import Course
-    from labkit.grading.feedback import write_feedback
+    from labkit.grading.results.feedback import write_feedback
 
     course = Course.here()
     pages = write_feedback(course, out)
@@ -341,7 +341,7 @@ def export(
     never changed.
     """
     from labkit.course import Course
-    from labkit.grading.export import export_scores
+    from labkit.grading.results.export import export_scores
     from labkit.labs.lab import find_labs
 
     course = Course.here()
@@ -362,8 +362,8 @@ def report(
 ) -> None:
     """Write one page about the class: scores, and what was not understood."""
     from labkit.course import Course
-    from labkit.grading.report import class_report
-    from labkit.grading.report_page import summary_tables, write_report
+    from labkit.grading.results.class_report import class_report
+    from labkit.grading.results.report_page import summary_tables, write_report
 
     course = Course.here()
     found = class_report(course)
@@ -390,7 +390,7 @@ def similarity(
 ) -> None:
     """List pairs of submissions with much code in common, side by side, to be looked at."""
     from labkit.course import Course
-    from labkit.grading.similarity import compare_class, write_similarity
+    from labkit.grading.results.similarity import compare_class, write_similarity
 
     course = Course.here()
     path = out or course.build / "similarity.html"
@@ -417,7 +417,7 @@ def demo(
     """Run the course once: release, solutions, a sample class, grades, reports."""
     from labkit.authoring.demo import run_demo
     from labkit.course import Course
-    from labkit.grading.feedback import duration
+    from labkit.grading.results.feedback import duration
 
     course = Course.here()
     with GradingProgress(console) as progress:

@@ -8,7 +8,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 from labkit.errors import LabkitError
-from labkit.grading.export import export_scores
+from labkit.grading.results.export import export_scores
 
 # nbgrader provokes this advice on every new submission.
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
@@ -351,7 +351,7 @@ def test_nbgrader_export_takes_the_exporters(
     done = run_command(
         "nbgrader",
         "export",
-        f"--exporter=labkit.grading.export.{exporter}",
+        f"--exporter=labkit.grading.results.export.{exporter}",
         "--to=out.csv",
         *words,
         folder=graded.root,

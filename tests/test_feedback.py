@@ -16,9 +16,9 @@ from nbgrader.api import Gradebook
 from labkit.authoring.release import release
 from labkit.checks.references import CheckReference
 from labkit.grading.engine import grade
-from labkit.grading.feedback import write_feedback
 from labkit.grading.judging import judge
-from labkit.grading.shown import shown_results
+from labkit.grading.pipeline.shown import shown_results
+from labkit.grading.results.feedback import write_feedback
 from labkit.labs.answers import mistake, solve
 from labkit.labs.lab import read_lab
 from labkit.labs.source import write_source

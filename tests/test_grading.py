@@ -15,10 +15,10 @@ from sqlalchemy import text
 
 from labkit.errors import LabkitError
 from labkit.execution.execute import execute
-from labkit.grading.database import back_up, only_grader
 from labkit.grading.engine import Options, grade, read_grades
-from labkit.grading.export import write_grades
-from labkit.grading.feedback import write_feedback
+from labkit.grading.gradebook.database import back_up, only_grader
+from labkit.grading.results.export import write_grades
+from labkit.grading.results.feedback import write_feedback
 from labkit.labs.answers import mistake, solve
 from labkit.labs.lab import read_lab
 

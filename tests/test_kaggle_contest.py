@@ -17,7 +17,7 @@ from labkit.cli import app
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.grading.engine import Options, grade
-from labkit.grading.export import export_scores
+from labkit.grading.results.export import export_scores
 from labkit.kaggle.points import MARK
 from labkit.kaggle.settings import competition
 from labkit.labs.answers import solve

@@ -18,9 +18,9 @@ from labkit.execution.execute import execute, grading_environment
 from labkit.execution.grading_data import reference_environment
 from labkit.files import write_text
 from labkit.grading.engine import grade
+from labkit.grading.gradebook.api import generate_assignment, nbgrader_api
 from labkit.grading.judging import judge
-from labkit.grading.nbgrader_api import generate_assignment, nbgrader_api
-from labkit.grading.needed import SKIP_TAG, given_cells, needed
+from labkit.grading.pipeline.needed import SKIP_TAG, given_cells, needed
 from labkit.labs import reference_run
 from labkit.labs.answers import solve
 from labkit.labs.lab import cell_id, find_labs, read_lab

@@ -99,7 +99,7 @@ def test_validate_agrees_with_the_checks(course, released, nbgrader, monkeypatch
 
 def test_the_formgrader_grades_through_its_own_api(course, released):
     """What the formgrader's autograde button calls, in the process of the server."""
-    from labkit.grading.nbgrader_api import nbgrader_api
+    from labkit.grading.gradebook.api import nbgrader_api
 
     hand_in(
         course,

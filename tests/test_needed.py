@@ -12,7 +12,7 @@ from labkit.authoring.release import release
 from labkit.errors import LabkitError
 from labkit.execution.job import stored_run
 from labkit.grading.engine import grade
-from labkit.grading.needed import LEFT_OUT, names, needed
+from labkit.grading.pipeline.needed import LEFT_OUT, names, needed
 from labkit.labs.answers import solve
 from labkit.labs.lab import read_lab
 

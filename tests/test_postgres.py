@@ -10,8 +10,8 @@ import nbformat
 import pytest
 
 from labkit.course import Course
-from labkit.grading.database import back_up
 from labkit.grading.engine import read_grades
+from labkit.grading.gradebook.database import back_up
 from labkit.labs.answers import solve
 from labkit.labs.lab import read_lab
 

@@ -9,8 +9,8 @@ import pytest
 from nbformat.v4 import new_code_cell
 
 from labkit.grading.engine import grade, read_grades
-from labkit.grading.feedback import write_feedback
 from labkit.grading.repairs import OLD_FORMAT, LabCell, repairs
+from labkit.grading.results.feedback import write_feedback
 from labkit.labs.answers import solve
 from labkit.labs.lab import read_lab
 from tests.conftest import make_course

@@ -15,8 +15,8 @@ from labkit.authoring.release import release
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.grading.engine import grade
-from labkit.grading.report import class_report, judged_cells
-from labkit.grading.report_page import summary_tables, write_report
+from labkit.grading.results.class_report import class_report, judged_cells
+from labkit.grading.results.report_page import summary_tables, write_report
 from labkit.labs.answers import mistake, solve
 from labkit.labs.lab import read_lab
 from tests.conftest import make_course
@@ -128,7 +128,7 @@ def test_each_notebook_is_read_once(graded, monkeypatch):
         read.append(path)
         return judged_cells(path)
 
-    monkeypatch.setattr("labkit.grading.report.judged_cells", counted)
+    monkeypatch.setattr("labkit.grading.results.class_report.judged_cells", counted)
     class_report(graded)
     assert len(read) == len(set(read)) == 5
 

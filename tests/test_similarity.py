@@ -7,7 +7,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from labkit.errors import LabkitError
-from labkit.grading.similarity import compare_class, write_similarity
+from labkit.grading.results.similarity import compare_class, write_similarity
 
 LAB = "91_tiny"
 STARTER = {
@@ -223,7 +223,7 @@ def test_a_notebook_of_another_name_is_compared(course, hand_in):
 
 
 def test_a_class_of_many_is_compared_in_blocks(course, hand_in, monkeypatch):
-    monkeypatch.setattr("labkit.grading.similarity.BLOCK", 2)
+    monkeypatch.setattr("labkit.grading.results.similarity.BLOCK", 2)
     for number, answers in enumerate([ANN, BEN, CAS, ANN, BEN]):
         hand_in(f"s{number}", answers)
     found = compare(course)

@@ -16,8 +16,8 @@ from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.files import write_bytes, write_text
 from labkit.grading.engine import Grade, Options, Progress, grade
-from labkit.grading.export import write_grades
-from labkit.grading.feedback import duration, write_feedback
+from labkit.grading.results.export import write_grades
+from labkit.grading.results.feedback import duration, write_feedback
 from labkit.labs.lab import find_labs, read_lab
 
 # What the last lab writes, and the demo shows.

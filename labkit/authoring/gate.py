@@ -24,7 +24,7 @@ from labkit.execution.job import stored_run
 from labkit.execution.speed import stretch
 from labkit.files import write_text
 from labkit.grading import engine
-from labkit.grading.needed import NEEDED_TAG
+from labkit.grading.pipeline.needed import NEEDED_TAG
 from labkit.labs.answers import solve
 from labkit.labs.headings import headings
 from labkit.labs.lab import Lab, visible_source

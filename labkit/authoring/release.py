@@ -10,7 +10,7 @@ from labkit.authoring.gate import CellTime, file_faults, grading_faults
 from labkit.checks.protocol import EXPECTED
 from labkit.course import Course
 from labkit.files import write_bytes
-from labkit.grading.nbgrader_api import generate_assignment
+from labkit.grading.gradebook.api import generate_assignment
 from labkit.labs import reference_run
 from labkit.labs.lab import Lab, LabError, find_labs, mistake_functions, read_lab
 from labkit.labs.source import write_source

@@ -13,7 +13,7 @@ from nbgrader.api import Gradebook
 
 from labkit.course import Course
 from labkit.files import write_text
-from labkit.grading.database import prepare_gradebook
+from labkit.grading.gradebook.database import prepare_gradebook
 from labkit.labs.answers import mistake, solve
 from labkit.labs.lab import find_labs, read_lab
 

@@ -22,8 +22,12 @@ from labkit.execution.grading_data import submission_environment
 from labkit.execution.job import Job, keep, kept, read_files, run_job, stored_run
 from labkit.execution.keys import submission_key
 from labkit.execution.memory_gate import MemoryGate
-from labkit.grading.configuration import configure
-from labkit.grading.database import (
+from labkit.grading.gradebook.api import (
+    generate_assignment,
+    nbgrader_api,
+    schema_taken_as_right,
+)
+from labkit.grading.gradebook.database import (
     automatic_points,
     back_up,
     one_engine,
@@ -31,12 +35,8 @@ from labkit.grading.database import (
     prepare_gradebook,
     require_gradebook,
 )
-from labkit.grading.nbgrader_api import (
-    generate_assignment,
-    nbgrader_api,
-    schema_taken_as_right,
-)
-from labkit.grading.nbgrader_parts import RunSubmission, TakeRun
+from labkit.grading.pipeline.configuration import configure
+from labkit.grading.pipeline.parts import RunSubmission, TakeRun
 from labkit.grading.plan import (
     Record,
     Records,

@@ -13,7 +13,7 @@ from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.execution.keys import package_hash
 from labkit.files import copy_files, write_text
-from labkit.grading.database import automatic_points
+from labkit.grading.gradebook.database import automatic_points
 from labkit.grading.intake import Intake, take_in
 from labkit.labs.lab import find_labs, grade_id
 from labkit.labs.source import write_source

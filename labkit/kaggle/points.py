@@ -60,7 +60,7 @@ def enter_points(
     """
     from nbgrader.api import Gradebook, MissingEntry
 
-    from labkit.grading.database import require_gradebook
+    from labkit.grading.gradebook.database import require_gradebook
 
     require_gradebook(course)
     done, left = [], []

@@ -174,7 +174,7 @@ def _lab_times(speed: float) -> str:
     """What the labs of this course that train take on a machine of this speed, in words."""
     from labkit.course import Course
     from labkit.execution.speed import between
-    from labkit.grading.feedback import duration
+    from labkit.grading.results.feedback import duration
     from labkit.labs.lab import find_labs, read_lab
 
     try:

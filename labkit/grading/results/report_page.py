@@ -9,7 +9,7 @@ from markupsafe import Markup
 from rich.table import Table
 
 from labkit.files import write_text
-from labkit.grading.report import ClassReport
+from labkit.grading.results.class_report import ClassReport
 
 SHOWN = 10
 BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -86,7 +86,7 @@ def _breakable(name: str) -> Markup:
 
 def write_report(report: ClassReport, path: Path) -> None:
     """Write the report as one HTML file that needs no other."""
-    from labkit.grading import figures
+    from labkit.grading.results import figures
 
     environment = Environment(
         loader=PackageLoader("labkit.grading"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.errors import LabkitError
-from labkit.grading.scores import Student
+from labkit.grading.gradebook.scores import Student
 
 # The columns by which a student of the gradebook is found, the surest first.
 CANVAS_KEYS = (

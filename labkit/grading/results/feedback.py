@@ -18,10 +18,10 @@ from nbgrader.api import Gradebook, SubmittedNotebook
 from labkit.checks.references import Result
 from labkit.course import Course
 from labkit.files import write_text
-from labkit.grading.database import require_gradebook
+from labkit.grading.gradebook.database import require_gradebook
 from labkit.grading.intake import Intake, take_in
+from labkit.grading.pipeline.shown import shown_results
 from labkit.grading.plan import lab_cells
-from labkit.grading.shown import shown_results
 from labkit.labs.lab import exercise_title, grade_id, read_lab
 
 

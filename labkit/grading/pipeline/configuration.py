@@ -26,8 +26,8 @@ from nbgrader.preprocessors import (
 from traitlets.config import Config
 
 from labkit.course import Course
-from labkit.grading import validating
-from labkit.grading.mending import (
+from labkit.grading.pipeline import validating
+from labkit.grading.pipeline.mending import (
     CurrentFormat,
     KeepOneOfEach,
     KeepSubmitted,
@@ -35,9 +35,9 @@ from labkit.grading.mending import (
     RestoreRoles,
     TellRepairs,
 )
-from labkit.grading.nbgrader_parts import JudgeChecks, RunSubmission, ShipExpected
-from labkit.grading.needed import SkipUnneeded
-from labkit.grading.shown import ClearHiddenChecks, ShowOnlyResults
+from labkit.grading.pipeline.needed import SkipUnneeded
+from labkit.grading.pipeline.parts import JudgeChecks, RunSubmission, ShipExpected
+from labkit.grading.pipeline.shown import ClearHiddenChecks, ShowOnlyResults
 from labkit.sandbox.meter import BACKSTOP
 
 STUB = '# YOUR CODE HERE\nraise NotImplementedError("Write your code here.")'

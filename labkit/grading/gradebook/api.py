@@ -13,8 +13,8 @@ from traitlets.config import Config
 
 from labkit.course import Course
 from labkit.errors import LabkitError
-from labkit.grading.configuration import configure
-from labkit.grading.database import prepare_gradebook
+from labkit.grading.gradebook.database import prepare_gradebook
+from labkit.grading.pipeline.configuration import configure
 
 
 def nbgrader_api(course: Course, config: Config | None = None) -> NbGraderAPI:

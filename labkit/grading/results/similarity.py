@@ -274,7 +274,7 @@ def _pair(first: str, second: str, read: _Answers) -> Pair:
 
 def write_similarity(found: Iterable[LabSimilarity], path: Path) -> None:
     """Write the pairs side by side as one HTML file that needs no other."""
-    from labkit.grading import figures
+    from labkit.grading.results import figures
 
     labs = list(found)
     edges = [100 * number / BINS for number in range(BINS + 1)]

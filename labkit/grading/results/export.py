@@ -19,9 +19,10 @@ from traitlets import Unicode
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.files import write_text
-from labkit.grading.database import require_gradebook
 from labkit.grading.engine import Grade
-from labkit.grading.roster import (
+from labkit.grading.gradebook.database import require_gradebook
+from labkit.grading.gradebook.scores import ClassScores, Student, read_scores
+from labkit.grading.results.roster import (
     CANVAS_IDENTIFIERS,
     CANVAS_KEYS,
     MOODLE_IDENTIFIERS,
@@ -31,7 +32,6 @@ from labkit.grading.roster import (
     read_canvas,
     read_moodle,
 )
-from labkit.grading.scores import ClassScores, Student, read_scores
 
 PLAIN_COLUMNS = ["student", "lab", "score", "max_score"]
 # What Canvas writes for a student who is excused, or to whom a lab is not given.
@@ -393,12 +393,12 @@ class LmsExport(ExportPlugin):
 
 
 class CanvasExport(LmsExport):
-    """nbgrader export --exporter=labkit.grading.export.CanvasExport"""
+    """nbgrader export --exporter=labkit.grading.results.export.CanvasExport"""
 
     form = "canvas"
 
 
 class MoodleExport(LmsExport):
-    """nbgrader export --exporter=labkit.grading.export.MoodleExport"""
+    """nbgrader export --exporter=labkit.grading.results.export.MoodleExport"""
 
     form = "moodle"

@@ -23,10 +23,10 @@ from nbgrader.api import (
 )
 
 from labkit.course import Course
-from labkit.grading.database import require_gradebook
+from labkit.grading.gradebook.database import require_gradebook
+from labkit.grading.gradebook.scores import ClassScores, read_scores
 from labkit.grading.intake import take_in
 from labkit.grading.plan import Records, Submission
-from labkit.grading.scores import ClassScores, read_scores
 from labkit.labs.lab import exercise_title, read_lab
 
 BINS = 10

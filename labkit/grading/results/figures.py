@@ -8,7 +8,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from labkit.grading.report import BINS, Exercise, LabReport
+from labkit.grading.results.class_report import BINS, Exercise, LabReport
 from labkit.plots import INK, STYLE
 
 # A phone is about this wide: a figure is never shrunk until its text is too small.

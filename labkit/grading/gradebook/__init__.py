@@ -1,0 +1,1 @@
+"""The gradebook: nbgrader's database, its API, and the scores in it."""
