@@ -15,8 +15,9 @@ from PIL import Image
 from sklearn.linear_model import RidgeClassifier
 
 from labkit import data
-from labkit.data import DamagedPicture, faces, garments, pets, shapes
+from labkit.data import DamagedPicture
 from labkit.data.pictures import read_picture
+from labkit.data.standins import faces, garments, pets, shapes
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,9 @@ from types import ModuleType
 import numpy as np
 
 from labkit import profile
-from labkit.data import cache, drawing, garments, pets, shapes, sources
+from labkit.data import cache, sources
 from labkit.data.dataset import Dataset
+from labkit.data.standins import drawing, garments, pets, shapes
 
 TRAIN_SEED, TEST_SEED = 1, 2
 # training pictures, test pictures, and whether they are portraits
@@ -52,7 +53,7 @@ def draw_faces(folder: Path, seed: int) -> np.ndarray:
 
     Returns the labels of the test pictures (N,). Their file is not left in the folder.
     """
-    from labkit.data import faces
+    from labkit.data.standins import faces
 
     faces.write(folder, *FACES_TO_GRADE, test_seed=seed)
     names = [who.name for who in faces.CHARACTERS]
@@ -150,7 +151,7 @@ def _drawn(module: ModuleType, what: str, *size: int) -> Dataset:
 
 
 def _faces(size: int) -> Dataset:
-    from labkit.data import faces
+    from labkit.data.standins import faces
 
     folder = faces.folder(
         *profile.pick(quick=(2000, 500), full=(2000, 500), grading=FACES_TO_GRADE)

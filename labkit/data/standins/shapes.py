@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from labkit.data import drawing
+from labkit.data.standins import drawing
 
 CLASS_NAMES = (
     "disc",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from labkit.data import drawing
+from labkit.data.standins import drawing
 
 CLASS_NAMES = (
     "T-shirt/top",
