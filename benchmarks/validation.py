@@ -14,7 +14,7 @@ from typing import Annotated
 
 # First of all, so that it can keep TensorFlow's start-up lines away.
 from labkit import data, kaggle, models, training
-from labkit.duplicates import near_duplicates
+from labkit.kaggle.duplicates import near_duplicates
 
 # isort: split
 import keras

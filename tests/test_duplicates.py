@@ -7,7 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labkit.duplicates import has_near_duplicate, near_duplicates, perceptual_hashes
+from labkit.kaggle.duplicates import (
+    has_near_duplicate,
+    near_duplicates,
+    perceptual_hashes,
+)
 
 
 def scenes(count, size=28, seed=0):

@@ -16,10 +16,10 @@ from labkit import kaggle
 from labkit.cli import app
 from labkit.course import Course
 from labkit.errors import LabkitError
+from labkit.grading.competition.points import MARK
+from labkit.grading.competition.settings import competition
 from labkit.grading.engine import Options, grade
 from labkit.grading.results.export import export_scores
-from labkit.kaggle.points import MARK
-from labkit.kaggle.settings import competition
 from labkit.labs.answers import solve
 from labkit.labs.lab import read_lab
 

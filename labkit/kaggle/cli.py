@@ -209,7 +209,7 @@ def leaderboard(
     What is not given comes from course.toml, table "kaggle". Points are for private
     scores, by the thresholds set there; rank never decides.
     """
-    from labkit.kaggle.contest import run_contest
+    from labkit.grading.competition.contest import run_contest
 
     done = run_contest(
         submissions=submissions,
@@ -295,7 +295,7 @@ def report(
     out: Annotated[Path | None, typer.Option(help="Default: build/teams/.")] = None,
 ) -> None:
     """Write one HTML page a team: score, curves, confusion matrix, filters, mistakes."""
-    from labkit.kaggle.contest import write_reports
+    from labkit.grading.competition.contest import write_reports
 
     done = write_reports(runs, truth, public, out)
     for path in done.pages:

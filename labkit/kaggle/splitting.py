@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labkit.duplicates import DISTANCE, has_near_duplicate, near_duplicates
+from labkit.kaggle.duplicates import DISTANCE, has_near_duplicate, near_duplicates
 
 Z95 = 1.96  # standard errors to each side of a 95 % interval
 

@@ -56,7 +56,7 @@ from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from labkit import check, data, kaggle, models, plots, profile, training
 from labkit.data import DamagedPicture
 from labkit.data.pictures import read_picture
-from labkit.duplicates import near_duplicates
+from labkit.kaggle.duplicates import near_duplicates
 
 plt.rcParams.update(plots.STYLE)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from labkit.course import Course
 from labkit.errors import LabkitError
+from labkit.grading.competition.settings import Competition
 from labkit.kaggle.ranking import Leaderboard
-from labkit.kaggle.settings import Competition
 
 # Begins each comment of ours, so that a person's points are known and left alone.
 MARK = "Leaderboard:"

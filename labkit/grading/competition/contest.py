@@ -9,13 +9,13 @@ from rich.progress import track
 
 from labkit.course import Course
 from labkit.errors import LabkitError
+from labkit.grading.competition.points import Entered, earned_points, enter_points
+from labkit.grading.competition.pseudonyms import with_pseudonyms
+from labkit.grading.competition.settings import Competition, competition, moment
 from labkit.kaggle.evidence import RUN_FILE, Evidence
 from labkit.kaggle.page import report, team_of, write_leaderboard
-from labkit.kaggle.points import Entered, earned_points, enter_points
-from labkit.kaggle.pseudonyms import with_pseudonyms
 from labkit.kaggle.ranking import Leaderboard, leaderboard
 from labkit.kaggle.scoring import score
-from labkit.kaggle.settings import Competition, competition, moment
 
 
 @dataclass(frozen=True)
