@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from labkit.cli.kaggle import app as kaggle_app
+from labkit.cli.progress import CellProgress, GradingProgress
+from labkit.cli.terminal import examples
 from labkit.errors import LabkitError
-from labkit.kaggle.cli import app as kaggle_app
-from labkit.progress import CellProgress, GradingProgress
-from labkit.terminal import examples
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -7,8 +7,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from labkit.cli.terminal import examples
 from labkit.errors import LabkitError
-from labkit.terminal import examples
 
 app = typer.Typer(
     no_args_is_help=True,
