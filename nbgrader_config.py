@@ -2,11 +2,6 @@
 
 from pathlib import Path
 
-from labkit.course import Course
-from labkit.grading.pipeline.configuration import (configure)
-from labkit.labs.source import (write_sources)
+from labkit.grading import configure
 
-c = get_config()  # noqa: F821 - nbgrader defines it
-course = Course.at(Path(__file__).parent)
-write_sources(course)
-configure(c, course)
+configure(get_config(), Path(__file__).parent)  # noqa: F821 - nbgrader defines it

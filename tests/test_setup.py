@@ -6,7 +6,7 @@ import sys
 
 import yaml
 
-from tests.conftest import ROOT
+from tests.conftest import BIN, ROOT
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -78,3 +78,15 @@ def test_the_code_is_clean():
         cwd=ROOT,
         check=True,
     )
+
+
+def test_imports_run_downwards():
+    """The layers of pyproject.toml: no import upwards, and so no circle."""
+    done = subprocess.run(
+        [BIN / "lint-imports", "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout

@@ -4,17 +4,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
-from labkit.cli.terminal import examples
+from labkit.cli.terminal import console, examples
 from labkit.errors import LabkitError
 
 app = typer.Typer(
     no_args_is_help=True,
     help="The Kaggle task: split, predict, check, score, submit, rank, report.",
 )
-console = Console(highlight=False, soft_wrap=True)
 SAMPLE = "sampleSubmission.csv"
 
 File = Annotated[Path, typer.Argument(help="The submission.")]

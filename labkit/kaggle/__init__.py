@@ -16,6 +16,7 @@ _ROOMS = {
     "Foretold": "splitting",
     "Split": "splitting",
     "split": "splitting",
+    "near_duplicates": "duplicates",
     "Score": "scoring",
     "score": "scoring",
     "Leaderboard": "ranking",

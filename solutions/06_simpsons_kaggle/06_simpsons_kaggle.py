@@ -56,7 +56,6 @@ from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from labkit import check, data, kaggle, models, plots, profile, training
 from labkit.data import DamagedPicture
 from labkit.data.pictures import read_picture
-from labkit.kaggle.duplicates import near_duplicates
 
 plt.rcParams.update(plots.STYLE)
 
@@ -204,7 +203,7 @@ for name, reason in d.damaged:
 # nothing in common differ in about 32.)
 
 # %%
-groups = near_duplicates(x)
+groups = kaggle.near_duplicates(x)
 group_sizes = np.bincount(groups)
 print(f"{len(groups):,} pictures in {len(group_sizes):,} groups")
 print(f"{np.sum(group_sizes[group_sizes > 1]):,} pictures have a near-duplicate")

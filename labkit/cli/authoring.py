@@ -1,0 +1,131 @@
+"""The author's commands: from a lab's text to what students get."""
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from labkit.cli.progress import CellProgress, GradingProgress
+from labkit.cli.terminal import Labs, console, errors, examples
+
+PANEL = "For authors"
+app = typer.Typer()
+command = partial(app.command, rich_help_panel=PANEL)
+
+
+@command(
+    epilog=examples(
+        "labkit release",
+        "labkit release 02 05 --times",
+        "labkit release --check",
+    )
+)
+def release(
+    labs: Labs = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Write nothing; fail where notebooks/ is out of date."
+        ),
+    ] = False,
+    times: Annotated[
+        bool,
+        typer.Option(
+            "--times", help="Show the time of every cell, not of the slowest."
+        ),
+    ] = False,
+) -> None:
+    """Make the students' notebooks from solutions/, through the release gate."""
+    from labkit.authoring.release import release as make
+    from labkit.course import Course
+
+    with console.status("release") as status:
+        outcome = make(Course.here(), labs, check=check, announce=status.update)
+    for done in outcome:
+        state = ", ".join(done.changed) if done.changed else "unchanged"
+        counts = (
+            f"{done.checks} checks, {done.mistakes} mistakes, {done.seconds:.1f} s"
+            if done.checks
+            else ""
+        )
+        console.print(f"{done.lab:24} {counts:38} {state}")
+        _print_times(done.times, times)
+    if check and any(done.changed for done in outcome):
+        errors.print("notebooks/ is not what solutions/ gives. Type: labkit release")
+        raise typer.Exit(1)
+
+
+def _print_times(cells: list, every: bool) -> None:
+    """The seconds of each cell at grading, or of the slow ones that matter."""
+    shown = cells if every else [cell for cell in cells if cell.seconds >= 1]
+    if not every:
+        shown = sorted(shown, key=lambda cell: -cell.seconds)[:3]
+    for cell in shown:
+        line = f"    {cell.seconds:6.1f} s  {cell.heading[:32]:32}  {cell.first_line}"
+        console.print(escape(line))
+
+
+@command(
+    epilog=examples(
+        "labkit run 04",
+        "labkit run 06 --out build/mine",
+        "LABKIT_DATA=~/data labkit run 05",
+    )
+)
+def run(
+    lab: Annotated[str, typer.Argument(help="The lab, by name or number, such as 04.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Where its files go. Default: build/run/<lab>/.")
+    ] = None,
+) -> None:
+    """Execute a lab's solution and keep the files it writes."""
+    from labkit.authoring.run import run_solution
+    from labkit.course import Course
+    from labkit.labs.lab import find_labs
+
+    course = Course.here()
+    path = find_labs(course.solutions, [lab])[0]
+    folder = out or course.build / "run" / path.stem
+    with CellProgress(console, path.stem) as progress:
+        done = run_solution(path, folder, course.build, course.seed, progress.cell)
+    for warning in done.warnings:
+        console.print(f"[yellow]warning[/] {escape(warning)}")
+    for failure in done.failed:
+        console.print(f"[red]failed[/] {escape(failure)}")
+    console.print(f"{done.lab}: {done.seconds:.0f} s; wrote {folder}/")
+    for file in done.files:
+        console.print(f"  {file.name}")
+    if done.failed:
+        raise typer.Exit(1)
+
+
+@command(
+    epilog=examples("labkit demo", "LABKIT_DATA=~/data labkit demo --out build/real")
+)
+def demo(
+    out: Annotated[
+        Path | None, typer.Option(help="Where everything goes. Default: build/demo/.")
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Notebooks run side by side. Default: the cores."),
+    ] = None,
+) -> None:
+    """Run the course once: release, solutions, a sample class, grades, reports."""
+    from labkit.authoring.demo import run_demo
+    from labkit.course import Course
+    from labkit.grading.results.feedback import duration
+
+    course = Course.here()
+    with GradingProgress(console) as progress:
+        done = run_demo(
+            course, (out or course.build / "demo").resolve(), progress, jobs
+        )
+    console.print(
+        f"Done in {duration(done.seconds)}, {'on stand-in data' if done.stand_in else 'on real data'}. Open:"
+    )
+    for file in done.files:
+        console.print(f"  {os.path.relpath(file)}{'/' if file.is_dir() else ''}")

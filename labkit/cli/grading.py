@@ -1,0 +1,234 @@
+"""The instructor's commands: grade a class, and what comes out of it."""
+
+import os
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from labkit.cli.progress import GradingProgress
+from labkit.cli.terminal import Labs, console, errors, examples
+
+PANEL = "For instructors"
+app = typer.Typer()
+command = partial(app.command, rich_help_panel=PANEL)
+
+GRADES_SHOWN = 60
+
+
+@command(
+    epilog=examples(
+        "labkit grade",
+        "labkit grade 02 --student alice --student bob",
+        "labkit grade --jobs 4 --require-confinement",
+        "labkit grade --cluster tcp://10.0.0.1:8786",
+    )
+)
+def grade(
+    labs: Labs = None,
+    student: Annotated[
+        list[str] | None, typer.Option(help="Only this student; may be given again.")
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Notebooks run side by side. Default: the cores."),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Grade also what is graded and has not changed."),
+    ] = False,
+    db: Annotated[
+        str | None,
+        typer.Option(help="The gradebook's address, as nbgrader takes it."),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            help="A Dask scheduler: run on its workers, such as tcp://a:8786."
+        ),
+    ] = None,
+    require_confinement: Annotated[
+        bool,
+        typer.Option(
+            "--require-confinement",
+            help="Refuse where submissions cannot be shut off from this machine.",
+        ),
+    ] = False,
+) -> None:
+    """Grade submitted/<student>/<lab>/ into the gradebook.
+
+    What is graded and has not changed is left as it is: type the command again after an
+    interruption, or after some students have handed in anew.
+    """
+    from labkit.course import Course
+    from labkit.execution.execute import warm_up
+
+    course = Course.here()
+    if not cluster:
+        warm_up()  # on another core, while the rest is imported
+    from labkit.grading.engine import Options
+    from labkit.grading.engine import grade as grade_course
+    from labkit.grading.results.class_report import class_report
+    from labkit.grading.results.report_page import summary_tables, write_report
+    from labkit.sandbox.confinement import strength
+
+    if db:
+        course = replace(course, database=db)
+    with GradingProgress(console) as progress, _runner(course, cluster) as (run, slots):
+        options = Options(jobs or slots, force, require_confinement, run, progress)
+        grades = grade_course(course, labs, student or (), options)
+    _print_grades(grades)
+    report = class_report(course)
+    for table in summary_tables(report):
+        console.print(table)
+    write_report(report, course.build / "report.html")
+    console.print(f"More in {os.path.relpath(course.build / 'report.html')}")
+    if not strength().full:
+        open_to = "; ".join(strength().missing)
+        console.print(f"[yellow]confinement {strength().name}:[/] {escape(open_to)}")
+    if any(one.reason for one in grades):
+        raise typer.Exit(1)
+
+
+def _runner(course, cluster: str | None):
+    """What runs a notebook, and how many at a time: here, or on a cluster's workers."""
+    from labkit.execution.job import run_job
+
+    if not cluster:
+        return nullcontext((run_job, None))
+    from labkit.execution.cluster import cluster_runner
+
+    return cluster_runner(cluster, course)
+
+
+def _print_grades(grades: list) -> None:
+    """The scores: all where they fit on a screen or two, else those with a reason."""
+    from rich.table import Table
+
+    shown = grades if len(grades) <= GRADES_SHOWN else [g for g in grades if g.reason]
+    table = Table("student", "lab", box=None)
+    table.add_column("score", justify="right")
+    table.add_column("of", justify="right")
+    table.add_column("")
+    for one in shown:
+        notes = [one.reason] if one.reason else []
+        notes += ["late"] if one.late_seconds > 0 else []
+        notes += ["answers in words wait for a person"] if one.needs_manual else []
+        score, highest = f"{one.score:g}", f"{one.max_score:g}"
+        table.add_row(one.student, one.lab, score, highest, escape("; ".join(notes)))
+    if shown:
+        console.print(table)
+    if len(shown) < len(grades):
+        console.print(f"{len(grades)} submissions graded, {len(shown)} not readable.")
+
+
+@command(epilog=examples("labkit feedback", "labkit feedback --out build/feedback"))
+def feedback(
+    out: Annotated[
+        Path | None, typer.Option(help="Where the pages go. Default: feedback/.")
+    ] = None,
+) -> None:
+    """Write one HTML page a student and lab: scores, checks, hints."""
+    from labkit.course import Course
+    from labkit.grading.results.feedback import write_feedback
+
+    course = Course.here()
+    pages = write_feedback(course, out)
+    console.print(f"{len(pages)} pages in {out or course.feedback}/")
+
+
+@command(
+    epilog=examples(
+        "labkit export",
+        "labkit export --format canvas --roster canvas-gradebook.csv",
+        "labkit export 02 --format moodle --roster participants.csv --out grades.csv",
+    )
+)
+def export(
+    labs: Labs = None,
+    form: Annotated[
+        str, typer.Option("--format", help="csv, canvas or moodle.")
+    ] = "csv",
+    roster: Annotated[
+        Path | None,
+        typer.Option(
+            help="What the system exported: Canvas's gradebook CSV, Moodle's "
+            "participants CSV. Identifiers come from it."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file. Default: grades.csv or <format>.csv.")
+    ] = None,
+) -> None:
+    """Write the scores, late penalties taken off, for a spreadsheet, Canvas or Moodle.
+
+    A lab that was not handed in has no row in csv, an empty cell for Canvas and `-` for
+    Moodle: no grade, so that the system's own rules for missing work apply. With its own
+    gradebook file as roster, what Canvas has there stays, and who is excused.
+
+    Who is in the gradebook or in the roster only is listed, with exit code 1. A name that
+    a spreadsheet would run as a formula gets an apostrophe in front; identifiers are
+    never changed.
+    """
+    from labkit.course import Course
+    from labkit.grading.results.export import export_scores
+    from labkit.labs.lab import find_labs
+
+    course = Course.here()
+    chosen = [path.stem for path in find_labs(course.solutions, labs)] if labs else ()
+    done = export_scores(course, form, out, roster, chosen)
+    console.print(f"{done.rows} rows in {done.path}")
+    for line in done.messages():
+        errors.print(f"[yellow]{escape(line)}[/]")
+    if not done.complete:
+        raise typer.Exit(1)
+
+
+@command(epilog=examples("labkit report", "labkit report --out report.html"))
+def report(
+    out: Annotated[
+        Path | None, typer.Option(help="The page. Default: build/report.html.")
+    ] = None,
+) -> None:
+    """Write one page about the class: scores, and what was not understood."""
+    from labkit.course import Course
+    from labkit.grading.results.class_report import class_report
+    from labkit.grading.results.report_page import summary_tables, write_report
+
+    course = Course.here()
+    found = class_report(course)
+    for table in summary_tables(found):
+        console.print(table)
+    path = out or course.build / "report.html"
+    write_report(found, path)
+    console.print(f"The whole report: {os.path.relpath(path)}")
+
+
+@command(epilog=examples("labkit similarity", "labkit similarity 02 --at-least 0.9"))
+def similarity(
+    lab: Annotated[
+        str | None, typer.Argument(help="A lab by name or number. Default: all.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The page. Default: build/similarity.html.")
+    ] = None,
+    at_least: Annotated[
+        float, typer.Option(min=0, max=1, help="List pairs from this share on.")
+    ] = 0.8,
+) -> None:
+    """List pairs of submissions with much code in common, side by side, to be looked at."""
+    from labkit.course import Course
+    from labkit.grading.results.similarity import compare_class, write_similarity
+
+    course = Course.here()
+    path = out or course.build / "similarity.html"
+    with console.status("similarity") as status:
+        found = compare_class(course, [lab] if lab else None, at_least, status.update)
+        write_similarity(found, path)
+    for one in found:
+        console.print(escape(one.text()))
+    console.print(f"Side by side: {os.path.relpath(path)}")
