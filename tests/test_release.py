@@ -180,7 +180,8 @@ def test_a_solution_over_its_budget_stops_the_release(course):
     busy = "x = sum(i * i for i in range(30_000_000))\nhalf_of_ten = 5"
     replace(course, "half_of_ten = 5\n###", f"{busy}\n###")
     with pytest.raises(
-        LabError, match=r"CPU seconds at grading, its budget is 0\.5; the"
+        LabError,
+        match=r"CPU seconds at grading, its budget is 0\.5(, .* on this slower machine)?; the",
     ):
         release(course)
 
