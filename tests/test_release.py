@@ -107,7 +107,7 @@ def test_a_mistake_that_no_check_catches_stops_the_release(course):
 
 
 def test_a_mistake_whose_hint_can_never_show_stops_the_release(course):
-    replace(course, "return np.asarray(x) + 2", "return double(x)")
+    replace(course, "return np.asarray(x) + 2", 'raise TypeError("no value")')
     with pytest.raises(LabError, match="the hint of adds_two can never show"):
         release(course)
 
@@ -175,13 +175,14 @@ def test_links_and_images_that_lead_nowhere_stop_the_release(course):
     assert text.count("leads nowhere") == 4
 
 
-def test_a_solution_over_its_budget_stops_the_release(course):
+def test_a_solution_over_its_budget_stops_the_release(course, machine):
+    machine(1)
     replace(course, "minutes: 75", "minutes: 75\n#     grading_seconds: 0.5")
-    busy = "x = sum(i * i for i in range(30_000_000))\nhalf_of_ten = 5"
+    busy = "x = sum(i * i for i in range(10_000_000))\nhalf_of_ten = 5"
     replace(course, "half_of_ten = 5\n###", f"{busy}\n###")
     with pytest.raises(
         LabError,
-        match=r"CPU seconds at grading, its budget is 0\.5(, .* on this slower machine)?; the",
+        match=r"CPU seconds at grading, its budget is 0\.5; the",
     ):
         release(course)
 
