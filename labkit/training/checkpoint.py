@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import h5py
 import keras
@@ -21,32 +21,38 @@ class Checkpoint(keras.callbacks.Callback):
 
     It holds the weights, the states of the optimiser and of random layers, the table of
     epochs, and the best weights so far. (Under PyTorch a Dropout without a seed has no such
-    state: there a run that goes on drops other values.) `run` tells the call from another
-    one: a file of another run is not used. The file is replaced as a whole, so a kill at
-    any moment leaves a whole one; it is removed at the end of the training.
+    state: there a run that goes on drops other values.) `identity`, from a `Recipe`, tells
+    the run from another one: a file of another run is not used, and `line` says what is
+    other there. The file is replaced as a whole, so a kill at any moment leaves a whole
+    one; it is removed at the end of the training.
     """
 
     def __init__(
-        self, path: Path, run: list, history: History, patience: Patience | None
+        self,
+        path: Path,
+        identity: dict[str, Any],
+        history: History,
+        patience: Patience | None,
     ) -> None:
         super().__init__()
         named = path.suffixes[-2:] == [".weights", ".h5"]  # as Keras wants it
         self.path = path if named else path.with_name(f"{path.name}.weights.h5")
-        self._run = hashlib.sha256(json.dumps(run, default=str).encode()).hexdigest()
-        self._history, self._patience = history, patience
+        self._identity, self._history, self._patience = identity, history, patience
         self.plan: Plan | None = None
+        # Read now: what is timed before the training already writes into the file.
+        self._state, self.line = self._found()
 
-    def planned(self, model: keras.Model) -> Plan | None:
+    def planned(self) -> Plan | None:
         """Return the plan that an interrupted run was timed for; None where there was none."""
-        state = self._state(model)
-        return Plan(*state["plan"]) if state and state["plan"] else None
+        plan = self._state and self._state["plan"]
+        return Plan(*plan) if plan else None
 
     def resume(self, model: keras.Model) -> int:
         """Put a compiled model and the history where the file left off.
 
         Returns how many epochs are done: 0 where there is no file of this run.
         """
-        state = self._state(model)
+        state = self._state
         if state is None:
             return 0
         model.optimizer.build(model.trainable_variables)
@@ -65,8 +71,7 @@ class Checkpoint(keras.callbacks.Callback):
         partial = self.path.with_name(f".partial-{self.path.name}")
         self.model.save_weights(partial, overwrite=True)
         state = {
-            "run": self._run,
-            "shapes": _shapes(self.model),
+            "identity": self._identity,
             "rows": self._history.rows,
             "seconds": self._history.seconds,
             "plan": self.plan and [self.plan.epochs, self.plan.steps],
@@ -84,15 +89,30 @@ class Checkpoint(keras.callbacks.Callback):
         """Remove the file: the training has come to its end."""
         self.path.unlink(missing_ok=True)
 
-    def _state(self, model: keras.Model) -> dict | None:
+    def _found(self) -> tuple[dict[str, Any] | None, str]:
+        """Return the state of this run that the file holds, if so, and what to say of it."""
+        if not self.path.exists():
+            return None, ""
+        anew = "This training begins anew and replaces it."
         try:
             with h5py.File(self.path) as file:
                 state = json.loads(file.attrs[_STATE])
-        except (OSError, KeyError, ValueError):
-            return None
-        same = state["run"] == self._run and state["shapes"] == _shapes(model)
-        # Without rows it was written while the first steps were timed.
-        return state if same and state["rows"] else None
+            rows, identity = state["rows"], state.get("identity")
+        except (OSError, KeyError, TypeError, ValueError):
+            return None, f"{self.path.name} cannot be read as a checkpoint. {anew}"
+        if not rows:  # written while the first steps were timed
+            return None, ""
+        if identity is None:
+            return None, f"{self.path.name} is of an earlier labkit. {anew}"
+        other = [
+            name
+            for name, value in self._identity.items()
+            if name not in identity or identity[name] != value
+        ]
+        if other:
+            names = ", ".join(other)
+            return None, f"{self.path.name} holds a run with other {names}. {anew}"
+        return state, f"It goes on after epoch {len(rows)}."
 
     def _list(self, group: str) -> list[np.ndarray]:
         with h5py.File(self.path) as file:
@@ -103,10 +123,6 @@ def _random(model: keras.Model) -> list[keras.Variable]:
     """The states of a model's random layers, such as dropout: no weights, so not saved as such."""
     weights = {id(weight) for weight in model.weights}
     return [variable for variable in model.variables if id(variable) not in weights]
-
-
-def _shapes(model: keras.Model) -> list[list[int]]:
-    return [list(weight.shape) for weight in model.weights]
 
 
 class Patience(keras.callbacks.EarlyStopping):

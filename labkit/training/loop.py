@@ -16,10 +16,9 @@ from labkit.training.checkpoint import Checkpoint, Patience
 from labkit.training.history import History
 from labkit.training.lookahead import Lookahead
 from labkit.training.machine import arithmetic, device
-from labkit.training.progress import Progress, screen_for
+from labkit.training.progress import Progress, Silent, screen_for
+from labkit.training.recipe import Pair, Recipe
 from labkit.training.schedule import Schedule
-
-Pair = tuple[np.ndarray, np.ndarray]
 
 
 def fit(
@@ -72,12 +71,12 @@ def fit(
     began = time.perf_counter()
     epochs, minutes = settled(epochs, minutes)
     _require_probabilities(model)
-    # The first call builds a model that was given no input shape.
-    classes = model(images[:1], training=False).shape[-1]
     if patience is not None and validation is None:
         raise ValueError(
             "patience needs validation pictures: pass validation=(images, labels)."
         )
+    # The first call builds a model that was given no input shape.
+    classes = model(images[:1], training=False).shape[-1]
     batches = Batches(
         images,
         one_hot(images, labels, classes),
@@ -86,79 +85,133 @@ def fit(
         alternate_flips,
         seed,
     )
+    measured = None
     if validation is not None:
-        validation = (validation[0], one_hot(*validation, classes))
-
+        measured = validation[0], one_hot(*validation, classes)
     screen = screen_for(progress, epochs, title)
     precision, setup = _setup(model, precision)
+    recipe = Recipe(
+        model=model,
+        images=images,
+        labels=np.asarray(labels),
+        validation=validation,
+        epochs=epochs,
+        minutes=minutes,
+        batch_size=batch_size,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        schedule=schedule,
+        weight_decay=weight_decay,
+        clip_norm=clip_norm,
+        label_smoothing=label_smoothing,
+        augment=augment,
+        alternate_flips=alternate_flips,
+        lookahead=lookahead,
+        patience=patience,
+        precision=precision,
+        seed=seed,
+    )
     history = History(setup)
-    stopping = Patience(patience) if patience is not None else None
-    saved = None
-    if checkpoint is not None:
-        # What makes it the same run, besides the model and the pictures.
-        call = [epochs, minutes, batch_size, optimizer, learning_rate, schedule]
-        call += [weight_decay, clip_norm, label_smoothing, patience, precision, seed]
-        call += [alternate_flips, lookahead]
-        numbers = np.asarray(labels).tolist()
-        run = [call, getattr(augment, "__name__", ""), images.shape, numbers]
-        saved = Checkpoint(Path(checkpoint), run, history, stopping)
-
-    def compiled(steps: int) -> tuple[Schedule, Lookahead | None]:
-        """Compile the model for so many steps; return what depends on their number."""
-        rates = Schedule(schedule, steps, learning_rate)
-        model.compile(
-            optimizer=_optimizer(model, optimizer, rates, weight_decay, clip_norm),
-            loss=keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing),
-            metrics=["accuracy"],
-        )
-        return rates, Lookahead(steps) if lookahead else None
-
+    path = Path(checkpoint) if checkpoint is not None else None
     with arithmetic(model, precision), explained(model, batch_size):
-        plan = Plan(epochs or 1, len(batches))
-        rates, averaging = compiled(plan.total)
-        screen.start(history)
-        try:
-            if minutes is not None:
-                plan = saved.planned(model) if saved is not None else None
-                plan = plan or planned(
-                    model,
-                    batches,
-                    validation,
-                    _present(averaging, saved),
-                    epochs=epochs,
-                    minutes=minutes,
-                    began=began,
-                )
-                batches = batches.first(plan.steps)
-                if plan.total != len(rates.rates):
-                    rates, averaging = compiled(plan.total)
-                history.seconds = time.perf_counter() - began
-            line = plan.line
-            if saved is not None:
-                saved.plan = plan
-                batches.begin(saved.resume(model))
-                if history.rows:
-                    line = f"It goes on after epoch {len(history.rows)}."
-            history.setup += f"\n{line}" if line else ""
-            screen.plan(plan.epochs, line)
-            shown = Progress(history, plan.epochs, plan.steps, rates.rates, screen)
-            model.fit(
-                batches,
-                epochs=plan.epochs,
-                initial_epoch=len(history.rows),
-                shuffle=False,  # Batches does, and by `seed` alone
-                validation_data=validation,
-                validation_batch_size=VALIDATION_BATCH,
-                callbacks=_present(averaging, shown, stopping, saved),
-                verbose=0,
-            )
-        except KeyboardInterrupt:
-            history.note = "stopped by hand: the model keeps what it has learned"
-        else:
-            if saved is not None:
-                saved.remove()
+        _train(recipe, batches, measured, history, screen, path, began)
     screen.finish(history)
     return history
+
+
+def _train(
+    recipe: Recipe,
+    batches: Batches,
+    validation: Pair | None,
+    history: History,
+    screen: Silent,
+    path: Path | None,
+    began: float,
+) -> None:
+    """Train as the recipe says; fill the history.
+
+    validation: (images, one-hot targets). path: of the checkpoint. began: when the minutes
+    began, of perf_counter.
+    """
+    model = recipe.model
+    stopping = Patience(recipe.patience) if recipe.patience is not None else None
+    saved = None
+    if path is not None:
+        saved = Checkpoint(path, recipe.identity(), history, stopping)
+    plan = Plan(recipe.epochs or 1, len(batches))
+    rates, averaging = _compiled(recipe, plan.total)
+    screen.start(history)
+    try:
+        if recipe.minutes is not None:
+            known = saved.planned() if saved is not None else None
+            plan = known or planned(
+                model,
+                batches,
+                validation,
+                _present(averaging, saved),
+                epochs=recipe.epochs,
+                minutes=recipe.minutes,
+                began=began,
+            )
+            batches = batches.first(plan.steps)
+            if plan.total != len(rates):
+                rates, averaging = _compiled(recipe, plan.total)
+            history.seconds = time.perf_counter() - began
+        lines = [plan.line]
+        if saved is not None:
+            saved.plan = plan
+            batches.begin(saved.resume(model))
+            lines.append(saved.line)
+        line = "\n".join(filter(None, lines))
+        history.setup += f"\n{line}" if line else ""
+        screen.plan(plan.epochs, line)
+        shown = Progress(history, plan.epochs, plan.steps, rates, screen)
+        model.fit(
+            batches,
+            epochs=plan.epochs,
+            initial_epoch=len(history.rows),
+            shuffle=False,  # Batches does, and by `seed` alone
+            validation_data=validation,
+            validation_batch_size=VALIDATION_BATCH,
+            callbacks=_present(averaging, shown, stopping, saved),
+            verbose=0,
+        )
+    except KeyboardInterrupt:
+        history.note = "stopped by hand: the model keeps what it has learned"
+    else:
+        if saved is not None:
+            saved.remove()
+
+
+def _compiled(recipe: Recipe, steps: int) -> tuple[np.ndarray, Lookahead | None]:
+    """Compile the model for so many steps; return their learning rates and what averages."""
+    schedule = Schedule(recipe.schedule, steps, recipe.learning_rate)
+    smoothing = recipe.label_smoothing
+    recipe.model.compile(
+        optimizer=_optimizer(recipe, schedule),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=smoothing),
+        metrics=["accuracy"],
+    )
+    return schedule.rates, Lookahead(steps) if recipe.lookahead else None
+
+
+def _optimizer(recipe: Recipe, schedule: Schedule) -> keras.Optimizer:
+    """Return the Keras optimiser; weight decay leaves biases and normalisation alone."""
+    common = {
+        "learning_rate": schedule,
+        "weight_decay": recipe.weight_decay or None,
+        "global_clipnorm": recipe.clip_norm,
+    }
+    if recipe.optimizer == "adam":
+        optimizer = keras.optimizers.Adam(**common)
+    elif recipe.optimizer == "sgd":
+        optimizer = keras.optimizers.SGD(momentum=0.9, nesterov=True, **common)
+    else:
+        raise ValueError(f"optimizer is {recipe.optimizer!r}; expected adam or sgd.")
+    if recipe.weight_decay:
+        thin = [v for v in recipe.model.trainable_variables if len(v.shape) < 2]
+        optimizer.exclude_from_weight_decay(var_list=thin)
+    return optimizer
 
 
 def predict(
@@ -174,13 +227,14 @@ def predict(
     shifts: the mean over the picture where it is and moved by so many pixels up, down,
     left and right, edges mirrored, which costs five times the time. Raises OutOfGpuMemory.
     """
-    total, looks = 0.0, 0
+    total: np.ndarray | float = 0.0
+    looks = 0
     with explained(model, batch_size):
         for moved in _moved(images, shifts):
             for view in [moved, moved[:, :, ::-1]] if flips else [moved]:
                 total += model.predict(view, batch_size=batch_size, verbose=0)
                 looks += 1
-    return (total / looks).astype("float32")
+    return np.asarray(total / looks, dtype="float32")
 
 
 def _moved(images: np.ndarray, shifts: int) -> Iterator[np.ndarray]:
@@ -229,23 +283,3 @@ def _setup(model: keras.Model, precision: str) -> tuple[str, str]:
         f"in {precision}{reason}, Keras on {keras.backend.backend()}."
     )
     return precision, line
-
-
-def _optimizer(model, name, rates, weight_decay, clip_norm) -> keras.Optimizer:
-    """Return the Keras optimiser; weight decay leaves biases and normalisation alone."""
-    common = {
-        "learning_rate": rates,
-        "weight_decay": weight_decay or None,
-        "global_clipnorm": clip_norm,
-    }
-    if name == "adam":
-        optimizer = keras.optimizers.Adam(**common)
-    elif name == "sgd":
-        optimizer = keras.optimizers.SGD(momentum=0.9, nesterov=True, **common)
-    else:
-        raise ValueError(f"optimizer is {name!r}; expected adam or sgd.")
-    if weight_decay:
-        optimizer.exclude_from_weight_decay(
-            var_list=[v for v in model.trainable_variables if len(v.shape) < 2]
-        )
-    return optimizer
