@@ -7,6 +7,8 @@ their own first layer, so training and prediction cannot disagree about it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import layers
@@ -19,7 +21,14 @@ class LocalResponseNormalization(layers.Layer):
     Takes and gives (N, H, W, C). Krizhevsky et al. 2012, section 3.3, with their constants.
     """
 
-    def __init__(self, n=5, k=2.0, alpha=1e-4, beta=0.75, **kwargs):
+    def __init__(
+        self,
+        n: int = 5,
+        k: float = 2.0,
+        alpha: float = 1e-4,
+        beta: float = 0.75,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.n, self.k, self.alpha, self.beta = n, k, alpha, beta
 
@@ -39,6 +48,16 @@ def lenet5() -> keras.Model:
 
     LeCun et al. 1998, as it is usually built today: every map of C3 sees all six maps of
     S2, plain average pooling, softmax instead of radial basis functions.
+
+    Returns
+    -------
+    keras.Model
+
+    Examples
+    --------
+    >>> from labkit import models
+    >>> models.lenet5().count_params()
+    61706
     """
     return keras.Sequential(
         [
@@ -61,9 +80,15 @@ def alexnet() -> keras.Model:
 
     Krizhevsky et al. 2012. Their network ran on two GPUs; `groups=2` in the second, fourth
     and fifth convolution says the same on one device.
+
+    Returns
+    -------
+    keras.Model
     """
 
-    def conv(filters, kernel_size, name, **options):
+    def conv(
+        filters: int, kernel_size: int, name: str, **options: Any
+    ) -> layers.Conv2D:
         return layers.Conv2D(
             filters, kernel_size, activation="relu", name=name, **options
         )
@@ -106,7 +131,18 @@ def _block(filters: int, kernel_size: int = 3, pool: bool = False) -> list:
 
 
 def mnist_cnn() -> keras.Model:
-    """Lab 04's network for 28x28 grey digits: 23,450 parameters, 192 of them not trained."""
+    """Lab 04's network for 28x28 grey digits: 23,450 parameters, 192 of them not trained.
+
+    Returns
+    -------
+    keras.Model
+
+    Examples
+    --------
+    >>> from labkit import models
+    >>> models.mnist_cnn().count_params()
+    23450
+    """
     return keras.Sequential(
         [
             layers.Input((28, 28, 1)),
@@ -139,26 +175,69 @@ def _four_blocks(shape: tuple[int, int, int], name: str) -> keras.Model:
 
 
 def cifar10_cnn(size: int = 32) -> keras.Model:
-    """Lab 05's network for colour pictures of `size` pixels, 8 or more.
+    """Lab 05's network for colour pictures: 391,946 parameters, 960 of them not trained.
 
-    391,946 parameters, 960 not trained, for any size.
+    Parameters
+    ----------
+    size : int
+        Pixels of a side, 8 or more; the number of parameters does not depend on it.
+
+    Returns
+    -------
+    keras.Model
+
+    Examples
+    --------
+    >>> from labkit import models
+    >>> models.cifar10_cnn(size=16).count_params()
+    391946
     """
     return _four_blocks((size, size, 3), "cifar10_cnn")
 
 
 def fashion_mnist_cnn(size: int = 28) -> keras.Model:
-    """A network for Fashion-MNIST's grey pictures, of `size` pixels, 8 or more.
+    """A network for Fashion-MNIST's grey pictures: 391,370 parameters, 960 of them not trained.
 
-    391,370 parameters, 960 not trained, for any size.
+    Parameters
+    ----------
+    size : int
+        Pixels of a side, 8 or more; the number of parameters does not depend on it.
+
+    Returns
+    -------
+    keras.Model
+
+    Examples
+    --------
+    >>> from labkit import models
+    >>> models.fashion_mnist_cnn().count_params()
+    391370
     """
     return _four_blocks((size, size, 1), "fashion_mnist_cnn")
 
 
 def simpsons_cnn(size: int = 28, classes: int = 10) -> keras.Model:
-    """Lab 06's network for square colour pictures of `size` pixels, 8 or more.
+    """Lab 06's network for square colour pictures.
 
     279,882 parameters for 10 classes, 832 of them not trained; 129 more for each further
     class. The mean over each feature map makes the number independent of `size`.
+
+    Parameters
+    ----------
+    size : int
+        Pixels of a side, 8 or more.
+    classes : int
+        How many characters there are.
+
+    Returns
+    -------
+    keras.Model
+
+    Examples
+    --------
+    >>> from labkit import models
+    >>> models.simpsons_cnn(size=64, classes=20).count_params()
+    281172
     """
     return keras.Sequential(
         [
@@ -178,11 +257,28 @@ def simpsons_cnn(size: int = 28, classes: int = 10) -> keras.Model:
 
 
 def whitening_filters(images: np.ndarray, size: int = 2) -> np.ndarray:
-    """Filters whose answers to these pictures have no correlation, and equal variance.
+    """Return filters whose answers to these pictures have no correlation, and equal variance.
 
-    images: (N, H, W, C), any number type; a few thousand are enough. Returns float32
-    (size, size, C, 2 * size * size * C): the directions of a principal component analysis
-    of all patches, each divided by its standard deviation, and then all of them negated.
+    Parameters
+    ----------
+    images : array (N, H, W, C)
+        Any number type; a few thousand are enough.
+    size : int
+        Pixels of a filter's side.
+
+    Returns
+    -------
+    float32 array (size, size, C, 2 * size * size * C)
+        The directions of a principal component analysis of all patches, each divided by its
+        standard deviation, and then all of them negated.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit import models
+    >>> images = np.random.default_rng(0).random((10, 8, 8, 3))
+    >>> models.whitening_filters(images).shape
+    (2, 2, 3, 24)
     """
     views = np.lib.stride_tricks.sliding_window_view(images, (size, size), axis=(1, 2))
     patches = np.moveaxis(views, 3, -1).reshape(-1, size * size * images.shape[-1])
@@ -201,7 +297,7 @@ class PassOn(keras.initializers.Initializer):
     The others start as `then` says. Zagoruyko and Komodakis 2017 ("Dirac").
     """
 
-    def __init__(self, then: str = "he_uniform"):
+    def __init__(self, then: str = "he_uniform") -> None:
         self.then = then
 
     def __call__(self, shape, dtype=None):
@@ -223,7 +319,7 @@ class FastBias(layers.Layer):
     Under gradient descent a factor f before a weight makes it learn f * f times as fast.
     """
 
-    def __init__(self, speed: float = 64.0, **kwargs):
+    def __init__(self, speed: float = 64.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.speed = speed
 
@@ -243,9 +339,28 @@ def fast_cifar10_cnn(
     """A network that learns CIFAR-10 in few steps; 1,973,944 parameters at full width.
 
     Built as K. Jordan's paper describes it (2024, arXiv 2404.00498): a first layer that is
-    never trained and takes the correlations out of 2x2 patches of `images`, (N, 32, 32, 3)
-    uint8; pooling early; convolutions that begin by passing their input on; biases that
-    learn faster than kernels; probabilities from scores divided by 9.
+    never trained and takes the correlations out of 2x2 patches; pooling early; convolutions
+    that begin by passing their input on; biases that learn faster than kernels;
+    probabilities from scores divided by 9.
+
+    Parameters
+    ----------
+    images : uint8 array (N, 32, 32, 3)
+        The training pictures, whose correlations the first layer takes out.
+    widths : (int, int, int)
+        Filters of the convolutions in each of the three blocks.
+
+    Returns
+    -------
+    keras.Model
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit import models
+    >>> images = np.random.default_rng(0).integers(0, 256, (10, 32, 32, 3), "uint8")
+    >>> models.fast_cifar10_cnn(images, widths=(8, 8, 8)).output_shape
+    (None, 10)
     """
     mean, deviation = images.mean((0, 1, 2)), images.std((0, 1, 2))
     scaled = (images[:5000] - mean) / deviation

@@ -10,9 +10,26 @@ _MISSING = object()
 
 
 def name() -> str:
-    """Return the profile: "quick" (a two-core CPU), "full" (a GPU) or "grading" (seconds, stand-in data).
+    """Return the profile that LABKIT_PROFILE names.
 
-    Raises ValueError where LABKIT_PROFILE holds anything else.
+    Returns
+    -------
+    "quick", "full" or "grading"
+        "quick" (a two-core CPU) where nothing is set; "full": a GPU; "grading": seconds,
+        stand-in data.
+
+    Raises
+    ------
+    ValueError
+        LABKIT_PROFILE holds anything else.
+
+    Examples
+    --------
+    >>> import os
+    >>> from labkit import profile
+    >>> os.environ["LABKIT_PROFILE"] = "full"
+    >>> profile.name()
+    'full'
     """
     found = os.environ.get("LABKIT_PROFILE", "").strip().lower() or "quick"
     if found not in _NAMES:
@@ -24,7 +41,30 @@ def name() -> str:
 
 
 def pick(*, quick: Any, full: Any, grading: Any = _MISSING) -> Any:
-    """Return the value for the profile; `grading` left out means the value of `quick`."""
+    """Return the value for the profile.
+
+    Parameters
+    ----------
+    quick, full, grading : any
+        The value for each profile; `grading` left out means that of `quick`.
+
+    Returns
+    -------
+    One of the values
+
+    Raises
+    ------
+    ValueError
+        LABKIT_PROFILE names no profile.
+
+    Examples
+    --------
+    >>> import os
+    >>> from labkit import profile
+    >>> os.environ["LABKIT_PROFILE"] = "grading"
+    >>> profile.pick(quick=5, full=30, grading=1), profile.pick(quick=5, full=30)
+    (1, 5)
+    """
     if grading is _MISSING:
         grading = quick
     return {"quick": quick, "full": full, "grading": grading}[name()]

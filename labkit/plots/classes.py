@@ -42,12 +42,39 @@ def confusion_matrix(
     order: str = "class",
     title: str = "",
 ) -> Figure:
-    """Draw a confusion matrix (C, C) of counts: rows true, columns predicted.
+    """Draw a confusion matrix of counts; the worst pairs are named in the heading.
 
-    `normalise`: "true" (or True) shows each row in percent of that class's pictures, so
-    that the diagonal is recall; "predicted" each column in percent of that answer, so
-    that it is precision. `order`: "class", as given, or "similarity", classes that are
-    mixed up with each other side by side. The worst pairs are named in the heading.
+    Parameters
+    ----------
+    matrix : array (C, C)
+        Rows true, columns predicted.
+    class_names : C texts
+    normalise : False, True, "true" or "predicted"
+        "true" (or True) shows each row in percent of that class's pictures, so that the
+        diagonal is recall; "predicted" each column in percent of that answer, so that it is
+        precision.
+    order : "class" or "similarity"
+        "class", as given, or "similarity", classes that are mixed up with each other side by
+        side.
+    title : str
+        The figure's heading.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        The shape is another one, or `normalise` or `order` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit import plots
+    >>> figure = plots.confusion_matrix(np.array([[8, 2], [1, 9]]), ["cat", "dog"])
+    >>> figure.texts[0].get_text()
+    '85.0% on the diagonal. Most confused: cat → dog 2, dog → cat 1.'
     """
     matrix = np.asarray(matrix)
     if matrix.shape != (len(class_names), len(class_names)):
@@ -139,20 +166,44 @@ def _heat(axes: Axes, shown: np.ndarray, diagonal: np.ndarray) -> None:
 
 @styled
 def class_scores(
-    scores: Mapping[str, Sequence[float]],
+    scores: Mapping[str, Sequence[float] | np.ndarray],
     class_names: Sequence[str],
     *,
     title: str = "",
 ) -> Figure:
-    """Draw scores in 0..1 for each class, such as precision, recall and F1.
+    """Draw scores for each class, such as precision, recall and F1.
 
-    `scores`: name -> (C,). Classes are sorted by the last score, best on top.
+    Classes are sorted by the last score, best on top.
+
+    Parameters
+    ----------
+    scores : mapping of a name to C numbers
+        From 0 to 1.
+    class_names : C texts
+    title : str
+        The figure's heading.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        A score has not one number a class.
+
+    Examples
+    --------
+    >>> from labkit import plots
+    >>> figure = plots.class_scores({"recall": [0.8, 0.9]}, ["cat", "dog"])
+    >>> figure.texts[0].get_text()
+    'Mean over classes: recall 85.0%'
     """
-    for name, values in scores.items():
-        if len(values) != len(class_names):
+    for name, row in scores.items():
+        if len(row) != len(class_names):
             raise ValueError(
                 f"class_scores needs {len(class_names)} values of {name!r}, one a"
-                f" class; found {len(values)}."
+                f" class; found {len(row)}."
             )
     names = list(scores)
     values = np.array([scores[name] for name in names], dtype=float)
@@ -182,7 +233,28 @@ def class_scores(
 def class_counts(
     labels: np.ndarray, class_names: Sequence[str], *, title: str = ""
 ) -> Figure:
-    """Draw how many pictures each class has, most on top; `labels` (N,) class numbers."""
+    """Draw how many pictures each class has, most on top.
+
+    Parameters
+    ----------
+    labels : array (N,)
+        Class numbers from 0.
+    class_names : C texts
+    title : str
+        The figure's heading.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit import plots
+    >>> figure = plots.class_counts(np.array([0, 1, 1, 1]), ["cat", "dog"])
+    >>> figure.texts[0].get_text()
+    '4 pictures; the largest class has 3.0 times the smallest'
+    """
     counts = np.bincount(np.asarray(labels), minlength=len(class_names))
     order = np.argsort(counts, kind="stable")
     rows = np.arange(len(order))
@@ -192,8 +264,8 @@ def class_counts(
     subtitle = f"{counts.sum():,} pictures; {uneven if ratio > 1 else even}"
     figure = new_figure(0.4 + 0.25 * len(order), title, subtitle)
     axes = figure.subplots()
-    axes.barh(rows, counts[order], color=BLUE, height=0.7)
-    axes.bar_label(axes.containers[0], fmt="{:,.0f}", padding=3, size=8)
+    bars = axes.barh(rows, counts[order], color=BLUE, height=0.7)
+    axes.bar_label(bars, fmt="{:,.0f}", padding=3, size=8)
     axes.set_yticks(rows, [pretty(class_names[c]) for c in order])
     axes.tick_params(length=0)
     axes.xaxis.set_visible(False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -27,12 +28,38 @@ NAMED = 8
 
 @styled
 def curves(
-    history: Mapping[str, Sequence[float]], *, title: str = "", subtitle: str = ""
+    history: Mapping[str, Sequence[float] | np.ndarray],
+    *,
+    title: str = "",
+    subtitle: str = "",
 ) -> Figure:
-    """Draw a training's curves from name -> one value an epoch, as Keras records them.
+    """Draw a training's curves.
 
-    `loss` and `val_loss` share a panel, so do `accuracy` and `val_accuracy`;
-    every other name gets its own.
+    `loss` and `val_loss` share a panel, so do `accuracy` and `val_accuracy`; every other
+    name gets its own. The best epoch of the validation is marked.
+
+    Parameters
+    ----------
+    history : mapping of a name to one number an epoch
+        As Keras records them.
+    title, subtitle : str
+        The figure's heading.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        There is not one series.
+
+    Examples
+    --------
+    >>> from labkit import plots
+    >>> figure = plots.curves({"loss": [2.1, 1.4], "val_loss": [1.9, 1.6], "lr": [0.1, 0.0]})
+    >>> [axes.get_title(loc="left") for axes in figure.axes]
+    ['loss', 'lr']
     """
     panels = list(dict.fromkeys(name.removeprefix("val_") for name in history))
     if not panels:
@@ -63,7 +90,7 @@ def _curve_panel(axes: Axes, name: str, history: Mapping) -> None:
     for (label, key), colour in zip(series.items(), (BLUE, VERMILION), strict=True):
         if key in history:
             epochs = np.arange(1, len(history[key]) + 1)
-            style = "-" if label == "training" else (0, (4, 1.5))
+            style: Any = "-" if label == "training" else (0, (4, 1.5))
             axes.plot(
                 epochs, history[key], color=colour, ls=style, marker=marker, label=label
             )
@@ -93,10 +120,32 @@ def score_history(
     deadline: datetime | None = None,
     title: str = "",
 ) -> Figure:
-    """Draw how each contestant's best score rose: name -> (time, score in 0..1), by time.
+    """Draw how each contestant's best score rose.
 
     The first eight names, taken to be the best, are drawn in colour and named; the others
     in grey.
+
+    Parameters
+    ----------
+    series : mapping of a name to pairs (time, score)
+        By time; scores from 0 to 1.
+    deadline : datetime, optional
+        Drawn as a dotted line.
+    title : str
+        The figure's heading.
+
+    Returns
+    -------
+    Figure
+
+    Examples
+    --------
+    >>> from datetime import datetime
+    >>> from labkit import plots
+    >>> scores = [(datetime(2024, 5, 1), 0.4), (datetime(2024, 5, 2), 0.6)]
+    >>> figure = plots.score_history({"a": scores})
+    >>> figure.axes[0].get_ylabel()
+    'share right'
     """
     names = list(series)
     others = len(names) - NAMED
@@ -124,7 +173,8 @@ def score_history(
         if named:
             axes.plot(when, scores, "o", ms=3, color=colours[place], zorder=3)
     if deadline is not None:
-        axes.axvline(deadline, color=MUTED, ls=":", lw=1)
+        # On an axis of dates a date is a place, which matplotlib's types do not know.
+        axes.axvline(deadline, color=MUTED, ls=":", lw=1)  # type: ignore[arg-type]
     axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     axes.set_ylabel("share right")

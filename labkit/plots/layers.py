@@ -27,7 +27,34 @@ def weights(
 ) -> Figure:
     """Draw each class's weights as a picture, negative red and positive blue.
 
-    `w`: (H*W, C). All classes share one scale, symmetric about zero.
+    All classes share one scale, symmetric about zero.
+
+    Parameters
+    ----------
+    w : array (H * W, C)
+    shape : (H, W)
+        Of the pictures.
+    class_names : C texts, optional
+        Numbers where there are none.
+    title : str
+        The figure's heading.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        The weights are not those of pictures of this shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit import plots
+    >>> figure = plots.weights(np.eye(16)[:, :3], shape=(4, 4))
+    >>> figure.axes[0].images[0].get_array().shape
+    (4, 4)
     """
     w = np.asarray(w, dtype=float)
     if w.ndim != 2 or w.shape[0] != int(np.prod(shape)):
@@ -56,7 +83,24 @@ SORTS = ("hue", "orientation")
 
 
 def one_scale(*kernels: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return arrays shifted and stretched together: the smallest of all values is 0, the largest 1."""
+    """Return arrays shifted and stretched together: the smallest of all values is 0, the largest 1.
+
+    Parameters
+    ----------
+    *kernels : arrays of any shape
+
+    Returns
+    -------
+    tuple of float arrays
+        As many, of the same shapes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit import plots
+    >>> plots.one_scale(np.array([-1, 0]), np.array([3]))
+    (array([0.  , 0.25]), array([1.]))
+    """
     low = min(float(np.min(array)) for array in kernels)
     high = max(float(np.max(array)) for array in kernels)
     return tuple((array - low) / ((high - low) or 1.0) for array in kernels)
@@ -69,13 +113,36 @@ def filters(
     *,
     sort: str | None = None,
     title: str = "",
-    columns: int | None = None,
 ) -> Figure:
-    """Draw convolution kernels as tiles: (F, k, k, 3) in colour or (F, k, k) in grey.
+    """Draw convolution kernels as tiles.
 
-    Values lie in 0..1; `one_scale` brings weights there. `before`: the same filters
-    before the training, drawn to the left, each at its filter's place. `sort`: None, or
-    "hue" or "orientation", of `kernels`.
+    Parameters
+    ----------
+    kernels : array (F, k, k, 3), in colour, or (F, k, k), in grey
+        Values lie in 0..1; `one_scale` brings weights there.
+    before : array of the same shape, optional
+        The same filters before the training, drawn to the left, each at its filter's place.
+    sort : None, "hue" or "orientation"
+        What `kernels` are sorted by.
+    title : str
+        The figure's heading.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        A shape or `sort` is another one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit import plots
+    >>> figure = plots.filters(np.random.default_rng(0).random((4, 3, 3, 3)))
+    >>> figure.texts[0].get_text()
+    '4 filters of 3x3, numbered row by row'
     """
     kernels = np.asarray(kernels)
     if kernels.ndim not in (3, 4) or kernels.shape[1] != kernels.shape[2]:
@@ -96,14 +163,15 @@ def filters(
     if before is not None:
         subtitle = f"Left: before training. Right: after. {subtitle}"
         return _side_by_side(np.asarray(before)[order], kernels[order], title, subtitle)
-    columns = columns or columns_for(count, 8, 16)
-    figure, tiles = new_tiles(count, columns, title, subtitle)
+    figure, tiles = new_tiles(count, columns_for(count, 8, 16), title, subtitle)
     for axes, kernel in zip(tiles, kernels[order], strict=True):
         draw_picture(axes, kernel)
     return figure
 
 
-def _side_by_side(left: np.ndarray, right: np.ndarray, title, subtitle) -> Figure:
+def _side_by_side(
+    left: np.ndarray, right: np.ndarray, title: str, subtitle: str
+) -> Figure:
     """Draw two equally large sets of pictures as two blocks of tiles with a gap between."""
     columns = columns_for(len(left), 4, 8)
     rows = -(-len(left) // columns)
@@ -152,9 +220,34 @@ def feature_maps(
     image: np.ndarray | None = None,
     *,
     title: str = "",
-    columns: int = 8,
 ) -> Figure:
-    """Draw one picture's feature maps (H, W, F), all on one scale; `image` stands first."""
+    """Draw one picture's feature maps, all on one scale.
+
+    Parameters
+    ----------
+    maps : array (H, W, F)
+    image : array (H, W) or (H, W, 3), optional
+        The picture, drawn first.
+    title : str
+        The figure's heading.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        These are not the maps of one picture.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit import plots
+    >>> figure = plots.feature_maps(np.dstack([np.eye(4), np.zeros((4, 4))]))
+    >>> figure.texts[0].get_text()
+    '2 maps of 4x4, one scale; 1 silent (zero everywhere)'
+    """
     maps = np.asarray(maps, dtype=float)
     if maps.ndim != 3:
         raise ValueError(
@@ -170,7 +263,7 @@ def feature_maps(
     )
     # The picture has the first column to itself.
     first = int(image is not None)
-    columns = min(columns, len(channels)) + first
+    columns = min(8, len(channels)) + first
     rows = -(-len(channels) // (columns - first))
     figure, tiles = new_tiles(
         rows * columns, columns, title, subtitle, width=WIDTH - 0.8

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -33,8 +34,34 @@ def image_grid(
 ) -> Figure:
     """Draw pictures in rows, each with its label below.
 
-    `images`: N pictures (H, W) or (H, W, 3), uint8 or floats in 0..1; sizes may
-    differ. `labels`: N class numbers, or N texts where `class_names` is not given.
+    Parameters
+    ----------
+    images : N pictures (H, W) or (H, W, 3)
+        uint8 or floats in 0..1; sizes may differ.
+    labels : N class numbers, optional
+        Or N texts where `class_names` is not given.
+    class_names : texts, optional
+    title : str
+        The figure's heading.
+    columns : int, optional
+        Pictures a row; else as many as fill the last row, or nearly.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        This is one picture, or there is not one label for each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit import plots
+    >>> figure = plots.image_grid(np.zeros((3, 8, 8), "uint8"), [0, 1, 1], ["cat", "dog"])
+    >>> [axes.get_title() for axes in figure.axes[:3]]
+    ['cat', 'dog', 'dog']
     """
     shape = getattr(images, "shape", (0,) * 4)  # a list of pictures has none
     if len(shape) < 3 or (len(shape) == 3 and shape[-1] in (1, 3)):
@@ -69,7 +96,35 @@ def misclassified(
 ) -> Figure:
     """Draw the wrong answers the model was surest of: what it said, and what is true.
 
-    `images` (N, H, W[, 3]), `labels` (N,) class numbers, `probabilities` (N, C).
+    Parameters
+    ----------
+    images : array (N, H, W) or (N, H, W, 3)
+    labels : array (N,)
+        Class numbers from 0.
+    probabilities : array (N, C)
+    class_names : C texts
+    count : int
+        At most so many pictures.
+    title : str
+        The figure's heading.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        There is not one of each for every picture.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit import plots
+    >>> images, said = np.zeros((3, 8, 8), "uint8"), np.eye(2)[[0, 1, 1]]
+    >>> figure = plots.misclassified(images, np.array([0, 1, 0]), said, ["cat", "dog"])
+    >>> figure.texts[0].get_text().split(";")[0]
+    '1 of 3 are wrong'
     """
     same_length(
         "misclassified", images=images, labels=labels, probabilities=probabilities
@@ -95,7 +150,7 @@ def misclassified(
     return figure
 
 
-def _below(axes: Axes, line: int, text: str, **options) -> None:
+def _below(axes: Axes, line: int, text: str, **options: Any) -> None:
     """Write one short line of text below a picture."""
     axes.annotate(
         text,
@@ -124,8 +179,39 @@ def top_k(
 ) -> Figure:
     """Draw pictures with the k likeliest classes as bars beneath, the true one orange.
 
-    `probabilities` (N, C); `labels` (N,) class numbers or None where unknown. The
-    form is that of Figure 4 in Krizhevsky et al., 2012 (the AlexNet paper).
+    The form is that of Figure 4 in Krizhevsky et al., 2012 (the AlexNet paper).
+
+    Parameters
+    ----------
+    images : array (N, H, W) or (N, H, W, 3)
+    probabilities : array (N, C)
+    class_names : C texts
+    labels : array (N,), optional
+        Class numbers, None where unknown.
+    k : int
+        Bars a picture.
+    count : int
+        At most so many pictures.
+    title : str
+        The figure's heading.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        There is not one of each for every picture.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit import plots
+    >>> images, said = np.zeros((2, 8, 8), "uint8"), np.array([[0.6, 0.4], [0.3, 0.7]])
+    >>> figure = plots.top_k(images, said, ["cat", "dog"], np.array([0, 0]), k=1)
+    >>> figure.texts[0].get_text()
+    'Orange: the true class.'
     """
     same_length("top_k", images=images, probabilities=probabilities, labels=labels)
     probabilities = np.asarray(probabilities)
@@ -139,8 +225,7 @@ def top_k(
         hits = f"Orange: the true class. It is among the first {k} for {among:.1%} of {len(labels):,}."
         hits = hits if len(images) > count else "Orange: the true class."
     rows = -(-count // columns)
-    figure = new_figure(rows * (1.8 + 0.19 * k), title, hits)
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.05)
+    figure = new_figure(rows * (1.8 + 0.19 * k), title, hits, pad=(0.1, 0.05))
     ratios = [1.3, 0.19 * k] * rows
     grid = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=ratios)
     for axes in grid.flat:
@@ -157,7 +242,9 @@ def top_k(
     return figure
 
 
-def _bars(axes: Axes, row: np.ndarray, names: Sequence[str], true, k: int) -> None:
+def _bars(
+    axes: Axes, row: np.ndarray, names: Sequence[str], true: int | None, k: int
+) -> None:
     """Draw one picture's k likeliest classes, likeliest on top, names inside."""
     best = np.argsort(-row, kind="stable")[:k]
     colours = ["#F0B27A" if c == true else "#A9CCE3" for c in best]
@@ -166,7 +253,7 @@ def _bars(axes: Axes, row: np.ndarray, names: Sequence[str], true, k: int) -> No
     axes.axvline(0, color=MUTED, lw=1)
     for place, index in enumerate(best):
         bold = "bold" if index == true else "normal"
-        options = {"va": "center", "size": 7.5, "weight": bold}
+        options: dict[str, Any] = {"va": "center", "size": 7.5, "weight": bold}
         axes.text(0.02, place, pretty(names[index]), **options)
         axes.text(1, place, f"{row[index]:.0%}", ha="right", **options)
 
@@ -179,12 +266,38 @@ def confused_pairs(
     class_names: Sequence[str],
     *,
     pairs: int = 4,
-    each: int = 8,
     title: str = "",
 ) -> Figure:
     """Draw the pictures of the pairs most confused, one pair a row, most errors first.
 
-    `labels` and `predicted` (N,) class numbers.
+    Parameters
+    ----------
+    images : array (N, H, W) or (N, H, W, 3)
+    labels, predicted : array (N,)
+        Class numbers from 0.
+    class_names : C texts
+    pairs : int
+        At most so many rows, of eight pictures each.
+    title : str
+        The figure's heading.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        There is not one of each for every picture.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit import plots
+    >>> images, true, said = np.zeros((3, 8, 8), "uint8"), [0, 0, 1], [0, 1, 1]
+    >>> figure = plots.confused_pairs(images, true, said, ["cat", "dog"])
+    >>> figure.axes[0].texts[0].get_text().splitlines()[:2]
+    ['cat', '→ dog']
     """
     same_length("confused_pairs", images=images, labels=labels, predicted=predicted)
     labels, predicted = np.asarray(labels), np.asarray(predicted)
@@ -194,7 +307,7 @@ def confused_pairs(
     if not worst:
         return new_figure(0.05, title, f"All {len(labels):,} are right.")
     figure = new_figure(1.0 * len(worst), title)
-    grid = figure.subplots(len(worst), each + 2, squeeze=False)
+    grid = figure.subplots(len(worst), 8 + 2, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
     for (true, said), row in zip(worst, grid, strict=True):
@@ -202,7 +315,7 @@ def confused_pairs(
         share = f"{matrix[true, said]} of {matrix[true].sum()}"
         row[0].text(0, 0.5, names, va="center", weight="bold", linespacing=1.5)
         row[0].text(0, 0.5, "\n\n" + share, va="center", color=MUTED, linespacing=1.5)
-        found = np.flatnonzero((labels == true) & (predicted == said))[:each]
+        found = np.flatnonzero((labels == true) & (predicted == said))[:8]
         for axes, index in zip(row[2:], found, strict=False):
             draw_picture(axes, images[index])
     return figure

@@ -1,14 +1,24 @@
 """How every figure of the course looks, and the parts that they are built of."""
 
+from __future__ import annotations
+
 import base64
 import io
 import textwrap
+from collections.abc import Sized
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure as _MatplotlibFigure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+if TYPE_CHECKING:  # matplotlib has this name from 3.11 on
+    from matplotlib.typing import RcKeyType
 
 WIDTH = 9.0  # inches: the text column of a notebook at 96 pixels an inch
 
@@ -19,7 +29,7 @@ TEXT_ORANGE = "#A94400"  # vermilion, dark enough for small type (contrast 6:1)
 INK, MUTED, RULE = "#1f2328", "#59636e", "#d1d9e0"
 
 # For figures that a lab draws itself: plt.rcParams.update(plots.STYLE).
-STYLE = {
+STYLE: dict[RcKeyType, Any] = {
     "font.size": 9,
     "text.color": INK,
     "axes.titlesize": 9,
@@ -52,10 +62,12 @@ class Figure(_MatplotlibFigure):
     """A matplotlib figure that notebooks show sharp, with its title as alt text."""
 
     @styled  # ticks are made as late as here
-    def draw(self, renderer):
+    def draw(self, renderer: RendererBase) -> None:
         super().draw(renderer)
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
+    def _repr_mimebundle_(
+        self, include: Any = None, exclude: Any = None
+    ) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
         buffer = io.BytesIO()
         self.savefig(buffer, format="png", dpi=144)
         width, height = (round(96 * inches) for inches in self.get_size_inches())
@@ -67,16 +79,23 @@ class Figure(_MatplotlibFigure):
         )
 
 
-def new_figure(height: float, title: str, subtitle: str = "") -> Figure:
-    """Make an empty figure with its heading; `height` is the body's, in inches."""
+def new_figure(
+    height: float,
+    title: str,
+    subtitle: str = "",
+    pad: tuple[float, float] = (0.03, 0.04),
+) -> Figure:
+    """Make an empty figure with its heading.
+
+    `height` is the body's, `pad` the space beside and above axes; both in inches.
+    """
     lines = textwrap.wrap(subtitle, 125)
     heading = 0.38 * bool(title) + 0.19 * len(lines) + 0.05 * bool(lines)
     total = height + heading
-    figure = Figure(figsize=(WIDTH, total), layout="constrained")
+    body = (0.005, 0.005, 0.99, height / total - 0.01)
+    layout = ConstrainedLayoutEngine(rect=body, w_pad=pad[0], h_pad=pad[1])
+    figure = Figure(figsize=(WIDTH, total), layout=layout)
     FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(
-        rect=(0.005, 0.005, 0.99, height / total - 0.01), w_pad=0.03, h_pad=0.04
-    )
     top = 1 - 0.1 / total
     if title:
         figure.text(0.012, top, title, va="top", size=12, weight="bold")
@@ -123,14 +142,14 @@ def columns_for(count: int, least: int = 6, most: int = 12) -> int:
     return min(range(most, least - 1, -1), key=lambda columns: -count % columns)
 
 
-def colour_bar(figure: Figure, drawn, label: str) -> None:
+def colour_bar(figure: Figure, drawn: ScalarMappable, label: str) -> None:
     """Add a colour bar for the whole figure."""
     bar = figure.colorbar(drawn, ax=figure.axes, shrink=0.8, pad=0.01, aspect=30)
     bar.set_label(label)
     bar.outline.set_visible(False)
 
 
-def draw_picture(axes: Axes, image: np.ndarray, **options) -> None:
+def draw_picture(axes: Axes, image: np.ndarray) -> None:
     """Draw one picture: uint8, or floats in 0..1; (H, W), (H, W, 1) or (H, W, 3)."""
     image = np.asarray(image)
     if image.ndim == 3 and image.shape[-1] == 1:
@@ -149,15 +168,16 @@ def draw_picture(axes: Axes, image: np.ndarray, **options) -> None:
             )
         image = np.clip(image.astype(np.float32), 0, 1)
     top = 255 if image.dtype == np.uint8 else 1
-    axes.imshow(image, cmap="gray", vmin=0, vmax=top, **options)
+    axes.imshow(image, cmap="gray", vmin=0, vmax=top)
 
 
-def pretty(name) -> str:
+def pretty(name: object) -> str:
     """Write a class name as a reader would: `ned_flanders` -> `ned flanders`."""
     return str(name).replace("_", " ")
 
 
-def same_length(what: str, **arrays) -> None:
+def same_length(what: str, **arrays: Sized | None) -> None:
+    """Raise ValueError where arrays that are there are not equally long."""
     sizes = {name: len(array) for name, array in arrays.items() if array is not None}
     if len(set(sizes.values())) > 1:
         found = ", ".join(f"{size} {name}" for name, size in sizes.items())

@@ -12,17 +12,39 @@ Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 class Batches(keras.utils.PyDataset):
-    """Shuffled, augmented batches (images, one-hot labels), in a new order every epoch."""
+    """Shuffled, augmented batches (images, one-hot labels), in a new order every epoch.
+
+    Parameters
+    ----------
+    images : array (N, H, W) or (N, H, W, C)
+    targets : array (N, classes)
+    batch_size : int
+        The last batch may be smaller.
+    augment : function, optional
+        `augment(images, rng)` -> images of the same shape.
+    alternate_flips : bool
+        Mirror each picture in every other epoch, half of them in the first.
+    seed : int
+        Of the order and the augmentation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit import training
+    >>> batches = training.Batches(np.zeros((10, 8, 8)), np.eye(10), batch_size=4)
+    >>> [len(targets) for images, targets in batches]
+    [4, 4, 2]
+    """
 
     def __init__(
         self,
-        images,
-        targets,
-        batch_size,
-        augment=None,
-        alternate_flips=False,
-        seed=0,
-    ):
+        images: np.ndarray,
+        targets: np.ndarray,
+        batch_size: int,
+        augment: Augment | None = None,
+        alternate_flips: bool = False,
+        seed: int = 0,
+    ) -> None:
         super().__init__()
         self.images, self.targets = images, targets
         self.batch_size, self.augment, self.seed = batch_size, augment, seed
@@ -69,11 +91,32 @@ def random_shift(
 ) -> np.ndarray:
     """Return every picture moved by up to `pixels` in each direction, edges mirrored.
 
-    images: (N, H, W) or (N, H, W, C); the same shape and dtype come back.
+    Parameters
+    ----------
+    images : array (N, H, W) or (N, H, W, C)
+    rng : numpy.random.Generator
+    pixels : int
+        The longest way, in rows and in columns.
+
+    Returns
+    -------
+    array of the same shape and dtype
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit import training
+    >>> row = np.array([[[1, 2, 3, 4]]])
+    >>> rng = np.random.default_rng(0)
+    >>> moved = [training.random_shift(row, rng, pixels=1) for _ in range(9)]
+    >>> np.unique(np.concatenate(moved)[:, 0], axis=0)
+    array([[1, 2, 3, 4],
+           [2, 1, 2, 3],
+           [2, 3, 4, 3]])
     """
     count, height, width = images.shape[:3]
-    rows = _mirrored(rng.integers(-pixels, pixels + 1, count), height)
-    columns = _mirrored(rng.integers(-pixels, pixels + 1, count), width)
+    shifts = rng.integers(-pixels, pixels + 1, (2, count))
+    rows, columns = _mirrored(shifts[0], height), _mirrored(shifts[1], width)
     return images[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None]]
 
 
@@ -84,7 +127,25 @@ def _mirrored(shifts: np.ndarray, size: int) -> np.ndarray:
 
 
 def random_flip(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the pictures (N, H, W[, C]), about half of them mirrored left to right."""
+    """Return the pictures, about half of them mirrored left to right.
+
+    Parameters
+    ----------
+    images : array (N, H, W) or (N, H, W, C)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    array of the same shape and dtype
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit import training
+    >>> rows = np.tile([1, 2, 3], (4, 1, 1))
+    >>> training.random_flip(rows, np.random.default_rng(0))[:, 0].tolist()
+    [[1, 2, 3], [3, 2, 1], [3, 2, 1], [3, 2, 1]]
+    """
     flipped = rng.random(len(images)) < 0.5
     result = images.copy()
     result[flipped] = images[flipped, :, ::-1]
@@ -92,9 +153,26 @@ def random_flip(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def random_cover(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the pictures (N, H, W[, C]), uint8, each with a grey square a third as wide anywhere on it.
+    """Return the pictures, each with a grey square a third as wide anywhere on it.
 
     DeVries and Taylor 2017 ("cutout").
+
+    Parameters
+    ----------
+    images : uint8 array (N, H, W) or (N, H, W, C)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    uint8 array of the same shape
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit import training
+    >>> covered = training.random_cover(np.zeros((1, 12, 12), "uint8"), np.random.default_rng(0))
+    >>> np.unique(covered).tolist()
+    [0, 128]
     """
     count, height, width = images.shape[:3]
     reach = height // 6
@@ -108,11 +186,26 @@ def random_cover(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def halved(images: np.ndarray) -> np.ndarray:
-    """Return the pictures (N, H, W[, C]), uint8, at half their size: means of 2x2 pixels each.
+    """Return the pictures at half their size: means of 2x2 pixels each.
 
     A last row or column without a neighbour is left out. A network that ends in the mean
     of each feature map learns from small pictures first in a quarter of the time, and takes
     its weights along to the whole ones.
+
+    Parameters
+    ----------
+    images : uint8 array (N, H, W) or (N, H, W, C)
+
+    Returns
+    -------
+    uint8 array (N, H // 2, W // 2) or (N, H // 2, W // 2, C)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit import training
+    >>> training.halved(np.array([[[0, 4, 9], [8, 8, 9]]], "uint8"))
+    array([[[5]]], dtype=uint8)
     """
     height, width = (side // 2 * 2 for side in images.shape[1:3])
     total = np.full_like(images[:, :height:2, :width:2], 2, dtype="uint16")  # rounds

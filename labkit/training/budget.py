@@ -81,7 +81,14 @@ def planned(
     return replace(plan, line=_line(plan, pace, batches, epochs, minutes, left))
 
 
-def _line(plan, pace, batches, epochs, minutes, left) -> str:
+def _line(
+    plan: Plan,
+    pace: Pace,
+    batches: Batches,
+    epochs: int | None,
+    minutes: float,
+    left: float,
+) -> str:
     """Return what fits, and what would help where it is less than was wanted."""
     pictures = len(batches.images)
     batch = min(batches.batch_size, pictures)
@@ -89,15 +96,15 @@ def _line(plan, pace, batches, epochs, minutes, left) -> str:
     time_given = f"in {60 * minutes:.0f} s"
     whole = plan.steps == len(batches)
     if whole and plan.epochs == epochs:
-        takes = _about(epochs * pace.epoch(plan.steps))
-        return f"{speed}: {_epochs(epochs)} will take {takes}."
+        takes = _about(plan.epochs * pace.epoch(plan.steps))
+        return f"{speed}: {_epochs(plan.epochs)} will take {takes}."
     if whole and epochs is None:
         return f"{speed}: {_epochs(plan.epochs)} {time_given}."
+    wanted = epochs or 1
     if whole:
-        fits = f"{plan.epochs} of {_epochs(epochs)}"
+        fits = f"{plan.epochs} of {_epochs(wanted)}"
     else:
         fits = f"{plan.steps * batch:,} of the {pictures:,} pictures, once,"
-    wanted = epochs or 1
     missing = wanted * pace.epoch(len(batches)) - left
     enough = math.ceil(2 * (minutes + missing / 60 / USED)) / 2
     helps = [f"minutes={enough:g}, for {_epochs(wanted)}", *would_help()]
@@ -139,7 +146,12 @@ class Pace:
         return 1, min(steps, max(1, int((left - self.ending) / self.step)))
 
 
-def _timed(model, batches, validation, callbacks) -> Pace:
+def _timed(
+    model: keras.Model,
+    batches: Batches,
+    validation: tuple | None,
+    callbacks: list[keras.callbacks.Callback],
+) -> Pace:
     """Train for some seconds on the real batches, then put everything back."""
     before = [keras.ops.copy(variable.value) for variable in model.variables]
     part = validation and tuple(values[:VALIDATION_BATCH] for values in validation)
@@ -169,7 +181,10 @@ class _Watch(keras.callbacks.Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        self.gaps, self.tests, self.rests, self.wholes = [], [], [], []
+        self.gaps: list[float] = []
+        self.tests: list[float] = []
+        self.rests: list[float] = []
+        self.wholes: list[float] = []
 
     def on_train_begin(self, logs=None):
         self.processor = time.perf_counter(), time.process_time(), _busy()

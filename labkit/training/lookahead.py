@@ -15,7 +15,7 @@ class Lookahead(keras.callbacks.Callback):
     growing share is Jordan's, 2024 (arXiv 2404.00498).
     """
 
-    def __init__(self, steps: int):
+    def __init__(self, steps: int) -> None:
         super().__init__()
         self.steps = steps
 

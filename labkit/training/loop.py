@@ -48,25 +48,86 @@ def fit(
 ) -> History:
     """Train `model` in place and return what happened, epoch by epoch.
 
-    images: (N, H, W) or (N, H, W, C), as the model takes them; labels: (N,) integers from 0.
-    epochs: how often it sees every picture. minutes: as many epochs as fit, at most `epochs`
-    where that is given too, and the learning rate's course follows; where not even one fits,
-    it is a part of one. The minutes begin with the call. What the machine learns in a second
-    is timed on some steps, which are then undone, so the training is the one of so many
-    epochs. At grading no clock counts: there it is `epochs`, or 10 where only minutes are given.
-    validation: (images, labels) that are only measured, never trained on.
-    optimizer: "adam" or "sgd" (Nesterov momentum 0.9); learning_rate: the schedule's peak.
-    weight_decay: share of each kernel taken off at every step, times the learning rate.
-    clip_norm: longest gradient allowed, over all weights together.
-    augment: `augment(images, rng)` -> images of the same shape, called for each batch.
-    alternate_flips: mirror each picture in every other epoch, half of them in the first
-    (Jordan 2024). lookahead: draw the weights back to the mean of their past every few
-    steps, the more the later (Zhang and others 2019).
-    patience: stop after so many epochs without a lower validation loss, and go back to the
-    best weights. precision: "auto", "float32" or "bfloat16". seed: order and augmentation.
-    progress: "auto", "curves", "text" or "none". checkpoint: a file that is written after
-    every epoch; the same call goes on from there if it was interrupted. Raises ValueError on
-    labels, a model or settings that do not fit, OutOfGpuMemory with what to do about it.
+    Parameters
+    ----------
+    model : keras.Model
+        Uncompiled or compiled; its last layer gives probabilities.
+    images : array (N, H, W) or (N, H, W, C)
+        As the model takes them.
+    labels : array (N,)
+        Integers from 0.
+    epochs : int, optional
+        How often it sees every picture. At least one of `epochs` and `minutes` is given.
+    minutes : float, optional
+        As many epochs as fit, at most `epochs` where that is given too, and the learning
+        rate's course follows; where not even one fits, it is a part of one. The minutes begin
+        with the call. What the machine learns in a second is timed on some steps, which are
+        then undone, so the training is the one of so many epochs. At grading no clock counts:
+        there it is `epochs`, or 10 where only minutes are given.
+    validation : (images, labels), optional
+        Only measured, never trained on.
+    batch_size : int
+        Pictures a step.
+    optimizer : "adam" or "sgd"
+        "sgd" has Nesterov momentum 0.9.
+    learning_rate : float
+        The schedule's peak.
+    schedule : "one-cycle", "cosine", "triangular" or "constant"
+        The learning rate's course, see `learning_rates`.
+    weight_decay : float
+        Share of each kernel taken off at every step, times the learning rate.
+    clip_norm : float, optional
+        Longest gradient allowed, over all weights together.
+    label_smoothing : float
+        Share of each label that is spread over all classes, 0 to 1.
+    augment : function, optional
+        `augment(images, rng)` -> images of the same shape, called for each batch.
+    alternate_flips : bool
+        Mirror each picture in every other epoch, half of them in the first (Jordan 2024).
+    lookahead : bool
+        Draw the weights back to the mean of their past every few steps, the more the later
+        (Zhang and others 2019).
+    patience : int, optional
+        Stop after so many epochs without a lower validation loss, and go back to the best
+        weights.
+    precision : "auto", "float32" or "bfloat16"
+        The arithmetic; "auto" is what is fast on this machine.
+    seed : int
+        Of the order and the augmentation.
+    progress : "auto", "curves", "text" or "none"
+        What is shown meanwhile; "auto" is curves in a notebook and text elsewhere.
+    title : str
+        Above the curves.
+    checkpoint : path, optional
+        A file that is written after every epoch and removed at the end. The same call goes on
+        from there if it was interrupted; with other pictures, labels or settings, or another
+        augmentation, the training begins anew and says what is other.
+
+    Returns
+    -------
+    History
+        One row an epoch, and how long it took.
+
+    Raises
+    ------
+    ValueError
+        Labels, a model or settings do not fit.
+    OutOfGpuMemory
+        With what to do about it.
+
+    Examples
+    --------
+    >>> import keras, numpy as np
+    >>> from labkit import training
+    >>> images = np.zeros((8, 4, 4, 1), "uint8")
+    >>> model = keras.Sequential(
+    ...     [keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax")]
+    ... )
+    >>> history = training.fit(
+    ...     model, images, np.arange(8) % 2, epochs=2, progress="none"
+    ... )
+    >>> list(history.rows[0])
+    ['epoch', 'loss', 'accuracy', 'learning_rate', 'seconds']
     """
     began = time.perf_counter()
     epochs, minutes = settled(epochs, minutes)
@@ -221,11 +282,37 @@ def predict(
     shifts: int = 0,
     batch_size: int = 500,
 ) -> np.ndarray:
-    """Return class probabilities, float32 (N, classes), for pictures (N, H, W[, C]).
+    """Return class probabilities for pictures.
 
-    flips: the mean over each picture and its mirror image, which costs twice the time.
-    shifts: the mean over the picture where it is and moved by so many pixels up, down,
-    left and right, edges mirrored, which costs five times the time. Raises OutOfGpuMemory.
+    Parameters
+    ----------
+    model : keras.Model
+        Its last layer gives probabilities.
+    images : array (N, H, W) or (N, H, W, C)
+        As the model takes them.
+    flips : bool
+        The mean over each picture and its mirror image, which costs twice the time.
+    shifts : int
+        The mean over the picture where it is and moved by so many pixels up, down, left and
+        right, edges mirrored, which costs five times the time.
+    batch_size : int
+        Pictures at a time.
+
+    Returns
+    -------
+    float32 array (N, classes)
+
+    Raises
+    ------
+    OutOfGpuMemory
+        With what to do about it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit import models, training
+    >>> training.predict(models.mnist_cnn(), np.zeros((3, 28, 28, 1), "uint8")).shape
+    (3, 10)
     """
     total: np.ndarray | float = 0.0
     looks = 0

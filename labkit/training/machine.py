@@ -42,7 +42,19 @@ class Device:
 
 
 def device() -> Device:
-    """Return the device Keras uses here; `bfloat16` is False wherever that is unknown."""
+    """Return the device Keras uses here.
+
+    Returns
+    -------
+    Device
+        `bfloat16` is False wherever that is unknown.
+
+    Examples
+    --------
+    >>> from labkit import training
+    >>> training.device().kind in ("CPU", "GPU")
+    True
+    """
     gpus, fast = _gpus()
     if gpus:
         return Device("GPU", gpus, fast)
@@ -129,16 +141,29 @@ def arithmetic(model: keras.Model, precision: str) -> Iterator[None]:
 def distribute(devices: Sequence[str] | None = None) -> Iterator[Any]:
     """Let a model that is built and trained in the block use all devices, each a share of every batch.
 
-        with training.distribute():
-            model = models.tutorial_cnn()
-            training.fit(model, ...)
+    The batch is the whole one: with two devices each gets half of it.
 
-    devices: such as ["GPU:0", "GPU:1"]; all GPUs where None. The batch is the whole one: with two devices each
-    gets half of it. Yields tf.distribute.MirroredStrategy or keras.distribution.DataParallel. Raises
-    LabkitError where the backend has neither.
+    Parameters
+    ----------
+    devices : sequence of str, optional
+        Such as ["GPU:0", "GPU:1"]; all GPUs where None.
+
+    Yields
+    ------
+    tf.distribute.MirroredStrategy or keras.distribution.DataParallel
+
+    Raises
+    ------
+    LabkitError
+        The backend has neither.
+
+    Examples
+    --------
+    >>> from labkit import models, training
+    >>> with training.distribute():  # doctest: +SKIP
+    ...     model = models.mnist_cnn()
+    ...     history = training.fit(model, images, labels, epochs=3)
     """
-    import keras
-
     backend = keras.backend.backend()
     names = list(devices) if devices else None
     if backend == "tensorflow":

@@ -14,7 +14,14 @@ from labkit.training.history import History, clock
 class Progress(keras.callbacks.Callback):
     """Fills a `History` while a model trains, and shows it: curves, or lines of text."""
 
-    def __init__(self, history: History, epochs: int, steps: int, rates, screen):
+    def __init__(
+        self,
+        history: History,
+        epochs: int,
+        steps: int,
+        rates: np.ndarray,
+        screen: Silent,
+    ) -> None:
         super().__init__()
         self.history, self.epochs, self.steps = history, epochs, steps
         self.rates, self.screen = rates, screen

@@ -9,11 +9,33 @@ SCHEDULES = ("constant", "cosine", "triangular", "one-cycle")
 
 
 def learning_rates(schedule: str, steps: int, peak: float) -> np.ndarray:
-    """Return the learning rate of every step, float32 (steps,), at most `peak`.
+    """Return the learning rate of every step.
 
-    "constant"; "cosine": from the peak to 0 along half a cosine wave; "triangular": up from
-    0 for a fifth of the steps, then down to 0; "one-cycle": up along a cosine wave for
-    three tenths from peak/25, then down to 0 (Smith 2018, with two half waves for lines).
+    Parameters
+    ----------
+    schedule : "constant", "cosine", "triangular" or "one-cycle"
+        "cosine": from the peak to 0 along half a cosine wave; "triangular": up from 0 for a
+        fifth of the steps, then down to 0; "one-cycle": up along a cosine wave for three
+        tenths from peak/25, then down to 0 (Smith 2018, with two half waves for lines).
+    steps : int
+        Of the whole training.
+    peak : float
+        The highest rate.
+
+    Returns
+    -------
+    float32 array (steps,)
+
+    Raises
+    ------
+    ValueError
+        There is no schedule of this name.
+
+    Examples
+    --------
+    >>> from labkit import training
+    >>> training.learning_rates("triangular", 5, 1.0)
+    array([0.5  , 0.875, 0.625, 0.375, 0.125], dtype=float32)
     """
     if schedule not in SCHEDULES:
         raise ValueError(
@@ -42,9 +64,9 @@ def _half_wave(t: np.ndarray) -> np.ndarray:
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     """`learning_rates` as an object that a Keras optimiser asks at every step."""
 
-    def __init__(self, schedule: str, steps: int, peak: float):
+    def __init__(self, schedule: str, steps: int, peak: float) -> None:
         self.config = {"schedule": schedule, "steps": steps, "peak": peak}
-        self.rates = learning_rates(**self.config)
+        self.rates = learning_rates(schedule, steps, peak)
 
     def __call__(self, step):
         last = len(self.rates) - 1

@@ -1,17 +1,18 @@
 """Explorers of lab 02: a window that slides over a table, and a kernel editor."""
 
 import functools
+from collections.abc import Callable
 
 import ipywidgets
 import numpy as np
 import traitlets
-from matplotlib import rc_context
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path as Outline
 from matplotlib.textpath import TextPath
 
-from labkit.plots import INK, MUTED, STYLE, VERMILION, Figure
-from labkit.widgets.explorer import Explorer, choice
+from labkit.plots import INK, MUTED, VERMILION, Figure
+from labkit.plots.style import styled
+from labkit.widgets.explorer import Explorer, choice, whole
 
 MOST = 10  # rows or columns of which the numbers can still be read
 WIDEST = 450  # pixels of a photograph that is filtered anew at each change
@@ -28,7 +29,7 @@ def explore_sliding_window(
     """
     image, kernel = np.asarray(image, float), np.asarray(kernel, float)
     _check_shapes(image, kernel)
-    steps = ipywidgets.IntSlider(0, min=0, max=1, description="step")
+    steps = whole("step", 0, 0, 1)
     play = ipywidgets.Play(interval=700)
     ipywidgets.jslink((play, "value"), (steps, "value"))
     figure, show = _sliding_picture(kernel)
@@ -44,8 +45,8 @@ def explore_sliding_window(
         figure,
         draw,
         step=steps,
-        stride=ipywidgets.IntSlider(stride, min=1, max=3, description="stride"),
-        padding=ipywidgets.IntSlider(padding, min=0, max=2, description="padding"),
+        stride=whole("stride", stride, 1, 3),
+        padding=whole("padding", padding, 0, 2),
     )
     controls = explorer.children[0]
     controls.children = (play, *controls.children)
@@ -72,8 +73,8 @@ def _sums(padded: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
     return (windows[::stride, ::stride] * kernel).sum(axis=(2, 3))
 
 
-@rc_context(STYLE)
-def _sliding_picture(kernel: np.ndarray):
+@styled
+def _sliding_picture(kernel: np.ndarray) -> tuple[Figure, Callable[..., str]]:
     """The figure of four tables, and a function that brings them up to date."""
     figure = Figure(figsize=(9.0, 3.5))
     small = (0.125, 0.33)
@@ -85,8 +86,14 @@ def _sliding_picture(kernel: np.ndarray):
         figure.text(x, 0.495, sign, size=13, ha="center", va="center", color=MUTED)
     k = len(kernel)
 
-    @rc_context(STYLE)
-    def show(padded, sums, now, stride, padding) -> str:
+    @styled
+    def show(
+        padded: np.ndarray,
+        sums: np.ndarray,
+        now: tuple[int, int],
+        stride: int,
+        padding: int,
+    ) -> str:
         row, column = (stride * index for index in now)
         window = padded[row : row + k, column : column + k]
         number = np.ravel_multi_index(now, sums.shape)
@@ -121,12 +128,22 @@ def _addition(window: np.ndarray, kernel: np.ndarray) -> str:
 class _Table:
     """An array of numbers as shaded cells; nan is an empty cell."""
 
-    def __init__(self, figure: Figure, place: tuple, signed: bool = False) -> None:
+    def __init__(
+        self,
+        figure: Figure,
+        place: tuple[float, float, float, float],
+        signed: bool = False,
+    ) -> None:
         self._axes = figure.add_axes(place)
-        self._signed, self._shape = signed, None
+        self._signed = signed
+        self._shape: tuple[int, ...] | None = None
 
     def show(
-        self, numbers, title: str, limit: float, frame: tuple | None = None
+        self,
+        numbers: np.ndarray,
+        title: str,
+        limit: float,
+        frame: tuple[int, int, int] | None = None,
     ) -> None:
         """Show `numbers` (H, W) up to `limit`; `frame` (row, column, size) marks a part."""
         if numbers.shape != self._shape:
@@ -142,7 +159,7 @@ class _Table:
             row, column, size = frame
             self._frame.set(x=column - 0.5, y=row - 0.5, width=size, height=size)
 
-    def _build(self, shape: tuple[int, int]) -> None:
+    def _build(self, shape: tuple[int, ...]) -> None:
         self._shape = shape
         self._axes.clear()
         self._axes.set(xticks=[], yticks=[])
@@ -197,7 +214,7 @@ class KernelBoxes(ipywidgets.VBox):
         for box in self.boxes:
             box.observe(self._read, "value")
 
-    def _fill(self, _change=None) -> None:
+    def _fill(self, _change: object = None) -> None:
         # Set before the boxes: each of them then finds nothing new to tell.
         self._filling = True
         for box, weight in zip(
@@ -207,7 +224,7 @@ class KernelBoxes(ipywidgets.VBox):
         self._filling = False
         self.value = tuple(self._kernels[self.menu.value].ravel().tolist())
 
-    def _read(self, _change=None) -> None:
+    def _read(self, _change: object = None) -> None:
         if not self._filling:
             self.value = tuple(box.value for box in self.boxes)
 
@@ -259,14 +276,13 @@ def _on_flat_areas(total: float) -> str:
     return f"flat areas become {total:.3g} times as bright"
 
 
-@rc_context(STYLE)
-def _kernel_picture(grey: np.ndarray):
+@styled
+def _kernel_picture(grey: np.ndarray) -> tuple[Figure, Callable[..., None]]:
     """The figure, photograph left and result right, and a function that shows a result."""
     figure = Figure(figsize=(9.0, 3.2))
-    look = {"cmap": "gray", "vmin": 0, "vmax": 255}
     for x, title in ((0.0, "the photograph, in grey"), (0.505, "filtered")):
         axes = figure.add_axes((x, 0.0, 0.495, 0.92))
         axes.set_axis_off()
         axes.set_title(title)
-        drawn = axes.imshow(grey, **look)
+        drawn = axes.imshow(grey, cmap="gray", vmin=0, vmax=255)
     return figure, drawn.set_data

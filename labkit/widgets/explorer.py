@@ -20,6 +20,7 @@ import base64
 import html
 import io
 from collections.abc import Callable
+from typing import Any
 
 import ipywidgets
 from matplotlib.figure import Figure
@@ -49,7 +50,7 @@ class Explorer(ipywidgets.VBox):
             control.observe(self._refresh, "value")
         self._refresh()
 
-    def _refresh(self, _change=None) -> None:
+    def _refresh(self, _change: object = None) -> None:
         text = self._draw(**{name: c.value for name, c in self.controls.items()})
         buffer = io.BytesIO()
         # A slider is dragged: speed counts for more than bytes.
@@ -59,19 +60,38 @@ class Explorer(ipywidgets.VBox):
         self.picture.value = buffer.getvalue()
         self.sentence.value = f"<b>{html.escape(text)}</b>"
 
-    def _repr_mimebundle_(self, **options) -> dict:
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         bundle = super()._repr_mimebundle_(**options)
         still = base64.b64encode(self.picture.value).decode("ascii")
         return {**bundle, "image/png": still}
 
 
-def slider(label: str, value: float, low: float, high: float, step: float = 0.1):
-    """A slider for a decimal number."""
-    return ipywidgets.FloatSlider(
+def slider(label: str, value: float, low: float, high: float) -> ipywidgets.FloatSlider:
+    """A slider for a decimal number, in steps of 0.1."""
+    return ipywidgets.FloatSlider(value=value, min=low, max=high, description=label)
+
+
+def whole(
+    label: str, value: int, low: int, high: int, step: int = 1
+) -> ipywidgets.IntSlider:
+    """A slider for a whole number."""
+    return ipywidgets.IntSlider(
         value=value, min=low, max=high, step=step, description=label
     )
 
 
-def choice(label: str, options: list[str], value: str):
+def rate(value: float) -> ipywidgets.FloatLogSlider:
+    """A slider for a learning rate, from 0.001 to 3.2."""
+    return ipywidgets.FloatLogSlider(
+        value=value,
+        min=-3,
+        max=0.5,
+        step=0.02,
+        description="rate",
+        readout_format=".3f",
+    )
+
+
+def choice(label: str, options: list[str], value: str) -> ipywidgets.Dropdown:
     """A menu of which one is chosen."""
     return ipywidgets.Dropdown(options=options, value=value, description=label)

@@ -1,12 +1,11 @@
 """Explorer of lab 05: how a picture shrinks on its way through a small CNN."""
 
-import ipywidgets
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from labkit.plots import BLUE, INK, MUTED, STYLE, VERMILION, Figure
-from labkit.widgets.explorer import Explorer, choice
+from labkit.plots import BLUE, INK, MUTED, VERMILION, Figure
+from labkit.plots.style import styled
+from labkit.widgets.explorer import Explorer, choice, whole
 
 FILTERS, DENSE = 64, 384
 POOLS = {"2x2, stride 2": 2, "3x3, stride 2": 3}
@@ -30,8 +29,7 @@ def explore_layer_sizes(
 
     def draw(size: int, kernel_size: int, padding: str, pool: str, stages: int) -> str:
         steps = _steps(size, kernel_size, padding, POOLS[pool], stages)
-        with rc_context(STYLE):
-            _draw_steps(axes, steps)
+        _draw_steps(axes, steps)
         last = steps[-1][1]
         if last < 1:
             return f"The {kernel_size}x{kernel_size} filter no longer fits: fewer stages, or padding."
@@ -45,17 +43,11 @@ def explore_layer_sizes(
     return Explorer(
         figure,
         draw,
-        size=_whole("size", size, 16, HIGHEST),
-        kernel_size=_whole("kernel", kernel_size, 3, 7, 2),
+        size=whole("size", size, 16, HIGHEST),
+        kernel_size=whole("kernel", kernel_size, 3, 7, 2),
         padding=choice("padding", ["valid", "same"], padding),
         pool=choice("pooling", list(POOLS), pool),
-        stages=_whole("stages", stages, 1, 3),
-    )
-
-
-def _whole(label: str, value: int, low: int, high: int, step: int = 1):
-    return ipywidgets.IntSlider(
-        value=value, min=low, max=high, step=step, description=label
+        stages=whole("stages", stages, 1, 3),
     )
 
 
@@ -73,6 +65,7 @@ def _steps(
     return steps
 
 
+@styled
 def _draw_steps(axes: Axes, steps: list[tuple[str, int]]) -> None:
     """Draw one square a layer, to scale, with its shape below."""
     axes.clear()

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-import ipywidgets
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.contour import ContourSet
+from matplotlib.text import Annotation
 
-from labkit.plots import BLUE, INK, STYLE, VERMILION, Figure
-from labkit.widgets.explorer import Explorer, choice, slider
+from labkit.plots import BLUE, INK, VERMILION, Figure
+from labkit.plots.style import styled
+from labkit.widgets.explorer import Explorer, choice, rate, slider, whole
 
 WIDE = (9.0, 3.5)  # inches
 
@@ -53,7 +55,7 @@ def explore_neuron(
     )
 
 
-@rc_context(STYLE)
+@styled
 def _neuron_picture() -> tuple[Figure, Callable[..., str]]:
     figure = Figure(figsize=WIDE)
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.6))
@@ -103,11 +105,11 @@ def _neuron_picture() -> tuple[Figure, Callable[..., str]]:
     return figure, draw
 
 
-def _answer(axes: Axes, corner: np.ndarray):
+def _answer(axes: Axes, corner: np.ndarray) -> Annotation:
     """An empty label over a corner, readable on any colour."""
     return axes.annotate(
         "",
-        corner,
+        (corner[0], corner[1]),
         (0, 10),
         textcoords="offset points",
         ha="center",
@@ -159,18 +161,15 @@ def explore_learning_rate(
 
     Left, the path over the two weights; right, the loss after each step.
     """
-    rate = ipywidgets.FloatLogSlider(
-        value=lr, min=-3, max=0.5, step=0.02, description="rate", readout_format=".3f"
-    )
     return Explorer(
         *_descent_picture(),
         surface=choice("surface", list(SURFACES), surface),
-        lr=rate,
-        steps=ipywidgets.IntSlider(steps, min=1, max=100, description="steps"),
+        lr=rate(lr),
+        steps=whole("steps", steps, 1, 100),
     )
 
 
-@rc_context(STYLE)
+@styled
 def _descent_picture() -> tuple[Figure, Callable[..., str]]:
     figure = Figure(figsize=WIDE)
     left, right = figure.subplots(1, 2, width_ratios=(1.2, 1))
@@ -185,7 +184,7 @@ def _descent_picture() -> tuple[Figure, Callable[..., str]]:
     (loss_line,) = right.plot([], [], "o-", color=VERMILION, lw=1.5, ms=4)
     left.set(xlim=(-2.4, 2.4), ylim=(-1.8, 1.8), xlabel="w1", ylabel="w2")
     left.set_title("the path over the two weights")
-    drawn = {}
+    drawn: dict[str, Any] = {}
 
     def draw(surface: str, lr: float, steps: int) -> str:
         if drawn.get("surface") != surface:
@@ -202,7 +201,7 @@ def _descent_picture() -> tuple[Figure, Callable[..., str]]:
     return figure, draw
 
 
-def _contours(axes: Axes, surface: Surface):
+def _contours(axes: Axes, surface: Surface) -> ContourSet:
     w = np.meshgrid(np.linspace(-2.4, 2.4, 121), np.linspace(-1.8, 1.8, 91))
     above = surface.height(np.array(w)) - surface.lowest
     return axes.contourf(*w, np.sqrt(above), levels=16, cmap="Blues_r", zorder=0)

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 
-import ipywidgets
 import numpy as np
-from matplotlib import rc_context
 
-from labkit.plots import INK, STYLE, VERMILION, Figure
-from labkit.widgets.explorer import Explorer, choice
+from labkit.plots import INK, VERMILION, Figure
+from labkit.plots.style import styled
+from labkit.widgets.explorer import Explorer, choice, rate, whole
 
 STEEPNESS = np.array([1.0, 25.0])  # the valley is 25 times as steep across as along
 START = np.array([-2.5, 1.1])
@@ -93,18 +92,15 @@ def explore_optimisers(
 
     Left, both paths over the two weights; right, the loss after each step.
     """
-    rate = ipywidgets.FloatLogSlider(
-        value=lr, min=-3, max=0.5, step=0.02, description="rate", readout_format=".3f"
-    )
     return Explorer(
         *_race_picture(),
         optimiser=choice("optimiser", list(RULES), optimiser),
-        lr=rate,
-        steps=ipywidgets.IntSlider(steps, min=1, max=200, description="steps"),
+        lr=rate(lr),
+        steps=whole("steps", steps, 1, 200),
     )
 
 
-@rc_context(STYLE)
+@styled
 def _race_picture() -> tuple[Figure, Callable[..., str]]:
     figure = Figure(figsize=(9.0, 3.2))
     left, right = figure.subplots(1, 2, width_ratios=(1.4, 1))

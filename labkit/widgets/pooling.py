@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 
-import ipywidgets
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from labkit.plots import INK, MUTED, STYLE, VERMILION, Figure
-from labkit.widgets.explorer import Explorer, choice
+from labkit.plots import INK, MUTED, VERMILION, Figure
+from labkit.plots.style import styled
+from labkit.widgets.explorer import Explorer, choice, whole
 
 SMALL = np.random.default_rng(3).integers(0, 10, (7, 7))
 MODES: dict[str, Callable] = {"max": np.max, "average": np.mean, "sum": np.sum}
@@ -33,10 +32,10 @@ def explore_pooling(
         photograph = photograph / 255
     return Explorer(
         *_picture(photograph),
-        size=_whole("size", size, 1, 4),
-        stride=_whole("stride", stride, 1, 4),
+        size=whole("size", size, 1, 4),
+        stride=whole("stride", stride, 1, 4),
         mode=choice("mode", list(MODES), mode),
-        window=_whole("window", window, 1, SMALL.size),
+        window=whole("window", window, 1, SMALL.size),
     )
 
 
@@ -50,36 +49,30 @@ def pooled(image: np.ndarray, size: int, stride: int, mode: str) -> np.ndarray:
     return image
 
 
-def _whole(label: str, value: int, low: int, high: int):
-    return ipywidgets.IntSlider(
-        value=value, min=low, max=high, description=label, layout={"width": "240px"}
-    )
-
-
+@styled
 def _picture(photograph: np.ndarray) -> tuple[Figure, Callable[..., str]]:
     figure = Figure(figsize=(9.0, 2.6))
-    with rc_context(STYLE):
-        digits, result, before, after = figure.subplots(1, 4)
-        figure.subplots_adjust(0.01, 0.01, 0.99, 0.89, 0.08)
-        _show(before, photograph, "photograph")
+    digits, result, before, after = figure.subplots(1, 4)
+    figure.subplots_adjust(0.01, 0.01, 0.99, 0.89, 0.08)
+    _show(before, photograph, "photograph")
 
+    @styled
     def draw(size: int, stride: int, mode: str, window: int) -> str:
         small, large = (
             pooled(image, size, stride, mode) for image in (SMALL, photograph)
         )
-        place = divmod((window - 1) % small.size, small.shape[1])
-        top, left = (stride * at for at in place)
+        row, column = divmod((window - 1) % small.size, small.shape[1])
+        top, left = stride * row, stride * column
         values = SMALL[top : top + size, left : left + size]
-        with rc_context(STYLE):
-            _numbers(digits, SMALL, "picture", _reached(size, stride))
-            _outline(digits, top, left, size)
-            _numbers(result, small, f"{mode}, {size}x{size}, stride {stride}")
-            _outline(result, *place, 1)
-            _show(after, large / max(1.0, large.max()), "photograph, pooled")
+        _numbers(digits, SMALL, "picture", _reached(size, stride))
+        _outline(digits, top, left, size)
+        _numbers(result, small, f"{mode}, {size}x{size}, stride {stride}")
+        _outline(result, row, column, 1)
+        _show(after, large / max(1.0, large.max()), "photograph, pooled")
         share = (large.shape[0] * large.shape[1]) / photograph[..., :1].size
         return (
-            f"Window {small.shape[1] * place[0] + place[1] + 1} of {small.size}: the {mode} of "
-            f"{', '.join(map(str, values.ravel()))} is {small[place]:.3g}. Of the photograph's "
+            f"Window {small.shape[1] * row + column + 1} of {small.size}: the {mode} of "
+            f"{', '.join(map(str, values.ravel()))} is {small[row, column]:.3g}. Of the photograph's "
             f"pixels {share:.0%} are left."
         )
 
@@ -94,24 +87,28 @@ def _reached(size: int, stride: int) -> np.ndarray:
     return np.outer(lines, lines)
 
 
-def _show(axes: Axes, image: np.ndarray, title: str, **options) -> None:
+def _show(
+    axes: Axes, image: np.ndarray, title: str, cmap: str = "gray", top: float = 1
+) -> None:
     """Draw an image in the place of what the axes held."""
     # Clearing the axes would make all ticks anew, the slowest part of a change.
     for artist in (*axes.images, *axes.texts, *axes.patches):
         artist.remove()
-    axes.imshow(image, **{"cmap": "gray", "vmin": 0, "vmax": 1} | options)
+    axes.imshow(image, cmap=cmap, vmin=0, vmax=top)
     shape = "x".join(map(str, image.shape[:2]))
     axes.set_title(f"{title}: {shape}", loc="center", y=1.01)
     axes.set_axis_off()
 
 
-def _numbers(axes: Axes, grid: np.ndarray, title: str, reached=None) -> None:
+def _numbers(
+    axes: Axes, grid: np.ndarray, title: str, reached: np.ndarray | None = None
+) -> None:
     """Draw a grid of numbers, each on its shade; cells that are not reached struck out."""
-    _show(axes, grid, title, cmap="Blues", vmax=1.6 * grid.max())
-    for place, value in np.ndenumerate(grid):
-        lost = reached is not None and not reached[place]
+    _show(axes, grid, title, cmap="Blues", top=1.6 * grid.max())
+    for (row, column), value in np.ndenumerate(grid):
+        lost = reached is not None and not reached[row, column]
         text, colour = ("x", MUTED) if lost else (f"{value:.3g}", INK)
-        axes.text(*place[::-1], text, ha="center", va="center", size=8, color=colour)
+        axes.text(column, row, text, ha="center", va="center", size=8, color=colour)
     # Both grids at one scale: pooling makes the picture smaller.
     axes.set(xlim=(-0.5, len(SMALL) - 0.5), ylim=(len(SMALL) - 0.5, -0.5))
 

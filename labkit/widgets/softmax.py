@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-import ipywidgets
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 
-from labkit.plots import BLUE, MUTED, STYLE, VERMILION, Figure
-from labkit.widgets.explorer import Explorer, slider
+from labkit.plots import BLUE, MUTED, VERMILION, Figure
+from labkit.plots.style import styled
+from labkit.widgets.explorer import Explorer, slider, whole
 
 PALE = "#A9CCE3"
 MOST_SHIFT = 8  # pixels
@@ -37,7 +36,7 @@ def probabilities(scores: np.ndarray) -> np.ndarray:
     return powers / powers.sum()
 
 
-@rc_context(STYLE)
+@styled
 def _softmax_picture(names: list[str]) -> tuple[Figure, Callable[..., str]]:
     figure = Figure(figsize=(9.0, 2.9))
     panels = figure.subplots(1, 3)
@@ -104,9 +103,9 @@ def explore_shift(
     most = MOST_SHIFT
     return Explorer(
         *_shift_picture(images, labels, models, title),
-        digit=_whole("digit", 0, 0, len(images) - 1),
-        right=_whole("right", right, -most, most),
-        down=_whole("down", down, -most, most),
+        digit=whole("digit", 0, 0, len(images) - 1),
+        right=whole("right", right, -most, most),
+        down=whole("down", down, -most, most),
     )
 
 
@@ -118,12 +117,10 @@ def moved(images: np.ndarray, right: int, down: int) -> np.ndarray:
     return padded[:, top : top + height, left : left + width]
 
 
-def _whole(label: str, value: int, low: int, high: int):
-    return ipywidgets.IntSlider(value=value, min=low, max=high, description=label)
-
-
-@rc_context(STYLE)
-def _shift_picture(images, labels, models, title) -> tuple[Figure, Callable[..., str]]:
+@styled
+def _shift_picture(
+    images: np.ndarray, labels: np.ndarray, models: Mapping[str, Callable], title: str
+) -> tuple[Figure, Callable[..., str]]:
     figure = Figure(figsize=(9.0, 2.9))
     picture, *panels = figure.subplots(
         1, 1 + len(models), width_ratios=[1] + [1.2] * len(models)

@@ -1,0 +1,54 @@
+"""The examples in the docstrings of what notebooks import run, and give what they say."""
+
+import doctest
+import importlib
+import inspect
+import re
+
+import pytest
+
+MODULES = (
+    "labkit.models",
+    "labkit.plots",
+    "labkit.profile",
+    "labkit.training",
+)
+
+
+def public(name: str) -> dict[str, object]:
+    """The functions and classes that a module offers, without their decorators."""
+    module = importlib.import_module(name)
+    names = getattr(module, "__all__", None) or [
+        one
+        for one, value in vars(module).items()
+        if not one.startswith("_") and getattr(value, "__module__", "") == name
+    ]
+    offered = {f"{name}.{one}": inspect.unwrap(getattr(module, one)) for one in names}
+    return {
+        one: value
+        for one, value in offered.items()
+        if inspect.isfunction(value) or inspect.isclass(value)
+    }
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_examples_give_what_they_say(module, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("LABKIT_PROFILE", "quick")
+    monkeypatch.chdir(tmp_path)
+    finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner()
+    for name, value in public(module).items():
+        for example in finder.find(value, name, inspect.getmodule(value), globs={}):
+            runner.run(example)
+    assert runner.tries and not runner.failures, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_parameters_described_are_those_there_are(module):
+    for name, value in public(module).items():
+        text = inspect.getdoc(value) or ""
+        section = re.search(r"^Parameters\n-+\n(.*?)(?=^\S+\n--|\Z)", text, re.M | re.S)
+        if section is None:
+            continue
+        lines = re.findall(r"^(\S.*?)(?: : .*)?$", section[1], re.M)
+        described = [one.lstrip("*") for line in lines for one in line.split(", ")]
+        assert described == list(inspect.signature(value).parameters), name
