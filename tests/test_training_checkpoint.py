@@ -162,7 +162,7 @@ def with_another_label():
         # As many weights, and one state less of random layers.
         ({"dropout": 0}, "model"),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
+    ids=["images", "labels", "augment", "settings", "model"],
 )
 def test_a_checkpoint_of_another_run_is_not_used(tmp_path, unfinished, changes, names):
     path = tmp_path / "run.weights.h5"

@@ -99,6 +99,13 @@ def test_the_race_says_who_is_lower_and_who_diverges():
     assert "Adam" in explorer.sentence.value
 
 
+def test_the_losses_stand_in_plain_numbers():
+    right = explore_optimisers()._figure.axes[1]
+    assert [label.get_text() for label in right.get_yticklabels()] == [
+        *("0.000001", "0.001", "1", "1000")
+    ]
+
+
 def test_explorers_show_a_still_picture_without_widgets():
     for explorer in (explore_softmax(), explore_optimisers()):
         assert "image/png" in explorer._repr_mimebundle_()

@@ -23,6 +23,7 @@ from collections.abc import Callable
 from typing import Any
 
 import ipywidgets
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 DPI = 100
@@ -64,6 +65,16 @@ class Explorer(ipywidgets.VBox):
         bundle = super()._repr_mimebundle_(**options)
         still = base64.b64encode(self.picture.value).decode("ascii")
         return {**bundle, "image/png": still}
+
+
+def loss_axes(axes: Axes, title: str) -> None:
+    """Make axes ready for a loss from 0.000001 to 1000 after each step."""
+    axes.set(yscale="log", ylim=(1e-6, 1e3), xlabel="step")
+    # Plain texts: powers of ten as formulas take longer than all the rest.
+    axes.set_yticks([1e-6, 1e-3, 1, 1e3], labels=["0.000001", "0.001", "1", "1000"])
+    axes.minorticks_off()
+    axes.set_title(title)
+    axes.grid(True)
 
 
 def slider(label: str, value: float, low: float, high: float) -> ipywidgets.FloatSlider:

@@ -11,7 +11,7 @@ from matplotlib.text import Annotation
 
 from labkit.plots import BLUE, INK, VERMILION, Figure
 from labkit.plots.style import styled
-from labkit.widgets.explorer import Explorer, choice, rate, slider, whole
+from labkit.widgets.explorer import Explorer, choice, loss_axes, rate, slider, whole
 
 WIDE = (9.0, 3.5)  # inches
 
@@ -174,12 +174,7 @@ def _descent_picture() -> tuple[Figure, Callable[..., str]]:
     figure = Figure(figsize=WIDE)
     left, right = figure.subplots(1, 2, width_ratios=(1.2, 1))
     figure.subplots_adjust(0.07, 0.14, 0.98, 0.9, 0.24)
-    right.set(yscale="log", ylim=(1e-6, 1e3), xlabel="step")
-    # Plain texts: powers of ten as formulas take longer than all the rest.
-    right.set_yticks([1e-6, 1e-3, 1, 1e3], labels=["0.000001", "0.001", "1", "1000"])
-    right.minorticks_off()
-    right.set_title("loss above the lowest point")
-    right.grid(True)
+    loss_axes(right, "loss above the lowest point")
     (path_line,) = left.plot([], [], "o-", color=VERMILION, lw=1.5, ms=4, zorder=3)
     (loss_line,) = right.plot([], [], "o-", color=VERMILION, lw=1.5, ms=4)
     left.set(xlim=(-2.4, 2.4), ylim=(-1.8, 1.8), xlabel="w1", ylabel="w2")

@@ -6,7 +6,7 @@ import numpy as np
 
 from labkit.plots import INK, VERMILION, Figure
 from labkit.plots.style import styled
-from labkit.widgets.explorer import Explorer, choice, rate, whole
+from labkit.widgets.explorer import Explorer, choice, loss_axes, rate, whole
 
 STEEPNESS = np.array([1.0, 25.0])  # the valley is 25 times as steep across as along
 START = np.array([-2.5, 1.1])
@@ -104,15 +104,13 @@ def explore_optimisers(
 def _race_picture() -> tuple[Figure, Callable[..., str]]:
     figure = Figure(figsize=(9.0, 3.2))
     left, right = figure.subplots(1, 2, width_ratios=(1.4, 1))
-    figure.subplots_adjust(0.07, 0.15, 0.98, 0.9, 0.16)
+    figure.subplots_adjust(0.07, 0.15, 0.98, 0.9, 0.24)
     w = np.stack(np.meshgrid(np.linspace(-3, 3, 121), np.linspace(-1.6, 1.6, 81)), -1)
     heights = np.sqrt(loss(w))
     left.contourf(*np.moveaxis(w, -1, 0), heights, levels=16, cmap="Blues_r", alpha=0.6)
     left.set(xlim=(-3, 3), ylim=(-1.6, 1.6), xlabel="w1", ylabel="w2")
     left.set_title("the paths over the two weights")
-    right.set(yscale="log", ylim=(1e-6, 1e3), xlabel="step")
-    right.set_title("loss after each step")
-    right.grid(True)
+    loss_axes(right, "loss after each step")
     ways, lines = (
         [
             axes.plot([], [], "o-", color=colour, mec="white", mew=0.4, lw=1.5, ms=5)[0]
