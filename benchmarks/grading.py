@@ -43,7 +43,7 @@ LOOK_SECONDS = 0.5
 PLAIN = """
 from nbgrader.preprocessors import Execute
 from labkit.grading.pipeline.parts import RunSubmission
-from labkit.grading.pipeline.needed import SkipUnneeded
+from labkit.grading.pipeline.skipping import SkipUnneeded
 c.Autograde.sanitize_preprocessors.remove(SkipUnneeded)
 parts = c.Autograde.autograde_preprocessors
 c.Autograde.autograde_preprocessors = [
@@ -238,8 +238,8 @@ def _by_nbgrader(course: Course, lab: str) -> Timing:
     config = course.root / "nbgrader_config.py"
     own = config.read_text()
     config.write_text(own + PLAIN)
-    told = submission_environment(course.build, course.seed)
-    environment = {**os.environ, **grading_environment(), **told}
+    submission = submission_environment(course.build, course.seed)
+    environment = {**os.environ, **grading_environment(), **submission}
     environment["LABKIT_SEED"] = os.environ["LABKIT_SEED"]
     count = len(course.submissions([lab]))
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from nbformat.v4 import new_code_cell, new_notebook
 
 from labkit.execution.execute import execute, grading_environment
+from labkit.execution.run_metadata import RunMetadata
 from labkit.sandbox.policy import MIB, Policy
 
 SMALL = Policy(memory=2048 * MIB, disk=64 * MIB, processes=64)
@@ -42,7 +43,7 @@ def run(*sources: str, folder: Path | None = None, **options) -> Ran:
     return Ran(
         texts=[_text(cell) for cell in done.cells],
         errors=[_errors(cell) for cell in done.cells],
-        stopped=done.metadata.get("labkit", {}).get("stopped", ""),
+        stopped=RunMetadata.of(done).stopped,
         cells=done.cells,
     )
 

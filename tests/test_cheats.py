@@ -14,7 +14,7 @@ import pytest
 
 from labkit.authoring.release import release
 from labkit.course import Course
-from labkit.execution.job import stored_run
+from labkit.execution.job import cached_run_path
 from labkit.grading.engine import grade, read_grades
 from labkit.labs.answers import solve
 from labkit.labs.lab import read_lab
@@ -152,7 +152,7 @@ def graded_by_nbgrader(graded_by_labkit, tmp_path_factory, run_command):
     shutil.copytree(graded_by_labkit.root, root, dirs_exist_ok=True, ignore=no_results)
     course = Course.at(root)
     for student in RUN_BY_NBGRADER:
-        stored_run(course.build, student, LAB, LAB).unlink()
+        cached_run_path(course.build, student, LAB, LAB).unlink()
     for step in ("generate_assignment", "autograde"):
         done = run_command("nbgrader", step, LAB, "--force", folder=root, timeout=900)
         assert done.returncode == 0, done.stderr[-3000:]
@@ -206,7 +206,7 @@ def test_every_cheat_is_really_tried(graded):
     """Its own cell raises nothing: it is the grader that it fails at."""
     failed = {}
     for path in CHEATS:
-        run = stored_run(graded.build, path.stem, LAB, LAB)
+        run = cached_run_path(graded.build, path.stem, LAB, LAB)
         cell = next(
             c for c in nbformat.read(run, as_version=4).cells if c.id == "double"
         )

@@ -10,6 +10,7 @@ from IPython.utils.capture import capture_output
 from labkit.checks.cell import CheckCells, CheckFailed
 from labkit.checks.protocol import MIME
 from labkit.checks.values import encode
+from labkit.errors import LabkitError
 
 
 @pytest.fixture
@@ -130,6 +131,15 @@ def test_missing_expected_values_say_what_to_do(shell, tmp_path):
     assert isinstance(error, FileNotFoundError)
 
 
+def test_damaged_expected_values_say_what_to_do(shell, tmp_path):
+    for damage in ("{", "[]", '{"lab": "x", "cells": {"check-x": [{"nome": "one"}]}}'):
+        (tmp_path / "expected.json").write_text(damage)
+        lines, error = run(shell, "check('one', 1.0)")
+        assert "expected.json: cannot be read" in lines[0]
+        assert "Copy it anew from the lab." in lines[0]
+        assert isinstance(error, LabkitError)
+
+
 def test_a_cell_without_checks_is_left_as_it_is(shell):
     lines, error = run(shell, "x = 3\ny = x + 1")
     assert (lines, error, shell.user_ns["y"]) == ([], None, 4)
@@ -185,10 +195,10 @@ def test_hidden_inputs_follow_the_course(shell, monkeypatch):
     assert drawn() != first
 
 
-def test_what_is_checked_after_a_draw_is_sent_as_drawn(shell, monkeypatch):
+def test_what_is_checked_after_a_draw_is_sent_as_of_hidden_inputs(shell, monkeypatch):
     monkeypatch.setenv("LABKIT_PROFILE", "grading")
     with capture_output() as shown:
         shell.run_cell("check('one', 1.0)\nr = check.rng()\ncheck('two', r.normal())")
         shell.run_cell("check('three', 1.0)")
     sent = [output.data[MIME] for output in shown.outputs]
-    assert [m.get("drawn", False) for m in sent] == [False, True, False]
+    assert [m.get("hidden_inputs", False) for m in sent] == [False, True, False]

@@ -17,7 +17,7 @@ from labkit.authoring.release import release
 from labkit.checks.references import CheckReference
 from labkit.grading.engine import grade
 from labkit.grading.judging import judge
-from labkit.grading.pipeline.shown import shown_results
+from labkit.grading.pipeline.visible_results import visible_results
 from labkit.grading.results.feedback import write_feedback
 from labkit.labs.answers import mistake, solve
 from labkit.labs.lab import read_lab
@@ -262,10 +262,10 @@ def test_a_cell_that_was_stopped_is_told_by_which_limit():
     metadata = {"nbgrader": role, "labkit": {"limit": limit}}
     cell = new_code_cell("", outputs=errors, metadata=metadata)
     check = CheckReference("a", hidden=False, value=None)
-    for result in (*judge([check], cell), *shown_results(cell)):
+    for result in (*judge([check], cell), *visible_results(cell)):
         assert result.message == limit
     del cell.metadata["labkit"]
-    for result in (*judge([check], cell), *shown_results(cell)):
+    for result in (*judge([check], cell), *visible_results(cell)):
         assert "SECRET" not in result.message and "s of" not in result.message
 
 

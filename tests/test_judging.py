@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from labkit.checks.protocol import MIME
-from labkit.checks.references import CheckReference, Mistake, Result, score
+from labkit.checks.references import CheckReference, Mistake
+from labkit.checks.results import Result, score
 from labkit.checks.values import encode
 from labkit.grading.judging import MEMORISED, judge
 
@@ -104,10 +105,10 @@ DRAWN = [
         "drawn",
         5.0,
         hidden=True,
-        drawn=True,
+        hidden_inputs=True,
         mistakes=(Mistake("m", "Hint.", encode(7.0)),),
     ),
-    reference("drawn too", 6.0, hidden=True, drawn=True),
+    reference("drawn too", 6.0, hidden=True, hidden_inputs=True),
 ]
 
 

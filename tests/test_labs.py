@@ -13,7 +13,6 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from labkit.checks.references import cells
 from labkit.course import Course
 from labkit.execution.execute import execute, grading_environment
 from labkit.execution.grading_data import reference_environment
@@ -21,10 +20,10 @@ from labkit.files import write_text
 from labkit.grading.engine import grade
 from labkit.grading.gradebook.api import generate_assignment, nbgrader_api
 from labkit.grading.judging import judge
-from labkit.grading.pipeline.needed import SKIP_TAG, given_cells, needed
-from labkit.labs import reference_run
+from labkit.grading.pipeline.skipping import SKIP_TAG, cells_to_run, given_cells
 from labkit.labs.answers import solve
 from labkit.labs.lab import cell_id, find_labs, read_lab
+from labkit.labs.reference_run import RESTORE, lab_references
 from labkit.labs.source import source_notebook
 from tests.conftest import ROOT
 
@@ -54,9 +53,9 @@ def test_right_answers_written_differently_get_full_marks(path, tmp_path):
     write_text(tmp_path / "lab.ipynb", nbformat.writes(notebook))
     given = given_cells(tmp_path / "lab.ipynb")
     notebook, trials = _with_trials(notebook, variants(path), given)
-    told = reference_environment(ROOT / "build", SEED)
-    ran = execute(notebook, tmp_path, {**grading_environment(), **told})
-    expected = cells(reference_run.references(path, ROOT / "build", SEED))
+    environment = reference_environment(ROOT / "build", SEED)
+    ran = execute(notebook, tmp_path, {**grading_environment(), **environment})
+    expected = lab_references(path, ROOT / "build", SEED).cells
     wrong = []
     for index, exercise, number in trials:
         results = judge(expected[cell_id("check", exercise)], ran.cells[index])
@@ -75,7 +74,7 @@ def _with_trials(notebook, answers, given):
     """
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     others = [source for sources in answers.values() for source in sources]
-    run = needed([cell.source for cell in code] + others, given)
+    run = cells_to_run([cell.source for cell in code] + others, given)
     for index, cell in enumerate(code):
         if index not in run:
             cell.metadata["tags"] = [SKIP_TAG]
@@ -92,7 +91,7 @@ def _with_trials(notebook, answers, given):
                 code("_names = dict(globals())"),
                 code(source),
                 code(cell.source),
-                code(reference_run.RESTORE.replace("_labkit_names", "_names")),
+                code(RESTORE.replace("_labkit_names", "_names")),
             ]
     notebook.cells = built
     return notebook, trials
@@ -104,7 +103,7 @@ def labkit_course(tmp_path_factory):
     root = tmp_path_factory.mktemp("variants")
     build = root / "build"
     for path in LABS:
-        reference_run.references(path, ROOT / "build", SEED)
+        lab_references(path, ROOT / "build", SEED)
     shutil.copytree(ROOT / "build" / "references", build / "references")
     return Course(root, ROOT / "solutions", ROOT / "notebooks", build)
 

@@ -8,6 +8,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell
 
+from labkit.execution.run_metadata import RunMetadata
 from labkit.grading.engine import grade, read_grades
 from labkit.grading.repairs import OLD_FORMAT, LabCell, repairs
 from labkit.grading.results.feedback import write_feedback
@@ -260,8 +261,8 @@ def outcome(course):
     found = {}
     for one in read_grades(course):
         path = course.autograded / one.student / LAB / f"{LAB}.ipynb"
-        metadata = nbformat.read(path, as_version=4).metadata
-        found[one.student] = (one.score, metadata["labkit"]["repairs"])
+        said = RunMetadata.of(nbformat.read(path, as_version=4))
+        found[one.student] = (one.score, list(said.repairs))
     return found
 
 

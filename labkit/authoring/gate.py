@@ -18,17 +18,19 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
 from labkit.checks.protocol import EXPECTED
+from labkit.checks.references import CheckReference, References
 from labkit.course import Course
 from labkit.execution.execute import grading_environment
-from labkit.execution.job import stored_run
+from labkit.execution.job import cached_run_path
+from labkit.execution.run_metadata import CellMetadata
 from labkit.execution.speed import stretch
 from labkit.files import write_text
 from labkit.grading import engine
-from labkit.grading.pipeline.needed import NEEDED_TAG
+from labkit.grading.pipeline.skipping import NEEDED_TAG
 from labkit.labs.answers import solve
 from labkit.labs.headings import headings
 from labkit.labs.lab import Lab, visible_source
-from labkit.labs.reference_run import cell_seconds
+from labkit.labs.reference_run import cell_duration
 
 SOLUTION, BLANK = "the_solution", "the_blank_lab"
 # Shorter texts of a reference can stand in a notebook by chance.
@@ -47,7 +49,9 @@ class CellTime:
     seconds: float
 
 
-def file_faults(lab: Lab, folder: Path, references: dict, labs: set[str]) -> list[str]:
+def file_faults(
+    lab: Lab, folder: Path, references: References, labs: set[str]
+) -> list[str]:
     """What is wrong with the files of a release: `labs` are the course's, for links."""
     notebook = nbformat.read(folder / f"{lab.name}.ipynb", as_version=4)
     text = json.dumps(notebook.cells, ensure_ascii=False)
@@ -81,7 +85,7 @@ def grading_faults(
     faults = [f"{one.student}: {one.reason}" for one in grades if one.reason]
     if faults:
         return faults, []
-    ran = _run(course, lab, SOLUTION)
+    ran = _cached_run(course, lab, SOLUTION)
     times = _times(ran)
     return (
         _solution_faults(course, lab)
@@ -142,24 +146,23 @@ def _telling(line: str) -> bool:
 
 
 def _expected_faults(folder: Path) -> list[str]:
-    expected = json.loads((folder / EXPECTED).read_text("utf-8"))
-    checks = [check for found in expected["cells"].values() for check in found]
+    checks = list(References.load(folder / EXPECTED).checks())
     faults = []
-    if any(check["hidden"] for check in checks):
+    if any(check.hidden for check in checks):
         faults.append(f"{EXPECTED} holds a hidden check")
-    if any(check["value"] and "at_least" in check for check in checks):
+    if any(check != check.visible() for check in checks):
         faults.append(f"{EXPECTED} holds labels that only the grader may know")
     return faults
 
 
-def _reference_faults(folder: Path, references: dict) -> list[str]:
+def _reference_faults(folder: Path, references: References) -> list[str]:
     """Hidden values that found their way into a file that students get."""
-    checks = [c for found in references["cells"].values() for c in found]
-    visible = json.dumps([c for c in checks if not c["hidden"]])
+    checks = list(references.checks())
+    visible = json.dumps([check.to_json() for check in checks if not check.hidden])
     hidden = {
-        c["name"]: c["value"]["npy"]
-        for c in checks
-        if c["hidden"] and len(c["value"].get("npy", "")) > TELLING_LENGTH
+        check.name: value
+        for check in checks
+        if check.hidden and len(value := _array_text(check)) > TELLING_LENGTH
     }
     faults = []
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
@@ -170,6 +173,11 @@ def _reference_faults(folder: Path, references: dict) -> list[str]:
             if value in text and value not in visible
         ]
     return faults
+
+
+def _array_text(check: CheckReference) -> str:
+    """The text by which an expected array would be known; empty for other values."""
+    return (check.value or {}).get("npy", "")
 
 
 def _staff_files(lab: Lab, folder: Path) -> list[str]:
@@ -236,8 +244,8 @@ def _solution_faults(course: Course, lab: Lab) -> list[str]:
     graded = _graded_cells(course, lab, SOLUTION)
     faults = []
     for name, points in short.items():
-        checks = graded[name].metadata.get("labkit", {}).get("checks", [])
-        failed = [f"{c['name']!r} ({c['message']})" for c in checks if not c["passed"]]
+        checks = CellMetadata.of(graded[name]).checks
+        failed = [f"{one.name!r} ({one.message})" for one in checks if not one.passed]
         faults.append(
             f"the solution gets {points} in {name}: {', '.join(failed) or 'see its cell'}"
         )
@@ -255,7 +263,7 @@ def _blank_faults(course: Course, lab: Lab) -> list[str]:
         cells = gradebook.find_submission_notebook(lab.name, lab.name, BLANK).grades
         earned = {c.name: c.score for c in cells if c.score}
     faults = [f"the blank lab gets {score:g} in {n}" for n, score in earned.items()]
-    ran = _run(course, lab, BLANK)
+    ran = _cached_run(course, lab, BLANK)
     errors = [
         (cell.id, output)
         for cell in ran.cells
@@ -285,9 +293,9 @@ def _graded_cells(course: Course, lab: Lab, student: str) -> dict[str, NotebookN
     }
 
 
-def _run(course: Course, lab: Lab, student: str) -> NotebookNode:
+def _cached_run(course: Course, lab: Lab, student: str) -> NotebookNode:
     """The notebook of a submission as it ran."""
-    path = stored_run(course.build, student, lab.name, lab.name)
+    path = cached_run_path(course.build, student, lab.name, lab.name)
     return nbformat.read(path, as_version=4)
 
 
@@ -313,7 +321,7 @@ def _budget_faults(
 
 def _times(ran: NotebookNode) -> list[CellTime]:
     return [
-        CellTime(heading, cell.source.strip().splitlines()[0][:60], cell_seconds(cell))
+        CellTime(heading, cell.source.strip().splitlines()[0][:60], cell_duration(cell))
         for cell, heading in zip(ran.cells, headings(ran), strict=True)
         if cell.cell_type == "code" and cell.source.strip() and cell.source != COST
     ]

@@ -1,6 +1,5 @@
 """Release a lab: from its solution to what a student gets, through the gate."""
 
-import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,11 +7,13 @@ from pathlib import Path
 
 from labkit.authoring.gate import CellTime, file_faults, grading_faults
 from labkit.checks.protocol import EXPECTED
+from labkit.checks.references import References
 from labkit.course import Course
+from labkit.errors import LabkitError
 from labkit.files import write_bytes
 from labkit.grading.gradebook.api import generate_assignment
-from labkit.labs import reference_run
 from labkit.labs.lab import Lab, LabError, find_labs, mistake_functions, read_lab
+from labkit.labs.reference_run import lab_references
 from labkit.labs.source import write_source
 from labkit.learning.start_page import START_PAGE, start_page
 
@@ -69,23 +70,25 @@ def release(
     return outcome
 
 
-def _make(course: Course, path: Path, notebooks: Path, announce: Callable) -> Released:
+def _make(
+    course: Course, path: Path, notebooks: Path, announce: Callable[[str], None]
+) -> Released:
     """Make one lab's release folder in `notebooks` with nbgrader's own converter."""
     lab = read_lab(path)
     write_source(path)
-    found = reference_run.references(path, course.build, course.seed, announce)
+    references = lab_references(path, course.build, course.seed, announce)
     announce(f"{lab.name}: release")
     # A gradebook of its own: a release alone enters nothing into the course's.
     scratch = Course(notebooks.parent, course.solutions, notebooks, course.build)
     generate_assignment(scratch, lab.name)
     labs = {other.stem for other in find_labs(course.solutions)}
-    faults = file_faults(lab, notebooks / lab.name, found, labs)
+    faults = file_faults(lab, notebooks / lab.name, references, labs)
     announce(f"{lab.name}: the real grader on the solution and on the blank lab")
     wrong, times = grading_faults(scratch, lab, lab.grading_seconds)
     if faults or wrong:
         raise LabError("\n".join(f"{lab.name}: {fault}" for fault in faults + wrong))
-    checks = [check for cell in found["cells"].values() for check in cell]
-    return Released(lab.name, [], len(checks), _count_mistakes(lab), times)
+    checks = len(list(references.checks()))
+    return Released(lab.name, [], checks, _count_mistakes(lab), times)
 
 
 def _count_mistakes(lab: Lab) -> int:
@@ -115,16 +118,14 @@ def _install(made: Path, target: Path, dry: bool) -> list[str]:
     return changed
 
 
-def _same(made: Path, kept: Path) -> bool:
+def _same(made: Path, released: Path) -> bool:
     """Same bytes; for expected values, the same within each check's tolerance, since
     the last digits of a sum differ between machines."""
-    if not kept.is_file():
+    if not released.is_file():
         return False
     if made.name == EXPECTED:
         try:
-            return reference_run.same_values(
-                *(json.loads(p.read_text("utf-8")) for p in (made, kept))
-            )
-        except (ValueError, KeyError, TypeError):
+            return References.load(made).same_as(References.load(released))
+        except LabkitError:
             return False
-    return made.read_bytes() == kept.read_bytes()
+    return made.read_bytes() == released.read_bytes()

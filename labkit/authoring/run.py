@@ -1,4 +1,4 @@
-"""Run a lab's solution, and run a student's notebook as the grader will."""
+"""Run a lab's solution as its author does: on the data and the machine at hand."""
 
 import os
 from collections.abc import Callable
@@ -9,11 +9,12 @@ import nbformat
 from nbformat import NotebookNode
 
 from labkit.execution.execute import execute
-from labkit.execution.grading_data import inputs_environment
+from labkit.execution.grading_data import hidden_inputs_environment
+from labkit.execution.run_metadata import RunMetadata
 from labkit.files import write_text
-from labkit.labs import reference_run
 from labkit.labs.headings import CellWatch
 from labkit.labs.lab import read_lab
+from labkit.labs.reference_run import lab_references, references_path, run_duration
 from labkit.labs.source import source_notebook
 
 
@@ -38,19 +39,18 @@ def run_solution(
 ) -> Run:
     """Execute a lab's solution in `folder`, in the profile and on the data of the user.
 
-    `seed` is the course's, `build` where its references are kept. The executed notebook and whatever it writes stay in the folder.
+    `seed` is the course's, `build` where its references are saved. The executed
+    notebook and whatever it writes stay in the folder.
     `on_cell(number, count, heading)` is called before each code cell.
     """
     lab = read_lab(lab_path)
-    reference_run.references(lab_path, build, seed)
+    lab_references(lab_path, build, seed)
     notebook = source_notebook(lab)
     folder.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,
-        **inputs_environment(seed),
-        "LABKIT_EXPECTED": str(
-            reference_run.references_path(lab_path, build).resolve()
-        ),
+        **hidden_inputs_environment(seed),
+        "LABKIT_EXPECTED": str(references_path(lab_path, build).resolve()),
     }
     watch = CellWatch(notebook, on_cell)
     ran = execute(notebook, folder, environment, cell_seconds=None, on_cell=watch)
@@ -62,9 +62,9 @@ def _summary(name: str, folder: Path, ran: NotebookNode) -> Run:
     files = sorted(
         p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")
     )
-    run = Run(name, folder, reference_run.run_seconds(ran), files)
-    if "stopped" in ran.metadata.get("labkit", {}):
-        run.failed.append(ran.metadata["labkit"]["stopped"])
+    run = Run(name, folder, run_duration(ran), files)
+    if stopped := RunMetadata.of(ran).stopped:
+        run.failed.append(stopped)
     for cell in ran.cells:
         for output in cell.get("outputs", []):
             where = cell.source.strip().splitlines()[0][:60]

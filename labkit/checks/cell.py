@@ -11,7 +11,8 @@ import json
 import os
 import random
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +23,15 @@ from labkit.checks.protocol import (
     EXPECTED,
     MIME,
     SEED,
+    CheckMessage,
     check_name,
     is_check,
     used_names,
 )
-from labkit.checks.references import (
-    CheckReference,
-    Result,
-    checks_by_name,
-    error_message,
-    result_html,
-)
+from labkit.checks.references import CheckReference, References
+from labkit.checks.results import Result, error_message
 from labkit.checks.values import MAX_BYTES, encode
+from labkit.errors import LabkitError
 
 
 class CheckFailed(AssertionError):
@@ -52,7 +50,7 @@ class _Cell:
     done: int = 0
     failed: int = 0
     error: Exception | None = None
-    drawn: bool = False
+    hidden_inputs: bool = False
     given: dict[str, Any] = field(default_factory=dict)
     # By id; each value is kept as well, so that no other one can get its id.
     digests: dict[int, tuple[Any, str]] = field(default_factory=dict)
@@ -93,7 +91,7 @@ class Check:
         `weight` is this check's share of its cell's points, against the others'.
         """
         self._record(
-            name, encode(value), {"rtol": rtol, "atol": atol, "weight": weight}
+            CheckMessage(name, encode(value), rtol=rtol, atol=atol, weight=weight)
         )
 
     def predictions(
@@ -110,29 +108,31 @@ class Check:
         `predictions`: class numbers (N,) or one score a class (N, C); `labels`: (N,).
         At grading the labels are those of the reference run.
         """
-        scores = encode(predictions)
-        terms = {"at_least": at_least, "weight": weight}
-        self._record(name, scores, terms, labels=encode(labels))
+        self._record(
+            CheckMessage(
+                name,
+                encode(predictions),
+                labels=encode(labels),
+                at_least=at_least,
+                weight=weight,
+            )
+        )
 
     def rng(self) -> np.random.Generator:
-        """Random numbers for the inputs of hidden checks, other ones for each course.
+        """Random numbers for hidden inputs, other ones for each course.
 
-        Every call starts at the same number. The checks after it in its cell count as drawn.
+        Every call starts at the same number. The checks after it in its cell count as
+        checks of hidden inputs.
         """
-        self._cell.drawn = True
+        self._cell.hidden_inputs = True
         return np.random.default_rng(int(os.environ.get(SEED, "0"), 16))
 
-    def _record(
-        self, name: str, value: dict, terms: dict, labels: dict | None = None
-    ) -> None:
-        message = {"name": name, "value": value, **terms}
-        if labels is not None:
-            message["labels"] = labels
-        if self._cell.drawn:
-            message["drawn"] = True
-        changed = self._cell.changed()
-        if changed:
-            message["changed"] = changed
+    def _record(self, message: CheckMessage) -> None:
+        message = replace(
+            message,
+            hidden_inputs=self._cell.hidden_inputs,
+            changed=tuple(self._cell.changed()),
+        )
         if profile.name() == "grading":
             _send(message)
         else:
@@ -158,13 +158,14 @@ class Check:
         """The value of a check could not be computed: go on with the next one."""
         self._cell.error = self._cell.error or error
         kind, text = type(error).__name__, str(error)[:500]
-        message = {"name": name, "error": kind, "text": text}
+        message = CheckMessage(name, error=kind, text=text)
         if profile.name() == "grading":
             _send(message)
             return
         try:
             self._show(_compare_at_home(message))
-        except FileNotFoundError:  # no expected values: that is the error at hand
+        except (FileNotFoundError, LabkitError):
+            # No expected values: that is the error at hand.
             self._show(Result(name, passed=False, message=error_message(kind, text)))
 
     def _end(self) -> None:
@@ -186,22 +187,23 @@ def _seed() -> None:
         sys.modules["keras"].utils.set_random_seed(0)
 
 
-def _send(message: dict) -> None:
-    from IPython.display import publish_display_data
-
-    publish_display_data({MIME: message})
+def _send(message: CheckMessage) -> None:
+    _publish({MIME: message.to_json()})
 
 
 def _display(result: Result) -> None:
     from IPython import get_ipython
-    from IPython.display import publish_display_data
 
     if get_ipython() is None:
         print(result.text())
     else:
-        publish_display_data(
-            {"text/plain": result.text(), "text/html": result_html(result)}
-        )
+        _publish(result.display())
+
+
+def _publish(data: dict[str, Any]) -> None:
+    from IPython.display import publish_display_data
+
+    publish_display_data(data)  # type: ignore[no-untyped-call]  # IPython's
 
 
 def _mutable(value: Any) -> bool:
@@ -218,13 +220,13 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(described).hexdigest()
 
 
-def _compare_at_home(message: dict) -> Result:
-    reference = _expected().get(message["name"])
+def _compare_at_home(message: CheckMessage) -> Result:
+    reference = _expected().get(message.name)
     if reference is None:
         return Result(
-            message["name"], passed=False, message="this check is not known here"
+            message.name, passed=False, message="this check is not known here"
         )
-    if reference.at_least is not None and "labels" in message:
+    if reference.at_least is not None and message.labels is not None:
         # At home the notebook may run on other data than the reference run did.
         reference = CheckReference.from_message(message, hidden=False)
     return reference.judge(message)
@@ -238,14 +240,12 @@ def _expected() -> dict[str, CheckReference]:
             f"The expected values are missing: no file {path} in {Path.cwd()}. Put the "
             f"lab's {EXPECTED} beside the notebook (it comes with it), and run again."
         )
-    stamp = (str(path.resolve()), path.stat().st_mtime_ns)
-    if stamp not in _CACHE:
-        _CACHE.clear()
-        _CACHE[stamp] = checks_by_name(json.loads(path.read_text("utf-8")))
-    return _CACHE[stamp]
+    return _checks_by_name(path.resolve(), path.stat().st_mtime_ns)
 
 
-_CACHE: dict[tuple, dict[str, CheckReference]] = {}
+@lru_cache(maxsize=1)
+def _checks_by_name(path: Path, _changed: int) -> dict[str, CheckReference]:
+    return {check.name: check for check in References.load(path).checks()}
 
 
 class CheckCells(ast.NodeTransformer):
@@ -262,17 +262,15 @@ class CheckCells(ast.NodeTransformer):
             ast.fix_missing_locations(module)
         return module
 
-    def _guarded(self, statement: ast.Expr) -> ast.stmt:
+    def _guarded(self, statement: ast.stmt) -> ast.stmt:
         name = check_name(statement)
         if name is None:
             return statement
-        guard = _parse(
-            "try:\n    pass\n"
-            "except Exception as _labkit_error:\n"
-            f"    check._raised({name!r}, _labkit_error)"
-        )
         watch = _parse(f"check._watch(globals(), {used_names(statement)!r})")
-        guard.body = [watch, statement]
+        raised = _parse(f"check._raised({name!r}, _labkit_error)")
+        any_error = ast.Name("Exception", ast.Load())
+        handler = ast.ExceptHandler(any_error, "_labkit_error", [raised])
+        guard = ast.Try([watch, statement], [handler], [], [])
         return ast.copy_location(guard, statement)
 
 

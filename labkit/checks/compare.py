@@ -4,6 +4,7 @@ Used at home (against the visible expected values) and by the grader (against
 all references). Pure: values in, text out.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ import numpy as np
 
 from labkit.checks.values import Opaque
 
+# Whether two arrays are the same, within the tolerances of a check.
+Same = Callable[[np.ndarray, np.ndarray], bool]
 KIND_NAMES = {
     "b": "true/false",
     "i": "whole numbers",
@@ -90,7 +93,7 @@ def describe(value: Any) -> str:
     return repr(value)
 
 
-def _listed(items: list) -> str:
+def _listed(items: list[Any]) -> str:
     shown = ", ".join(describe(item) for item in items[:3])
     more = ", ..." if len(items) > 3 else ""
     return f"{len(items)} values ({shown}{more})" if items else "no values"
@@ -101,8 +104,13 @@ def _kind(value: Any) -> str:
     if isinstance(value, np.ndarray):
         number = "a number" if value.ndim == 0 else "an array"
         return f"{number} ({KIND_NAMES[value.dtype.kind]})"
-    names = {list: "several values", dict: "a dict", str: "a text"}
-    return names.get(type(value), "None" if value is None else "another value")
+    names: dict[type, str] = {
+        list: "several values",
+        dict: "a dict",
+        str: "a text",
+        type(None): "None",
+    }
+    return names.get(type(value), "another value")
 
 
 def _two(found: Any, expected: Any) -> Difference:
@@ -119,7 +127,7 @@ def _number(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, np.floating) else str(value)
 
 
-def _stacked(items: list) -> Any:
+def _stacked(items: list[Any]) -> Any:
     """A sequence of equal-shaped numbers as one array; unchanged where it is none."""
     if items and all(isinstance(item, np.ndarray) for item in items):
         shapes = {item.shape for item in items}
@@ -129,7 +137,7 @@ def _stacked(items: list) -> Any:
 
 
 def _dict_difference(
-    found: Any, expected: dict, rtol: float, atol: float
+    found: Any, expected: dict[str, Any], rtol: float, atol: float
 ) -> Difference | None:
     if not isinstance(found, dict):
         return _two(found, expected)
@@ -151,7 +159,7 @@ def _dict_difference(
 
 
 def _items_difference(
-    found: Any, expected: list, rtol: float, atol: float
+    found: Any, expected: list[Any], rtol: float, atol: float
 ) -> Difference | None:
     count = f"expected {len(expected)} values"
     if isinstance(found, np.ndarray) and found.ndim:
@@ -214,13 +222,15 @@ def _close(
     if "U" in (found.dtype.kind, expected.dtype.kind):
         return np.asarray(found == expected)
     # Unsigned values would wrap around when they are subtracted.
-    wide = [
+    one, other = (
         a.astype(np.float64) if a.dtype.kind in "biu" else a for a in (found, expected)
-    ]
-    return np.isclose(*wide, rtol=rtol, atol=atol, equal_nan=True)
+    )
+    return np.asarray(np.isclose(one, other, rtol=rtol, atol=atol, equal_nan=True))
 
 
-def _shape_difference(found: np.ndarray, expected: np.ndarray, same) -> Difference:
+def _shape_difference(
+    found: np.ndarray, expected: np.ndarray, same: Same
+) -> Difference:
     shapes = f"found shape {found.shape}, expected {expected.shape}"
     # An axis of any length could spell a hidden input.
     longest = 2 * max(expected.shape, default=2)
@@ -230,7 +240,7 @@ def _shape_difference(found: np.ndarray, expected: np.ndarray, same) -> Differen
     return Difference(shapes + reason, general + reason)
 
 
-def _shape_diagnosis(found: np.ndarray, expected: np.ndarray, same) -> str:
+def _shape_diagnosis(found: np.ndarray, expected: np.ndarray, same: Same) -> str:
     if found.ndim >= 2 and same(found.T, expected):
         return ". It is transposed."
     if same(found.squeeze(), expected.squeeze()):
@@ -259,7 +269,7 @@ def _how_many(wrong: np.ndarray) -> str:
     return "all values differ." if wrong.all() else "some of the values differ."
 
 
-def _diagnosis(found: np.ndarray, expected: np.ndarray, same) -> Difference:
+def _diagnosis(found: np.ndarray, expected: np.ndarray, same: Same) -> Difference:
     """What kind of difference it is, where that is plain to see; else empty texts."""
     if found.dtype.kind not in "iuf" or expected.dtype.kind not in "iuf":
         return _said("")
@@ -277,7 +287,7 @@ def _diagnosis(found: np.ndarray, expected: np.ndarray, same) -> Difference:
     return _constant(found, expected, same) or _border(found, expected, same)
 
 
-def _constant(found: np.ndarray, expected: np.ndarray, same) -> Difference | None:
+def _constant(found: np.ndarray, expected: np.ndarray, same: Same) -> Difference | None:
     """A factor or an offset that explains every difference (needs two values)."""
     if expected.size < 2 or not np.isfinite(found).all():
         return None
@@ -298,7 +308,7 @@ def _constant(found: np.ndarray, expected: np.ndarray, same) -> Difference | Non
     return None
 
 
-def _border(found: np.ndarray, expected: np.ndarray, same) -> Difference:
+def _border(found: np.ndarray, expected: np.ndarray, same: Same) -> Difference:
     """Images and volumes (rows, columns, ...) that agree but for their border."""
     if found.ndim < 2 or min(found.shape[:2]) < 3:
         return _said("")

@@ -4,44 +4,24 @@ The same format serves the instructor's references (every check, hidden ones
 too) and the `expected.json` that ships beside a notebook (visible checks only).
 """
 
-import builtins
-import html
+import json
 import re
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from labkit.checks.compare import Difference, difference
-from labkit.checks.values import decode
+from labkit.checks.protocol import CheckMessage
+from labkit.checks.results import KNOWN_ERRORS, Result, error_message
+from labkit.checks.values import Encoded, decode
+from labkit.errors import LabkitError
+from labkit.files import write_text
 
 NOT_DEFINED = re.compile(r"name '(\w+)' is not defined")
-# Other names of errors can be made up by a student's code, of what it has seen.
-KNOWN_ERRORS = {name for name in dir(builtins) if name[0].isupper()} | {
-    "AxisError",
-    "InvalidArgumentError",
-    "LinAlgError",
-    "ResourceExhaustedError",
-}
-
-
-@dataclass(frozen=True)
-class Result:
-    """One check, judged: its message says why it failed, its hint how to go on."""
-
-    name: str
-    passed: bool
-    message: str = ""
-    hint: str = ""
-    hidden: bool = False
-    weight: float = 1.0
-
-    def text(self) -> str:
-        """The result as text for a terminal."""
-        line = f"✓ {self.name}" if self.passed else f"✗ {self.name} — {self.message}"
-        return f"{line}\n  Hint: {self.hint}" if self.hint else line
 
 
 @dataclass(frozen=True)
@@ -50,7 +30,7 @@ class Mistake:
 
     name: str
     hint: str
-    value: dict
+    value: Encoded
 
     @cached_property
     def expected(self) -> Any:
@@ -62,51 +42,83 @@ class Mistake:
 class CheckReference:
     """What a check expects: a value with tolerances, or labels with an accuracy.
 
-    `names` are those that the check's own text uses. `drawn` tells that its inputs
-    were drawn with the course's seed. The visible checks that ship to students come
-    without labels.
+    `names` are those that the check's own text uses. `hidden_inputs` tells that its
+    inputs were drawn with the course's seed. The visible checks that ship to students
+    come without labels.
     """
 
     name: str
     hidden: bool
-    value: dict | None
+    value: Encoded | None
     weight: float = 1.0
     rtol: float = 0.0
     atol: float = 0.0
     at_least: float | None = None
-    drawn: bool = False
+    hidden_inputs: bool = False
     names: tuple[str, ...] = ()
-    mistakes: tuple[Mistake, ...] = field(default=())
+    mistakes: tuple[Mistake, ...] = ()
 
     @classmethod
     def from_message(
-        cls, message: dict, hidden: bool, names: Iterable[str] = ()
+        cls, message: CheckMessage, hidden: bool, names: Iterable[str] = ()
     ) -> "CheckReference":
-        """A reference from what `check` recorded in the reference run."""
-        terms = {
-            key: message[key]
-            for key in ("weight", "rtol", "atol", "at_least", "drawn")
-            if key in message
-        }
-        value = message["labels"] if "labels" in message else message["value"]
-        # What the author's own text changes between two checks is not a student's doing.
-        names = tuple(n for n in names if n not in message.get("changed", ()))
-        return cls(message["name"], hidden, value, names=names, **terms)
+        """A reference from what `check` sent in the reference run."""
+        value = message.value if message.labels is None else message.labels
+        return cls(
+            message.name,
+            hidden,
+            value,
+            message.weight,
+            message.rtol,
+            message.atol,
+            message.at_least,
+            message.hidden_inputs,
+            # What the author's own text changes between two checks is not a student's
+            # doing.
+            tuple(name for name in names if name not in message.changed),
+        )
 
     @classmethod
-    def from_json(cls, data: dict) -> "CheckReference":
+    def from_json(cls, data: dict[str, Any]) -> "CheckReference":
         mistakes = tuple(Mistake(**one) for one in data.get("mistakes", ()))
         names = tuple(data.get("names", ()))
         return cls(**{**data, "mistakes": mistakes, "names": names})
 
-    def judge(self, message: dict, *, quote: bool = True) -> Result:
+    def to_json(self) -> dict[str, Any]:
+        """The reference as JSON-ready data, without what has its usual value."""
+        usual = {field.name: field.default for field in fields(self)}
+        return {name: v for name, v in asdict(self).items() if v != usual[name]}
+
+    def visible(self) -> "CheckReference":
+        """The reference as it ships to students.
+
+        Labels stay behind: at home a check of predictions takes the notebook's own.
+        """
+        return self if self.at_least is None else replace(self, value=None)
+
+    def same_as(self, other: "CheckReference") -> bool:
+        """Whether both expect the same, within this one's tolerance."""
+        if self._terms() != other._terms():
+            return False
+        if self.at_least is not None:
+            return True
+        return self.judge(CheckMessage(self.name, other.value)).passed
+
+    def _terms(self) -> tuple[object, ...]:
+        # Hints in any order: how many checks of hidden inputs a mistake spoils differs
+        # by course.
+        hints = sorted((mistake.name, mistake.hint) for mistake in self.mistakes)
+        alike = replace(self, value=None, mistakes=())
+        return alike, hints
+
+    def judge(self, message: CheckMessage, *, quote: bool = True) -> Result:
         """Judge what a student's kernel sent for this check.
 
         With `quote=False` the text of the result holds nothing that the student's code
         has chosen: no values, no names of types or errors, only what kind of fault it is.
         """
-        if "error" in message:
-            return self.failed(self._raised(message, quote))
+        if message.error is not None:
+            return self.failed(self._raised(message.error, message.text, quote))
         wrong, hint = self._compare(message, quote)
         if wrong is not None:
             wrong += self._changed(message)
@@ -123,12 +135,12 @@ class CheckReference:
         """This check without a value: it never arrived, or it raised an error."""
         return Result(self.name, False, message, hidden=self.hidden, weight=self.weight)
 
-    def _compare(self, message: dict, quote: bool) -> tuple[str | None, str]:
+    def _compare(self, message: CheckMessage, quote: bool) -> tuple[str | None, str]:
         """What is wrong with a value (None: nothing), and the hint that it deserves."""
         try:
-            found = decode(message.get("value"))
+            found = decode(message.value)
             if self.at_least is not None:
-                labels = self.expected if self.value else decode(message.get("labels"))
+                labels = self.expected if self.value else decode(message.labels)
                 return accuracy_shortfall(found, labels, self.at_least), ""
         except ValueError as error:
             return "the value could not be read" + (f": {error}" if quote else ""), ""
@@ -152,8 +164,7 @@ class CheckReference:
                 return mistake.hint
         return ""
 
-    def _raised(self, message: dict, quote: bool) -> str:
-        kind, text = str(message["error"])[:80], str(message.get("text", ""))[:500]
+    def _raised(self, kind: str, text: str, quote: bool) -> str:
         missing = NOT_DEFINED.search(text) if kind == "NameError" else None
         if missing and missing[1] in self.names:
             return (
@@ -163,12 +174,9 @@ class CheckReference:
             return error_message(kind, text)
         return error_message(kind if kind in KNOWN_ERRORS else "an error of its own")
 
-    def _changed(self, message: dict) -> str:
+    def _changed(self, message: CheckMessage) -> str:
         """A remark on the arguments that the student's code has changed."""
-        told = message.get("changed")
-        changed = [
-            name for name in self.names if isinstance(told, list) and name in told
-        ]
+        changed = [name for name in self.names if name in message.changed]
         if not changed:
             return ""
         return (
@@ -176,9 +184,7 @@ class CheckReference:
         )
 
 
-def accuracy_shortfall(
-    predictions: Any, labels: np.ndarray, at_least: float
-) -> str | None:
+def accuracy_shortfall(predictions: Any, labels: Any, at_least: float) -> str | None:
     """None where the predictions reach the accuracy, else a sentence that says why not.
 
     `predictions`: class numbers (N,) or scores (N, C); `labels`: class numbers (N,).
@@ -200,63 +206,68 @@ def accuracy_shortfall(
     return f"accuracy {accuracy:.1%}, expected at least {at_least:.1%}"
 
 
-def error_message(kind: str, text: str = "") -> str:
-    """Why a check has no value: its code raised an error of that kind."""
-    if kind == "NotImplementedError":
-        return "not written yet"
-    return f"{kind}: {text}" if text else kind
+@dataclass(frozen=True)
+class References:
+    """What the reference solution gave for every check of a lab, by check cell.
 
+    `key` says what they were made from, and `seconds` how long the reference run took;
+    the visible ones, which ship with the lab, have neither.
+    """
 
-def checks_by_name(data: dict) -> dict[str, CheckReference]:
-    """All checks of a references file by name."""
-    return {check.name: check for checks in cells(data).values() for check in checks}
+    lab: str
+    key: str
+    seconds: float
+    cells: dict[str, list[CheckReference]]
 
+    @classmethod
+    def load(cls, path: Path) -> "References":
+        """Read a references file; raises LabkitError where it cannot be read."""
+        try:
+            data = json.loads(path.read_text("utf-8"))
+            cells = {
+                cell: [CheckReference.from_json(check) for check in checks]
+                for cell, checks in data["cells"].items()
+            }
+            return cls(
+                data["lab"], data.get("key", ""), data.get("seconds", 0.0), cells
+            )
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise LabkitError(
+                f"{path}: cannot be read ({error!r:.200}). Copy it anew from the lab."
+            ) from None
 
-def cells(data: dict) -> dict[str, list[CheckReference]]:
-    """The checks of a references file, by the id of their check cell."""
-    return {
-        cell: [CheckReference.from_json(check) for check in checks]
-        for cell, checks in data["cells"].items()
-    }
+    def save(self, path: Path) -> None:
+        """Write a references file in one step."""
+        write_text(path, self.text())
 
+    def text(self) -> str:
+        """The text of a references file."""
+        made = {"key": self.key, "seconds": self.seconds} if self.key else {}
+        cells = {c: [check.to_json() for check in one] for c, one in self.cells.items()}
+        data = {"lab": self.lab, **made, "cells": cells}
+        return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
-def to_json(check: CheckReference) -> dict:
-    """A reference as JSON-ready data, without what has its usual value."""
-    usual = {
-        "weight": 1.0,
-        "rtol": 0.0,
-        "atol": 0.0,
-        "at_least": None,
-        "drawn": False,
-        "names": (),
-        "mistakes": (),
-    }
-    data = asdict(check)
-    return {
-        key: value
-        for key, value in data.items()
-        if key not in usual or value != usual[key]
-    }
+    def checks(self) -> Iterator[CheckReference]:
+        """The checks of all cells, in order."""
+        for checks in self.cells.values():
+            yield from checks
 
+    def visible(self) -> "References":
+        """What ships beside the notebook as expected.json: the visible checks."""
+        cells = {
+            cell: [check.visible() for check in checks if not check.hidden]
+            for cell, checks in self.cells.items()
+        }
+        return References(
+            self.lab, "", 0.0, {c: one for c, one in cells.items() if one}
+        )
 
-def score(results: Iterable[Result], points: float) -> float:
-    """The points of a cell: shared over its checks by their weights."""
-    results = list(results)
-    total = sum(result.weight for result in results)
-    earned = sum(result.weight for result in results if result.passed)
-    return points if earned == total else round(points * earned / total, 2)
+    def same_as(self, other: "References") -> bool:
+        """Whether both expect the same, within each check's tolerance."""
+        if self._names() != other._names():
+            return False
+        pairs = zip(self.checks(), other.checks(), strict=True)
+        return all(one.same_as(another) for one, another in pairs)
 
-
-def result_html(result: Result) -> str:
-    """One check as a line of HTML: a mark, a word and a colour, never colour alone."""
-    colour = "#1a7f37" if result.passed else "#b42318"
-    mark = "✓" if result.passed else "✗"
-    text = html.escape(result.name)
-    if not result.passed:
-        text += f" — {html.escape(result.message)}"
-    if result.hint:
-        text += f'<div style="margin-left:1.4em">Hint: {html.escape(result.hint)}</div>'
-    return (
-        f'<div style="border-left:4px solid {colour};padding:2px 8px;margin:2px 0">'
-        f'<b style="color:{colour}">{mark}</b> {text}</div>'
-    )
+    def _names(self) -> list[tuple[str, list[str]]]:
+        return [(c, [check.name for check in one]) for c, one in self.cells.items()]

@@ -15,6 +15,9 @@ from typing import Any
 
 import numpy as np
 
+# A value as JSON-ready data.
+Encoded = dict[str, Any]
+
 MAX_BYTES = 8_000_000
 MAX_ITEMS = 10_000
 MAX_DEPTH = 8
@@ -33,7 +36,7 @@ class Opaque:
     type_name: str
 
 
-def encode(value: Any, depth: int = 0) -> dict:
+def encode(value: Any, depth: int = 0) -> Encoded:
     """Return `value` as JSON-ready data: numbers and arrays, text, nested lists."""
     if depth > MAX_DEPTH:
         return _opaque("a structure nested too deeply")
@@ -75,7 +78,7 @@ def _decode(data: Any, depth: int = 0) -> Any:
     raise ValueError(f"kind {kind!r}")
 
 
-def _encode_sequence(value: list | tuple, depth: int) -> dict:
+def _encode_sequence(value: list[Any] | tuple[Any, ...], depth: int) -> Encoded:
     # A list of numbers means what the array of them means. A tuple stays a
     # tuple: (weights, bias) is two values even where their shapes agree.
     if isinstance(value, list) and value:
@@ -87,7 +90,7 @@ def _encode_sequence(value: list | tuple, depth: int) -> dict:
     return {"kind": "items", "items": [encode(item, depth + 1) for item in value]}
 
 
-def _encode_dict(value: dict, depth: int) -> dict:
+def _encode_dict(value: dict[Any, Any], depth: int) -> Encoded:
     if len(value) > MAX_ITEMS:
         return _opaque(f"dict of {len(value)} items (too many)")
     items = [[str(key), encode(item, depth + 1)] for key, item in value.items()]
@@ -104,6 +107,7 @@ def _as_array(value: Any) -> np.ndarray | None:
         convert = value
     else:
         return None
+    array: np.ndarray | None
     try:
         array = np.asarray(convert)
     except Exception:
@@ -125,7 +129,7 @@ def _from_backend(value: Any) -> np.ndarray | None:
         return None
 
 
-def _encode_array(array: np.ndarray) -> dict:
+def _encode_array(array: np.ndarray) -> Encoded:
     if array.nbytes > MAX_BYTES:
         return _opaque(f"array of shape {array.shape} (too large to check)")
     buffer = io.BytesIO()
@@ -160,5 +164,5 @@ def _decode_array(text: str) -> np.ndarray:
     return array.reshape(shape, order="F" if header["order"] == "True" else "C")
 
 
-def _opaque(type_name: str) -> dict:
+def _opaque(type_name: str) -> Encoded:
     return {"kind": "other", "type": type_name}

@@ -43,8 +43,8 @@ def cluster_runner(
             raise LabkitError(
                 f"The scheduler at {address} has no workers. Start one with: dask worker {address}"
             )
-        told = submission_environment(course.build, course.seed)
-        packed = pack_data(Path(told[GRADING_DATA]))
+        environment = submission_environment(course.build, course.seed)
+        packed = pack_data(Path(environment[GRADING_DATA]))
         data = client.scatter(packed, broadcast=True)
         package = package_hash()
 

@@ -16,6 +16,7 @@ from labkit.course import Limits
 from labkit.data import standins
 from labkit.data.cache import configured
 from labkit.execution.client import BoundedClient, OutputLimits, Stopped
+from labkit.execution.run_metadata import RunMetadata, forget_claims
 from labkit.execution.speed import stretch
 from labkit.kernels.owner import warm_parent
 from labkit.kernels.provisioner import kernel_manager
@@ -84,11 +85,12 @@ def grading_environment() -> dict[str, str]:
     return {**kept, **GRADING_ENVIRONMENT, "LABKIT_CACHE": str(configured())}
 
 
-def grading_policy(told: dict[str, str], limits: Limits) -> Policy:
-    """What a submission may do: compute within its limits, and read the data it is told of."""
+def grading_policy(environment: dict[str, str], limits: Limits) -> Policy:
+    """What a submission may do: compute within its limits, and read the grading data that
+    its environment names."""
     readable = [configured()]
-    if standins.GRADING_DATA in told:
-        data = Path(told[standins.GRADING_DATA])
+    if standins.GRADING_DATA in environment:
+        data = Path(environment[standins.GRADING_DATA])
         readable += [data, standins.grading_pictures(data)]
     return Policy(
         readable=tuple(readable),
@@ -125,8 +127,7 @@ def execute(
     each code cell.
     """
     notebook = copy.deepcopy(notebook)
-    for cell in notebook.cells:  # a limit that the file speaks of is none of this run's
-        cell.metadata.pop("labkit", None)
+    forget_claims(notebook)  # a limit that the file speaks of is none of this run's
     client = BoundedClient(
         notebook,
         cell_seconds=cell_seconds,
@@ -143,19 +144,19 @@ def execute(
     manager = client.km = kernel_manager(environment, folder, policy)
     watch = _Watch(client, policy, seconds)
     client.on_notebook_start = watch.begin
+    stopped = ""
     try:
         client.execute(cleanup_kc=True)
     except (DeadKernelError, CellTimeoutError, Stopped) as error:
         known = watch.reason or client.stopped or manager.provisioner.excess
-        reason = known or _reason(error)
-        notebook.metadata.setdefault("labkit", {})["stopped"] = reason
+        stopped = known or _reason(error)
     finally:
         watch.end()
         manager.forget()
         # nbclient leaves it there where a kernel did not start.
         atexit.unregister(client._cleanup_kernel)
+    RunMetadata(stopped=stopped, peak_bytes=watch.peak if policy else 0).write(notebook)
     if policy is not None:
-        notebook.metadata.setdefault("labkit", {})["peak_bytes"] = watch.peak
         # The kernel's own words, which may be anything.
         notebook.metadata["language_info"] = {"name": "python"}
     return notebook

@@ -1,7 +1,6 @@
-"""What a grader keeps from students' code: inputs that were not seen before, and labels.
+"""What a grader keeps from students' code: hidden inputs, and labels.
 
-Both come from the course's seed. Hidden checks draw their inputs from a number made
-of it. The test sets of the stand-ins are drawn anew, and the kernels of students get
+Both come from the course's seed. Hidden inputs are drawn from a number made of it. The test sets of the stand-ins are drawn anew, and the kernels of students get
 their images with shuffled labels: only the reference run sees the true ones.
 """
 
@@ -11,6 +10,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,21 +28,24 @@ class GradingData:
     pictures: Path
 
 
-def inputs_environment(seed: str) -> dict[str, str]:
-    """The environment variable that hidden checks draw their inputs from."""
+def hidden_inputs_environment(seed: str) -> dict[str, str]:
+    """The environment variable that hidden inputs are drawn from."""
     return {SEED: f"{_number(seed, 'inputs'):x}"}
 
 
 def reference_environment(build: Path, seed: str) -> dict[str, str]:
-    """What the reference run is told: the inputs and the true labels."""
+    """The environment of the reference run: hidden inputs, and the true labels."""
     data = grading_data(build, seed)
-    return {**inputs_environment(seed), standins.GRADING_DATA: str(data.true)}
+    return {**hidden_inputs_environment(seed), standins.GRADING_DATA: str(data.true)}
 
 
 def submission_environment(build: Path, seed: str) -> dict[str, str]:
-    """What a submission's run is told: the inputs, and labels that are of no use."""
+    """The submission environment: hidden inputs, and labels that are of no use."""
     data = grading_data(build, seed)
-    return {**inputs_environment(seed), standins.GRADING_DATA: str(data.shuffled)}
+    return {
+        **hidden_inputs_environment(seed),
+        standins.GRADING_DATA: str(data.shuffled),
+    }
 
 
 def grading_data(build: Path, seed: str) -> GradingData:
@@ -82,9 +85,7 @@ def _write(root: Path, seed: str) -> None:
         shutil.rmtree(made, ignore_errors=True)
 
 
-def _write_tests(
-    root: Path, name: str, seed: str, arrays: dict[str, np.ndarray]
-) -> None:
+def _write_tests(root: Path, name: str, seed: str, arrays: dict[str, Any]) -> None:
     """Write a test set twice: with its labels, and with the same ones shuffled."""
     rng = np.random.default_rng(_number(seed, f"shuffled {name}"))
     shuffled = {**arrays, "test_labels": rng.permutation(arrays["test_labels"])}

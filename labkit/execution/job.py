@@ -3,9 +3,10 @@
 import contextlib
 import hashlib
 import io
+import json
 import tempfile
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import nbformat
@@ -16,6 +17,7 @@ from labkit.data import cache as data_cache
 from labkit.data import standins
 from labkit.execution.execute import execute, grading_environment, grading_policy
 from labkit.execution.keys import package_hash
+from labkit.execution.run_metadata import CellMetadata, RunMetadata
 from labkit.files import own_files, write_bytes, write_text
 
 
@@ -24,12 +26,12 @@ class Job:
     """All that the run of a submission depends on, besides this package.
 
     `notebook` is the sanitised notebook as JSON, `files` what lies beside it by name,
-    `told` what its kernel finds in the environment besides the usual.
+    `environment` the submission environment: what its kernel finds besides the usual.
     """
 
     notebook: str
     files: dict[str, bytes] = field(default_factory=dict)
-    told: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
 
 
@@ -44,10 +46,10 @@ def run_job(job: Job) -> str:
         run = execute(
             notebook,
             place,
-            {**grading_environment(), **job.told},
+            {**grading_environment(), **job.environment},
             cell_seconds=job.limits.cell_seconds,
             seconds=job.limits.submission_seconds,
-            policy=grading_policy(job.told, job.limits),
+            policy=grading_policy(job.environment, job.limits),
         )
     return nbformat.writes(run)
 
@@ -63,8 +65,8 @@ def run_job_elsewhere(job: Job, data: bytes, package: str) -> str:
             "this worker has another version of labkit than the machine that grades. "
             "Install the same one on both and start the worker anew"
         )
-    told = {**job.told, standins.GRADING_DATA: str(_unpacked(data))}
-    return run_job(Job(job.notebook, job.files, told, job.limits))
+    own_data = {standins.GRADING_DATA: str(_unpacked(data))}
+    return run_job(replace(job, environment={**job.environment, **own_data}))
 
 
 def pack_data(chosen: Path) -> bytes:
@@ -91,7 +93,7 @@ def _unpacked(data: bytes) -> Path:
     return root / "labels"
 
 
-def read_files(folder: Path) -> dict[str, bytes]:
+def files_beside(folder: Path) -> dict[str, bytes]:
     """What lies beside a notebook, by its path in the folder; links are left out."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
@@ -101,35 +103,42 @@ def read_files(folder: Path) -> dict[str, bytes]:
 
 
 def with_outputs(notebook: NotebookNode, run: NotebookNode) -> NotebookNode:
-    """A sanitised notebook with the outputs of its run."""
-    for cell, done in zip(notebook.cells, run.cells, strict=True):
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = done.outputs, done.execution_count
-            # The run's word alone: what was handed in may claim anything.
-            cell.metadata.pop("labkit", None)
-            if "labkit" in done.metadata:
-                cell.metadata["labkit"] = done.metadata["labkit"]
-    notebook.metadata["labkit"] = run.metadata["labkit"]
+    """A sanitised notebook with the outputs and times of its run, and what stopped it.
+
+    What was handed in may claim anything of a run: all of it is the run's word. What was
+    repaired is the sanitised notebook's, for a cached run may be of an earlier one.
+    """
+    for cell, done in zip(_code(notebook), _code(run), strict=True):
+        cell.outputs, cell.execution_count = done.outputs, done.execution_count
+        if "execution" in done.metadata:
+            cell.metadata["execution"] = done.metadata["execution"]
+        CellMetadata.of(done).write(cell)
+    notebook.metadata["language_info"] = NotebookNode(name="python")
+    repairs = RunMetadata.of(notebook).repairs
+    replace(RunMetadata.of(run), repairs=repairs).write(notebook)
     return notebook
 
 
-def keep(run: str, stored: Path) -> NotebookNode:
-    """Keep an executed notebook; `labkit.key` in its metadata says what it was made from."""
-    write_text(stored, run)
-    return nbformat.reads(run, as_version=4)
+def cache_run(notebook: NotebookNode, key: str, path: Path) -> NotebookNode:
+    """Keep an executed notebook as the cached run of its key; returns it with the key."""
+    replace(RunMetadata.of(notebook), key=key).write(notebook)
+    # Not by nbformat, which checks the whole notebook: it does so as it is read.
+    write_text(path, json.dumps(notebook))
+    return notebook
 
 
-def kept(notebook: NotebookNode, stored: Path, key: str) -> NotebookNode | None:
-    """The kept run of a notebook; None where there is none of the same content."""
-    if not stored.is_file():
+def cached_run(key: str, path: Path) -> NotebookNode | None:
+    """The executed notebook that is cached in a file; None where it is of another key."""
+    if not path.is_file():
         return None
-    run = nbformat.read(stored, as_version=4)
-    same_cells = [cell.source for cell in run.cells] == [
-        cell.source for cell in notebook.cells
-    ]
-    return run if same_cells and run.metadata["labkit"]["key"] == key else None
+    run = nbformat.read(path, as_version=4)
+    return run if RunMetadata.of(run).key == key else None
 
 
-def stored_run(build: Path, student: str, lab: str, notebook: str) -> Path:
-    """Where the executed notebook of a submission is kept."""
+def cached_run_path(build: Path, student: str, lab: str, notebook: str) -> Path:
+    """Where the cached run of a submission lies: its executed notebook."""
     return build / "executed" / lab / student / f"{notebook}.ipynb"
+
+
+def _code(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]

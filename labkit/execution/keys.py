@@ -1,8 +1,16 @@
-"""Keys: what a result that is kept was made from."""
+"""Keys: a short text for all that a result was made from; another key, made anew.
+
+References have one of their own, made of the lab's text (`labkit.labs.reference_run`),
+and so have grades, made of what was handed in and of the references
+(`labkit.grading.plan`). The key of a cached run is made here.
+"""
 
 import hashlib
+import json
 from functools import cache
 from pathlib import Path
+
+from nbformat import NotebookNode
 
 
 @cache
@@ -15,12 +23,20 @@ def package_hash() -> str:
     return digest.hexdigest()
 
 
-def submission_key(seed: str, *folders: Path) -> str:
-    """A hash of all that a run depends on: the course's seed, every file of the folders,
-    and this package."""
-    digest = hashlib.sha256(f"{seed} {package_hash()}".encode())
-    for folder in folders:
-        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            digest.update(str(path.relative_to(folder)).encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:32]
+def run_key(seed: str, notebook: NotebookNode, files: dict[str, bytes]) -> str:
+    """A hash of all that a submission's run depends on.
+
+    That is the code of the sanitised notebook, the files beside it, the course's seed
+    (hidden inputs and shuffled labels come from it), and this package.
+    """
+    code = [
+        [cell.source, cell.metadata.get("tags", [])]
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    ]
+    contents = [
+        [name, hashlib.sha256(content).hexdigest()]
+        for name, content in sorted(files.items())
+    ]
+    text = json.dumps([seed, package_hash(), code, contents])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -19,9 +19,19 @@ from traitlets.config import Config
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.execution.grading_data import submission_environment
-from labkit.execution.job import Job, keep, kept, read_files, run_job, stored_run
-from labkit.execution.keys import submission_key
+from labkit.execution.job import (
+    Job,
+    cache_run,
+    cached_run,
+    cached_run_path,
+    files_beside,
+    run_job,
+    with_outputs,
+)
+from labkit.execution.keys import run_key
 from labkit.execution.memory_gate import MemoryGate
+from labkit.execution.run_metadata import RunMetadata
+from labkit.files import write_text
 from labkit.grading.gradebook.api import (
     generate_assignment,
     nbgrader_api,
@@ -36,19 +46,18 @@ from labkit.grading.gradebook.database import (
     require_gradebook,
 )
 from labkit.grading.pipeline.configuration import configure
-from labkit.grading.pipeline.parts import RunSubmission, TakeRun
 from labkit.grading.plan import (
     Record,
     Records,
     Submission,
-    content_key,
+    grade_key,
     lab_cells,
     plan,
     prepare,
-    prepared_folder,
+    prepared_place,
 )
-from labkit.labs import reference_run
 from labkit.labs.lab import find_labs
+from labkit.labs.reference_run import lab_references
 from labkit.labs.source import write_source
 from labkit.machine.cores import cores
 from labkit.sandbox.confinement import strength
@@ -147,24 +156,24 @@ def _grade(
     progress = options.progress
     prepare_gradebook(course)
     records = Records(course)
-    keys = {
+    references = {
         path.stem: register(course, path, progress.announce)
         for path in find_labs(course.solutions, sorted({s.lab for s in submissions}))
     }
-    wanted = {s: content_key(course, s, keys[s.lab]) for s in submissions}
-    todo = [s for s in submissions if options.force or not records.holds(s, wanted[s])]
+    keys = {s: grade_key(course, s, references[s.lab]) for s in submissions}
+    todo = [s for s in submissions if options.force or not records.holds(s, keys[s])]
     if any(records.graded_before(submission) for submission in todo):
         back_up(course)
     progress.start(len(todo), len(submissions) - len(todo))
-    writer = _Writer(course, records)
+    recorder = _Recorder(course, records)
     problems: dict[Submission, str] = {}
     with MapStage(course, options) as stage:
-        for run in stage.run(todo):
-            if not run.problem:
-                run.problem = writer.record(run.submission, wanted[run.submission], run)
-            progress.done(run.submission, run.problem or run.reason)
-            if run.problem:
-                problems[run.submission] = run.problem
+        for outcome in stage.outcomes(todo):
+            submission = outcome.submission
+            problem = outcome.problem or recorder.record(outcome, keys[submission])
+            progress.done(submission, problem or outcome.reason)
+            if problem:
+                problems[submission] = problem
     return [
         replace(one, reason=problems.get(submission, one.reason))
         for submission, one in zip(
@@ -176,18 +185,17 @@ def _grade(
 def register(course: Course, lab_path: Path, announce: Callable[[str], None]) -> str:
     """Enter a lab into the gradebook, and make its references ready; returns their key."""
     write_source(lab_path)
-    found = reference_run.references(lab_path, course.build, course.seed, announce)
+    key = lab_references(lab_path, course.build, course.seed, announce).key
     registered = course.build / "registered" / f"{lab_path.stem}.txt"
-    told = f"{course.gradebook_url} {found['key']}"
-    known = registered.is_file() and registered.read_text("utf-8") == told
+    registration = f"{course.gradebook_url} {key}"
+    known = registered.is_file() and registered.read_text("utf-8") == registration
     if not (known and _is_known(course, lab_path.stem)):
         announce(f"{lab_path.stem}: into the gradebook")
         # nbgrader writes its release as it does so; the students' copy stays as it is.
         released = replace(course, notebooks=course.build / "released")
         generate_assignment(released, lab_path.stem)
-        registered.parent.mkdir(parents=True, exist_ok=True)
-        registered.write_text(told, "utf-8")
-    return found["key"]
+        write_text(registered, registration)
+    return key
 
 
 def _is_known(course: Course, lab: str) -> bool:
@@ -195,9 +203,9 @@ def _is_known(course: Course, lab: str) -> bool:
         return any(one.name == lab and one.notebooks for one in gradebook.assignments)
 
 
-@dataclass
-class Run:
-    """A submission that has run, or the reason why it cannot be read and has not.
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a submission: `reason` says why it could not be read, if so.
 
     `problem` is what went wrong on our side: it is not graded then, and the next run
     tries again.
@@ -214,9 +222,11 @@ class MapStage:
     def __init__(self, course: Course, options: Options) -> None:
         self._course = course
         self._options = options
-        self._config = _config(course)
+        self._config = configure(Config(), course, "map")
         self._labs = lab_cells(course)
-        self._told = submission_environment(course.build, course.seed)
+        self._seed = course.seed
+        self._environment = submission_environment(course.build, course.seed)
+        self._limits = course.limits
         self._gate = MemoryGate()
         self._over = threading.Event()
         self._pool = ThreadPoolExecutor(options.jobs or cores())
@@ -224,85 +234,84 @@ class MapStage:
     def __enter__(self) -> "MapStage":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._over.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def run(self, submissions: list[Submission]) -> Iterator[Run]:
-        """Yield each submission once it has run."""
-        futures: dict[Future, Submission] = {
-            self._pool.submit(self._run_one, one): one for one in submissions
+    def outcomes(self, submissions: list[Submission]) -> Iterator[Outcome]:
+        """Yield what became of each submission, once its run is cached."""
+        futures: dict[Future[Outcome], Submission] = {
+            self._pool.submit(self._map, one): one for one in submissions
         }
         for future in as_completed(futures):
             submission = futures.pop(future)
             error = future.exception()
-            yield Run(submission, problem=_why(error)) if error else future.result()
+            yield Outcome(submission, problem=_why(error)) if error else future.result()
 
-    def _run_one(self, submission: Submission) -> Run:
-        course, lab = self._course, submission.lab
-        found = prepare(course, submission, self._labs)
-        place = prepared_folder(course) / submission.student / lab
-        notebook = sanitise(course, self._config, submission.student, lab)
-        key = submission_key(course.seed, place, course.solutions / lab)
-        stored = stored_run(course.build, submission.student, lab, lab)
-        known = notebook.metadata["labkit"]
-        known["key"] = key
-        if found.reason:
-            known["stopped"] = found.reason
-            keep(nbformat.writes(notebook), stored)
-        elif self._options.force or kept(notebook, stored, key) is None:
-            files = beside(course, self._config, lab, place)
-            job = Job(nbformat.writes(notebook), files, self._told, course.limits)
-            with self._gate.room_for_one(self._over):
-                self._options.progress.running(submission)
-                run = keep(self._options.runner(job), stored)
-            self._gate.saw(run.metadata["labkit"]["peak_bytes"])
-        return Run(submission, found.reason)
+    def _map(self, submission: Submission) -> Outcome:
+        """Prepare, sanitise, and run a submission, unless its cached run is of its key."""
+        taken = prepare(self._course, submission, self._labs)
+        notebook = sanitised(self._course, self._config, submission)
+        student, lab = submission.student, submission.lab
+        path = cached_run_path(self._course.build, student, lab, lab)
+        if taken.reason:
+            replace(RunMetadata.of(notebook), stopped=taken.reason).write(notebook)
+            # Without a key: it has not run, so no run of the same code may take it.
+            cache_run(notebook, "", path)
+            return Outcome(submission, taken.reason)
+        files = submission_files(self._course, self._config, submission)
+        key = run_key(self._seed, notebook, files)
+        run = None if self._options.force else cached_run(key, path)
+        if run is None:
+            run = self._run(submission, notebook, files)
+        cache_run(with_outputs(notebook, run), key, path)
+        return Outcome(submission)
+
+    def _run(
+        self, submission: Submission, notebook: NotebookNode, files: dict[str, bytes]
+    ) -> NotebookNode:
+        """The executed notebook of a submission, as soon as there is memory for one more."""
+        job = Job(nbformat.writes(notebook), files, self._environment, self._limits)
+        with self._gate.room_for_one(self._over):
+            self._options.progress.running(submission)
+            run = nbformat.reads(self._options.runner(job), as_version=4)
+        self._gate.saw(RunMetadata.of(run).peak_bytes)
+        return run
 
 
-class _Writer:
+class _Recorder:
     """The one who writes into the gradebook."""
 
     def __init__(self, course: Course, records: Records) -> None:
         self._course = course
         self._records = records
-        config = _config(course)
-        # The map stage has put it in order and run it.
-        config.Autograde.sanitize_preprocessors = [TakeRun]
-        config.Autograde.autograde_preprocessors.remove(RunSubmission)
-        self._api = nbgrader_api(course, config)
+        self._api = nbgrader_api(course, configure(Config(), course, "record"))
 
-    def record(self, submission: Submission, key: str, run: Run) -> str:
+    def record(self, outcome: Outcome, key: str) -> str:
         """Let nbgrader score a submission that has run; returns why it could not."""
-        answer = self._api.autograde(
-            submission.lab, submission.student, force=True, create=True
-        )
+        student, lab = outcome.submission.student, outcome.submission.lab
+        answer = self._api.autograde(lab, student, force=True, create=True)
         if not answer["success"]:
             text = (answer.get("error") or answer.get("log") or "").strip()
             return text.splitlines()[-1] if text else "nbgrader could not grade it"
-        points = automatic_points(self._course, submission.student, submission.lab)
-        found = points.get((submission.student, submission.lab), 0.0)
-        self._records.write(submission, Record(key, run.reason, found))
+        points = automatic_points(self._course, student, lab).get((student, lab), 0.0)
+        self._records.write(outcome.submission, Record(key, outcome.reason, points))
         return ""
 
 
-def _config(course: Course) -> Config:
-    """nbgrader's configuration on the submissions as they are laid out for it."""
-    config = configure(Config(), course)
-    config.CourseDirectory.submitted_directory = str(prepared_folder(course))
-    config.CoursePart.submitted = str(prepared_folder(course))
-    return config
+def sanitised(course: Course, config: Config, submission: Submission) -> NotebookNode:
+    """The prepared notebook of a submission after the repairs, ready to run.
 
-
-def sanitise(course: Course, config: Config, student: str, lab: str) -> NotebookNode:
-    """The submitted notebook after the repairs, as nbgrader's autograder runs it."""
-    place = prepared_folder(course) / student / lab
+    `config` is that of the map stage. Its parts are called here one after the other:
+    nbconvert, which calls them for nbgrader, checks the whole notebook behind each.
+    """
+    place, lab = prepared_place(course, submission), submission.lab
     notebook = nbformat.read(place / f"{lab}.ipynb", as_version=4)
     resources = {
         "unique_key": lab,
         "metadata": {"path": str(place)},
         "nbgrader": {
-            "student": student,
+            "student": submission.student,
             "assignment": lab,
             "notebook": lab,
             "db_url": course.gradebook_url,
@@ -313,14 +322,17 @@ def sanitise(course: Course, config: Config, student: str, lab: str) -> Notebook
     return notebook
 
 
-def beside(course: Course, config: Config, lab: str, place: Path) -> dict[str, bytes]:
+def submission_files(
+    course: Course, config: Config, submission: Submission
+) -> dict[str, bytes]:
     """What lies beside a submission as it runs: its own files, and the lab's over them."""
-    source = course.solutions / lab
+    source = course.solutions / submission.lab
     ignored = [*config.CourseDirectory.ignore, "*.ipynb"]
-    files = read_files(place)
-    for name in find_all_files(str(source), ignored):
-        files[str(Path(name).relative_to(source))] = Path(name).read_bytes()
-    return files
+    lab_files = {
+        str(Path(name).relative_to(source)): Path(name).read_bytes()
+        for name in find_all_files(str(source), ignored)
+    }
+    return {**files_beside(prepared_place(course, submission)), **lab_files}
 
 
 def _why(error: BaseException) -> str:

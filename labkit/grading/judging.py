@@ -5,15 +5,10 @@ from dataclasses import replace
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-from labkit.checks.references import (
-    KNOWN_ERRORS,
-    CheckReference,
-    Result,
-    error_message,
-    result_html,
-    score,
-)
-from labkit.labs import reference_run
+from labkit.checks.protocol import CheckMessage, messages
+from labkit.checks.references import CheckReference
+from labkit.checks.results import KNOWN_ERRORS, Result, error_message, score
+from labkit.execution.run_metadata import CellMetadata
 
 STDERR_KEPT = 2000
 MEMORISED = (
@@ -28,8 +23,7 @@ def judge_cell(
     """Replace a check cell's outputs by its judged checks and its score."""
     results = judge(checks, cell, stopped)
     points = score(results, float(cell.metadata.nbgrader.points))
-    kept = {"checks": [vars(result) for result in results], "stderr": _stderr(cell)}
-    cell.metadata["labkit"] = kept
+    CellMetadata(checks=tuple(results), stderr=_stderr(cell)).write(cell)
     cell.outputs = [_result_output(result) for result in results]
     cell.outputs.append(
         new_output(
@@ -54,10 +48,9 @@ def judge(
     `quote=False` no text of a result holds anything that the student's code has chosen,
     such as a hidden input that it was given earlier.
     """
-    sent: dict[str, list[dict]] = {}
-    for message in reference_run.messages(cell):
-        if isinstance(message, dict) and isinstance(message.get("name"), str):
-            sent.setdefault(message["name"], []).append(message)
+    sent: dict[str, list[CheckMessage]] = {}
+    for message in messages(cell):
+        sent.setdefault(message.name, []).append(message)
     why = stopped or _error_text(cell)
     results = [
         _judge_one(check, sent.get(check.name, []), why, quote) for check in checks
@@ -66,7 +59,7 @@ def judge(
 
 
 def _judge_one(
-    check: CheckReference, arrived: list[dict], why: str, quote: bool
+    check: CheckReference, arrived: list[CheckMessage], why: str, quote: bool
 ) -> Result:
     if len(arrived) > 1:
         return check.failed("it was sent more than once")
@@ -80,11 +73,12 @@ def _without_memorised(
 ) -> list[Result]:
     """Fail the visible checks of code that knows their answers and no others.
 
-    Their expected values are in every student's hands. Code that fails on every drawn
-    input, and not by a usual mistake, has not computed them.
+    Their expected values are in every student's hands. Code that fails on all hidden
+    inputs, and not by a usual mistake, has not computed them.
     """
-    drawn = [r for check, r in zip(checks, results, strict=True) if check.drawn]
-    if not drawn or any(result.passed or result.hint for result in drawn):
+    pairs = zip(checks, results, strict=True)
+    hidden_inputs = [result for check, result in pairs if check.hidden_inputs]
+    if not hidden_inputs or any(one.passed or one.hint for one in hidden_inputs):
         return results
     return [
         replace(result, passed=False, message=MEMORISED)
@@ -95,8 +89,8 @@ def _without_memorised(
 
 
 def _error_text(cell: NotebookNode) -> str:
-    if limit_reached(cell):
-        return limit_reached(cell)
+    if limit := limit_reached(cell):
+        return limit
     for output in cell.outputs:
         if output.output_type == "error":
             if output.ename == "NotImplementedError":
@@ -114,17 +108,18 @@ def _stderr(cell: NotebookNode) -> str:
 
 
 def _result_output(result: Result) -> NotebookNode:
-    data = {"text/plain": result.text(), "text/html": result_html(result)}
     # Not nbformat's own maker: it checks each output against the schema, which takes
     # longer than judging it. The notebook is checked as a whole.
     return NotebookNode(
-        output_type="display_data", data=NotebookNode(data), metadata=NotebookNode()
+        output_type="display_data",
+        data=NotebookNode(result.display()),
+        metadata=NotebookNode(),
     )
 
 
 def judge_plain_cell(cell: NotebookNode, stopped: str) -> None:
     """An instructor's own assert cell: as in nbgrader, less the penalty for warnings."""
-    cell.metadata["labkit"] = {"stderr": _stderr(cell), "limit": limit_reached(cell)}
+    CellMetadata(limit=limit_reached(cell), stderr=_stderr(cell)).write(cell)
     cell.outputs = [
         o
         for o in cell.outputs
@@ -141,4 +136,4 @@ def limit_reached(cell: NotebookNode) -> str:
 
     It is not in the outputs, where a student's code could write what it likes.
     """
-    return cell.metadata.get("labkit", {}).get("limit", "")
+    return CellMetadata.of(cell).limit

@@ -30,7 +30,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Record:
-    """That a submission is graded: from what, why not better, and the checks' points."""
+    """That a submission is graded: by which key, why not better, and the checks' points."""
 
     key: str
     reason: str
@@ -72,12 +72,13 @@ def lab_cells(course: Course) -> dict[str, set[str]]:
     }
 
 
-def content_key(course: Course, submission: Submission, references: str) -> str:
+def grade_key(course: Course, submission: Submission, references_key: str) -> str:
     """A hash of all that a grade depends on: change any of it, and it is graded anew.
 
-    `references` is the key of the lab's references. Links count by their names alone.
+    `references_key` is that of the lab's references. Links count by their names alone.
     """
-    digest = hashlib.sha256(f"{course.seed} {package_hash()} {references}".encode())
+    known = f"{course.seed} {package_hash()} {references_key}"
+    digest = hashlib.sha256(known.encode())
     for folder in (submission.folder, course.solutions / submission.lab):
         for path in sorted(folder.rglob("*")):
             digest.update(str(path.relative_to(folder)).encode())
@@ -93,6 +94,11 @@ def prepared_folder(course: Course) -> Path:
     return course.build / "prepared"
 
 
+def prepared_place(course: Course, submission: Submission) -> Path:
+    """The folder of one submission as nbgrader wants it."""
+    return prepared_folder(course) / submission.student / submission.lab
+
+
 def prepare(
     course: Course, submission: Submission, labs: dict[str, set[str]]
 ) -> Intake:
@@ -102,7 +108,7 @@ def prepare(
     its place in the gradebook, as any other.
     """
     found = take_in(submission.folder, submission.lab, labs)
-    place = prepared_folder(course) / submission.student / submission.lab
+    place = prepared_place(course, submission)
     shutil.rmtree(place, ignore_errors=True)
     copy_files(submission.folder, place, without={".ipynb"})
     notebook = found.notebook or nbformat.v4.new_notebook()

@@ -11,8 +11,9 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import jupytext
+import jupytext  # type: ignore[import-untyped]  # it ships none
 from nbformat import NotebookNode
 
 from labkit.checks.protocol import check_name, is_check, used_names
@@ -36,22 +37,28 @@ class Lab:
     notebook: NotebookNode
 
     @property
+    def _header(self) -> dict[str, Any]:
+        """What the author wrote below `labkit:` at the top of the lab."""
+        header: dict[str, Any] = self.notebook.metadata["labkit"]
+        return header
+
+    @property
     def title(self) -> str:
-        return self.notebook.metadata["labkit"]["title"]
+        return str(self._header["title"])
 
     @property
     def summary(self) -> str:
-        return self.notebook.metadata["labkit"]["summary"]
+        return str(self._header["summary"])
 
     @property
     def minutes(self) -> int:
         """How long a student works on it."""
-        return self.notebook.metadata["labkit"]["minutes"]
+        return int(self._header["minutes"])
 
     @property
     def grading_seconds(self) -> float:
         """The CPU seconds that the whole solution may take at grading."""
-        return self.notebook.metadata["labkit"].get("grading_seconds", GRADING_SECONDS)
+        return float(self._header.get("grading_seconds", GRADING_SECONDS))
 
     @property
     def run_seconds(self) -> tuple[float, float] | None:
@@ -59,7 +66,7 @@ class Lab:
 
         By the clock of two cores: in bfloat16, and in float32 with AVX2 only.
         """
-        found = self.notebook.metadata["labkit"].get("run_seconds")
+        found = self._header.get("run_seconds")
         return tuple(found) if found else None
 
     def cells(self, role: str) -> list[NotebookNode]:
@@ -128,9 +135,9 @@ def check_names(source: str) -> list[str | None]:
 def names_by_check(source: str) -> dict[str, tuple[str, ...]]:
     """For each check in a cell's source: the names that its text uses."""
     return {
-        check_name(statement): used_names(statement)
+        name: used_names(statement)
         for statement in ast.parse(source).body
-        if is_check(statement)
+        if is_check(statement) and (name := check_name(statement)) is not None
     }
 
 
@@ -194,7 +201,7 @@ def _cell_faults(cell: NotebookNode, keys: dict[str, list[str]]) -> list[str]:
     return _ROLE_FAULTS[role](cell, keys)
 
 
-def _solution_faults(cell: NotebookNode, keys: dict) -> list[str]:
+def _solution_faults(cell: NotebookNode, keys: dict[str, list[str]]) -> list[str]:
     begins, ends = (
         cell.source.count(f"### {word} SOLUTION") for word in ("BEGIN", "END")
     )
@@ -203,7 +210,7 @@ def _solution_faults(cell: NotebookNode, keys: dict) -> list[str]:
     return ["has no ### BEGIN SOLUTION ... ### END SOLUTION around the solution"]
 
 
-def _check_faults(cell: NotebookNode, keys: dict) -> list[str]:
+def _check_faults(cell: NotebookNode, keys: dict[str, list[str]]) -> list[str]:
     faults = _points_faults(cell)
     if not check_names(cell.source) and "assert" not in cell.source:
         faults.append("calls neither check(...) nor assert at its top level")
@@ -215,11 +222,11 @@ def _check_faults(cell: NotebookNode, keys: dict) -> list[str]:
     return faults
 
 
-def _manual_faults(cell: NotebookNode, keys: dict) -> list[str]:
+def _manual_faults(cell: NotebookNode, keys: dict[str, list[str]]) -> list[str]:
     return _points_faults(cell)
 
 
-def _mistakes_faults(cell: NotebookNode, keys: dict) -> list[str]:
+def _mistakes_faults(cell: NotebookNode, keys: dict[str, list[str]]) -> list[str]:
     key, functions = cell.metadata["mistakes"], mistake_functions(cell)
     faults = (
         []

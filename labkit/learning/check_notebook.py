@@ -10,9 +10,12 @@ import nbformat
 from nbformat import NotebookNode
 
 from labkit.checks.protocol import EXPECTED
-from labkit.checks.references import Result, cells, score
+from labkit.checks.references import CheckReference, References
+from labkit.checks.results import Result, score
 from labkit.errors import LabkitError
 from labkit.execution.execute import execute, grading_environment
+from labkit.execution.run_metadata import RunMetadata
+from labkit.grading.judging import judge
 from labkit.labs.headings import CellWatch
 
 
@@ -37,7 +40,7 @@ def check_notebook(
         raise LabkitError(
             f"{expected}: missing. It comes with the lab and belongs beside the notebook."
         )
-    known = cells(_read_json(expected))
+    references = References.load(expected)
     changed = _changed_cells(notebook)
     with tempfile.TemporaryDirectory(prefix="labkit-check-") as scratch:
         place = Path(scratch, "notebook")
@@ -54,7 +57,7 @@ def check_notebook(
     }
     return [
         _checked(name, checks, found.get(name), ran, name in changed)
-        for name, checks in known.items()
+        for name, checks in references.cells.items()
     ]
 
 
@@ -72,17 +75,6 @@ def _read_notebook(path: Path) -> NotebookNode:
         ) from None
 
 
-def _read_json(path: Path) -> dict:
-    import json
-
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (ValueError, OSError) as error:
-        raise LabkitError(
-            f"{path}: cannot be read ({error}). Copy it anew from the lab."
-        ) from None
-
-
 def _changed_cells(notebook: NotebookNode) -> set[str]:
     """Ids of check cells whose text is not the released one any more."""
     from nbgrader.utils import compute_checksum, is_grade, is_solution
@@ -97,17 +89,18 @@ def _changed_cells(notebook: NotebookNode) -> set[str]:
 
 
 def _checked(
-    name: str, checks: list, cell: NotebookNode | None, ran: NotebookNode, changed: bool
+    name: str,
+    checks: list[CheckReference],
+    cell: NotebookNode | None,
+    ran: NotebookNode,
+    changed: bool,
 ) -> CheckedCell:
-    from labkit.grading.judging import judge
-
     if cell is None:
         results = [
             check.failed("its check cell is missing from the notebook")
             for check in checks
         ]
         return CheckedCell(name, 0.0, 0.0, results, changed)
-    stopped = ran.metadata.get("labkit", {}).get("stopped", "")
-    results = judge(checks, cell, stopped, quote=True)
+    results = judge(checks, cell, RunMetadata.of(ran).stopped, quote=True)
     points = float(cell.metadata.nbgrader.points)
     return CheckedCell(name, score(results, points), points, results, changed)

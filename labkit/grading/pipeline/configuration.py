@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import asdict
+from typing import Literal
 
 from nbconvert.preprocessors import ClearMetadataPreprocessor, CSSHTMLHeaderPreprocessor
 from nbgrader.preprocessors import (
@@ -35,16 +36,31 @@ from labkit.grading.pipeline.mending import (
     RestoreRoles,
     TellRepairs,
 )
-from labkit.grading.pipeline.needed import SkipUnneeded
-from labkit.grading.pipeline.parts import JudgeChecks, RunSubmission, ShipExpected
-from labkit.grading.pipeline.shown import ClearHiddenChecks, ShowOnlyResults
+from labkit.grading.pipeline.parts import (
+    JudgeChecks,
+    RunSubmission,
+    ShipExpected,
+    TakeRun,
+)
+from labkit.grading.pipeline.skipping import SkipUnneeded
+from labkit.grading.pipeline.visible_results import ClearHiddenChecks, ShowOnlyResults
+from labkit.grading.plan import prepared_folder
 from labkit.sandbox.meter import BACKSTOP
 
 STUB = '# YOUR CODE HERE\nraise NotImplementedError("Write your code here.")'
 
 
-def configure(config: Config, course: Course) -> Config:
-    """Point nbgrader at the course's folders and put our parts into its pipelines."""
+# What nbgrader does with a submission: all of it, as by its own commands; or, for our
+# engine, the half that comes before the run (map) or the half behind it (record).
+Stage = Literal["whole", "map", "record"]
+
+
+def configure(config: Config, course: Course, stage: Stage = "whole") -> Config:
+    """Point nbgrader at the course's folders and put our parts into its pipelines.
+
+    In a stage of the engine's, submissions are taken as they are laid out for nbgrader.
+    """
+    submitted = course.submitted if stage == "whole" else prepared_folder(course)
     directory = config.CourseDirectory
     directory.root = str(course.root)
     # nbgrader's own default for the gradebook. Without one, databases that check
@@ -52,7 +68,7 @@ def configure(config: Config, course: Course) -> Config:
     directory.course_id = "default_course"
     directory.source_directory = str(course.solutions)
     directory.release_directory = str(course.notebooks)
-    directory.submitted_directory = str(course.submitted)
+    directory.submitted_directory = str(submitted)
     directory.autograded_directory = str(course.autograded)
     directory.feedback_directory = str(course.feedback)
     directory.db_url = course.gradebook_url
@@ -66,7 +82,6 @@ def configure(config: Config, course: Course) -> Config:
     ]
     config.CoursePart.solutions = str(course.solutions)
     config.SkipUnneeded.solutions = str(course.solutions)
-    config.CoursePart.submitted = str(course.submitted)
     config.CoursePart.build = str(course.build)
     config.CoursePart.seed = course.seed
     config.CoursePart.limits = asdict(course.limits)
@@ -90,7 +105,7 @@ def configure(config: Config, course: Course) -> Config:
     ]
     # nbgrader's own lists. In the first, what puts each cell in order stands in front of
     # its own and replaces its DeduplicateIds; in the second, two parts replace its Execute.
-    config.Autograde.sanitize_preprocessors = [
+    sanitize = [
         CurrentFormat,
         ClearOutput,
         KeepSubmitted,
@@ -103,8 +118,7 @@ def configure(config: Config, course: Course) -> Config:
         TellRepairs,
         SkipUnneeded,
     ]
-    config.Autograde.autograde_preprocessors = [
-        RunSubmission,
+    judge_and_save = [
         JudgeChecks,
         IgnorePattern,
         ClearMetadataPreprocessor,
@@ -113,6 +127,11 @@ def configure(config: Config, course: Course) -> Config:
         AssignLatePenalties,
         CheckCellMetadata,
     ]
+    recorded = stage == "record"
+    config.Autograde.sanitize_preprocessors = [TakeRun] if recorded else sanitize
+    config.Autograde.autograde_preprocessors = (
+        judge_and_save if recorded else [RunSubmission, *judge_and_save]
+    )
     # The autograded notebook holds the hidden checks again, and what the student's code
     # put out; a student's page must not.
     config.GenerateFeedback.preprocessors = [

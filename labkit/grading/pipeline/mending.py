@@ -15,6 +15,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import compute_checksum
 
 from labkit.errors import LabkitError
+from labkit.execution.run_metadata import RunMetadata, forget_claims
 from labkit.grading.repairs import LabCell, repairs
 from labkit.labs.lab import grade_id
 
@@ -34,13 +35,12 @@ class CurrentFormat(NbGraderPreprocessor):
             raise LabkitError("The file is not a notebook: it has no list of cells.")
         metadata = nb.get("metadata")
         nb.metadata = metadata if isinstance(metadata, dict) else NotebookNode()
-        # What the student's file says under our name is not ours.
-        nb.metadata.pop("labkit", None)
         if nb.get("nbformat_minor", 0) < nbformat.v4.nbformat_minor:
             nb.metadata["orig_nbformat_minor"] = nb.get("nbformat_minor", 0)
         nb.nbformat_minor = nbformat.v4.nbformat_minor
         nb.cells = [_whole(cell) for cell in nb.cells if isinstance(cell, dict)]
         _give_ids(nb.cells)
+        forget_claims(nb)  # what the student's file says under our name is not ours
         return nb, resources
 
 
@@ -62,10 +62,10 @@ def _whole(cell: dict) -> NotebookNode:
     return made
 
 
-def _cell(kind: str, source: str, metadata: dict, cell_id: str) -> NotebookNode:
+def _cell(kind: str, source: str, metadata: dict, cell_id: object) -> NotebookNode:
     """A cell without outputs. nbformat's own makers check each one against the schema,
     which costs more than all the rest; nbconvert checks the whole notebook anyway."""
-    code = {"outputs": [], "execution_count": None} if kind == "code" else {}
+    code: dict = {"outputs": [], "execution_count": None} if kind == "code" else {}
     return NotebookNode(
         id=cell_id, cell_type=kind, source=source, metadata=metadata, **code
     )
@@ -176,12 +176,12 @@ class KeepOneOfEach(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
         by_name: dict[str, list[NotebookNode]] = {}
         for cell in nb.cells:
-            if grade_id(cell) is not None:
-                by_name.setdefault(grade_id(cell), []).append(cell)
+            if (name := grade_id(cell)) is not None:
+                by_name.setdefault(name, []).append(cell)
         for cells in by_name.values():
-            kept = _counting(cells)
+            counting = _counting(cells)
             for cell in cells:
-                if cell is not kept:
+                if cell is not counting:
                     del cell.metadata["nbgrader"]
         return nb, resources
 
@@ -237,7 +237,7 @@ class TellRepairs(NbGraderPreprocessor):
     """
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
-        kept = resources.pop("labkit")
-        told = repairs(kept["submitted"], nb, kept["lab"].values())
-        nb.metadata["labkit"] = {"repairs": told}
+        before = resources.pop("labkit")
+        found = repairs(before["submitted"], nb, before["lab"].values())
+        RunMetadata(repairs=tuple(found)).write(nb)
         return nb, resources

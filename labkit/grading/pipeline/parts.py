@@ -1,7 +1,6 @@
-"""Our parts of nbgrader's pipeline, and the configuration that puts them in place.
+"""Our parts of nbgrader's pipeline: what runs a notebook, and what judges its checks.
 
-nbgrader goes on doing what it does: sanitising, scoring, the gradebook, the
-formgrader. Only what runs a notebook and what judges its checks is ours.
+nbgrader goes on doing what it does: sanitising, scoring, the gradebook, the formgrader.
 """
 
 from pathlib import Path
@@ -10,9 +9,7 @@ import nbformat
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 from nbgrader import utils
-from nbgrader.preprocessors import (
-    NbGraderPreprocessor,
-)
+from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Dict, Unicode
 
 from labkit.checks.protocol import EXPECTED
@@ -20,28 +17,26 @@ from labkit.course import Limits
 from labkit.execution.grading_data import submission_environment
 from labkit.execution.job import (
     Job,
-    keep,
-    kept,
-    read_files,
+    cache_run,
+    cached_run,
+    cached_run_path,
+    files_beside,
     run_job,
-    stored_run,
     with_outputs,
 )
-from labkit.execution.keys import submission_key
+from labkit.execution.keys import run_key
+from labkit.execution.run_metadata import RunMetadata
 from labkit.grading.judging import judge_cell, judge_plain_cell
-from labkit.labs import reference_run
-from labkit.labs.reference_run import expected_json
+from labkit.labs.reference_run import lab_references
 
 
 class CoursePart(NbGraderPreprocessor):
     """A preprocessor that knows the course's folders."""
 
     solutions = Unicode(help="The folder of the labs' sources.").tag(config=True)
-    submitted = Unicode(help="The folder of submissions.").tag(config=True)
     build = Unicode(help="The folder of references and executed notebooks.").tag(
         config=True
     )
-
     limits = Dict(help="What a submission may take: fields of Limits.").tag(config=True)
     seed = Unicode(help="The course's seed: hidden inputs come from it.").tag(
         config=True
@@ -53,6 +48,13 @@ class CoursePart(NbGraderPreprocessor):
         path = Path(self.solutions, resources["nbgrader"]["assignment"], f"{name}.py")
         return path if path.is_file() else None
 
+    def cached_run_path(self, resources: ResourcesDict) -> Path:
+        """Where the cached run of the submission at hand lies."""
+        names = resources["nbgrader"]
+        return cached_run_path(
+            Path(self.build), names["student"], names["assignment"], names["notebook"]
+        )
+
 
 class ShipExpected(CoursePart):
     """Write the visible expected values beside a released notebook."""
@@ -60,50 +62,38 @@ class ShipExpected(CoursePart):
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
         path = self.lab_path(resources)
         if path is not None:
-            found = reference_run.references(path, Path(self.build), self.seed)
+            references = lab_references(path, Path(self.build), self.seed)
             # nbconvert's writer writes these beside the notebook.
-            resources.setdefault("outputs", {})[EXPECTED] = expected_json(
-                found
-            ).encode()
+            files = resources.setdefault("outputs", {})
+            files[EXPECTED] = references.visible().text().encode()
         return nb, resources
 
 
 class RunSubmission(CoursePart):
-    """Execute a submission, or take the stored result of its execution."""
+    """Execute a submission, or take its cached run."""
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
-        names = resources["nbgrader"]
-        stored = stored_run(
-            Path(self.build), names["student"], names["assignment"], names["notebook"]
-        )
-        key = submission_key(
-            self.seed,
-            Path(self.submitted, names["student"], names["assignment"]),
-            Path(self.solutions, names["assignment"]),
-        )
-        run = kept(nb, stored, key)
+        files = files_beside(Path(resources["metadata"]["path"]))
+        key = run_key(self.seed, nb, files)
+        path = self.cached_run_path(resources)
+        run = cached_run(key, path)
         if run is None:
-            told = submission_environment(Path(self.build), self.seed)
-            files = read_files(Path(resources["metadata"]["path"]))
+            environment = submission_environment(Path(self.build), self.seed)
             limits = Limits(**self.limits)
-            nb.metadata["labkit"]["key"] = key
-            job = Job(nbformat.writes(nb), files, told, limits)
-            run = keep(run_job(job), stored)
-        return with_outputs(nb, run), resources
+            job = Job(nbformat.writes(nb), files, environment, limits)
+            run = nbformat.reads(run_job(job), as_version=4)
+        return cache_run(with_outputs(nb, run), key, path), resources
 
 
 class TakeRun(CoursePart):
-    """Put the stored run of a submission in the place of what was handed in.
+    """Put the cached run of a submission in the place of what was handed in.
 
     For who has put it in order and run it already.
     """
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
-        names = resources["nbgrader"]
-        stored = stored_run(
-            Path(self.build), names["student"], names["assignment"], names["notebook"]
-        )
-        return nbformat.read(stored, as_version=4), resources
+        run = nbformat.read(self.cached_run_path(resources), as_version=4)
+        return run, resources
 
 
 class JudgeChecks(CoursePart):
@@ -115,11 +105,10 @@ class JudgeChecks(CoursePart):
     """
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
-        path, build = self.lab_path(resources), Path(self.build)
-        expected = (
-            reference_run.check_references(path, build, self.seed) if path else {}
-        )
-        stopped = nb.metadata.get("labkit", {}).get("stopped", "")
+        path, cells = self.lab_path(resources), {}
+        if path is not None:
+            cells = lab_references(path, Path(self.build), self.seed).cells
+        stopped = RunMetadata.of(nb).stopped
         for cell in nb.cells:
             if (
                 cell.cell_type != "code"
@@ -127,7 +116,7 @@ class JudgeChecks(CoursePart):
                 or utils.is_solution(cell)
             ):
                 continue
-            checks = expected.get(cell.metadata.nbgrader.grade_id)
+            checks = cells.get(cell.metadata.nbgrader.grade_id)
             if checks:
                 judge_cell(cell, checks, stopped)
             else:

@@ -15,12 +15,12 @@ from nbformat import NotebookNode
 from nbgrader.api import Grade as Entry
 from nbgrader.api import Gradebook, SubmittedNotebook
 
-from labkit.checks.references import Result
+from labkit.checks.results import Result
 from labkit.course import Course
 from labkit.files import write_text
 from labkit.grading.gradebook.database import require_gradebook
 from labkit.grading.intake import Intake, take_in
-from labkit.grading.pipeline.shown import shown_results
+from labkit.grading.pipeline.visible_results import visible_results
 from labkit.grading.plan import lab_cells
 from labkit.labs.lab import exercise_title, grade_id, read_lab
 
@@ -175,7 +175,9 @@ def duration(seconds: float) -> str:
 def _cells(submitted: SubmittedNotebook, notebook: NotebookNode) -> list[CellFeedback]:
     """The graded cells in the lab's order; a comment stands with the points it is about."""
     stopped = notebook.metadata.get("labkit", {}).get("stopped", "")
-    results = {grade_id(cell): shown_results(cell, stopped) for cell in notebook.cells}
+    results = {
+        grade_id(cell): visible_results(cell, stopped) for cell in notebook.cells
+    }
     entries = {entry.name: entry for entry in submitted.grades}
     comments = {one.name: one for one in submitted.comments}
     found, waiting = [], []

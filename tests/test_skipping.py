@@ -10,9 +10,9 @@ import pytest
 
 from labkit.authoring.release import release
 from labkit.errors import LabkitError
-from labkit.execution.job import stored_run
+from labkit.execution.job import cached_run_path
 from labkit.grading.engine import grade
-from labkit.grading.pipeline.needed import LEFT_OUT, names, needed
+from labkit.grading.pipeline.skipping import LEFT_OUT, cells_to_run, names
 from labkit.labs.answers import solve
 from labkit.labs.lab import read_lab
 
@@ -55,14 +55,14 @@ GIVEN = [IMPORTS, DATA, FIGURE, TITLE, PEAK]
 )  # fmt: skip
 def test_a_given_cell_runs_where_a_cell_that_counts_may_use_its_names(answer, left_out):
     code = [*GIVEN, answer, "check('it', answer)"]
-    run = needed(code, frozenset(GIVEN))
+    run = cells_to_run(code, frozenset(GIVEN))
     assert [code[i] for i in range(len(code)) if i not in run] == left_out
 
 
 def test_a_given_cell_that_a_student_changed_counts():
     changed = FIGURE + "\nplt.show()"
     code = [IMPORTS, DATA, changed, TITLE, PEAK]
-    assert needed(code, frozenset(GIVEN)) == {0, 1, 2}
+    assert cells_to_run(code, frozenset(GIVEN)) == {0, 1, 2}
 
 
 def test_many_threads_may_ask_at_once():
@@ -154,7 +154,9 @@ def test_scores_are_those_of_a_whole_run_and_the_page_says_what_did_not_run(cour
         "odd": 2,
     }
     for student, text in (("solved", LEFT_OUT), ("asks", "a figure\n")):
-        ran = nbformat.read(stored_run(course.build, student, NAME, NAME), as_version=4)
+        ran = nbformat.read(
+            cached_run_path(course.build, student, NAME, NAME), as_version=4
+        )
         figure = next(cell for cell in ran.cells if "shown" in cell.source)
         assert figure.outputs[0].text == text
 

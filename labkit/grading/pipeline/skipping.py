@@ -1,7 +1,7 @@
-"""Which cells a grade depends on: the others need not run at grading.
+"""Which cells the checks depend on: the others are skipped at grading.
 
 A lab shows a lot: figures, explorers, races between optimisers. What they show at grading
-is made from stand-ins, and nobody looks at it. So a cell of the lab's own is left out
+is made from stand-ins, and nobody looks at it. So a cell of the lab's own is skipped
 where no cell that counts uses a name that it defines. Every cell that a student has
 written or changed counts.
 """
@@ -64,7 +64,7 @@ class SkipUnneeded(NbGraderPreprocessor):
         lab = Path(self.solutions, names["assignment"], f"{names['notebook']}.ipynb")
         given = given_cells(lab) if lab.is_file() else frozenset()
         code = [cell for cell in nb.cells if cell.cell_type == "code"]
-        run = needed([cell.source for cell in code], given)
+        run = cells_to_run([cell.source for cell in code], given)
         for index, cell in enumerate(code):
             if index not in run:
                 cell.metadata["tags"] = [SKIP_TAG]
@@ -89,7 +89,7 @@ def _given_cells(lab: Path, _changed: int) -> frozenset[str]:
     )
 
 
-def needed(code: list[str], given: frozenset[str]) -> set[int]:
+def cells_to_run(code: list[str], given: frozenset[str]) -> set[int]:
     """Which of a notebook's code cells have to run, by their index.
 
     Those that are not `given`, and those that define a name which one that runs uses.
@@ -142,6 +142,7 @@ def _flow(
 
 def _parts(statement: ast.stmt) -> tuple[list[ast.stmt], list[list[ast.stmt]]]:
     """A statement as simple ones that run first, and the blocks that it holds."""
+    head: list[ast.stmt]
     match statement:
         case ast.For() | ast.AsyncFor():
             head = [ast.Assign([statement.target], statement.iter)]
@@ -149,20 +150,17 @@ def _parts(statement: ast.stmt) -> tuple[list[ast.stmt], list[list[ast.stmt]]]:
         case ast.While() | ast.If():
             return [ast.Expr(statement.test)], [statement.body, statement.orelse]
         case ast.With() | ast.AsyncWith():
-            place = [ast.Name("_", ast.Store())]
+            nowhere = ast.Name("_", ast.Store())
             head = [
-                ast.Assign(
-                    [item.optional_vars] if item.optional_vars else place,
-                    item.context_expr,
-                )
+                ast.Assign([item.optional_vars or nowhere], item.context_expr)
                 for item in statement.items
             ]
             return head, [statement.body]
         case ast.Try():
             handlers = [handler.body for handler in statement.handlers]
-            kinds = [ast.Expr(h.type) for h in statement.handlers if h.type]
+            head = [ast.Expr(h.type) for h in statement.handlers if h.type]
             ends = [statement.orelse, statement.finalbody]
-            return kinds, [statement.body, *handlers, *ends]
+            return head, [statement.body, *handlers, *ends]
         case ast.AugAssign(target=ast.Name(name)):
             old = ast.Name(name, ast.Load())
             return [ast.Expr(old), statement], []

@@ -11,23 +11,22 @@ from nbformat.v4 import new_output
 from nbgrader import utils
 from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
 
-from labkit.checks.references import KNOWN_ERRORS, Result, result_html
+from labkit.checks.results import KNOWN_ERRORS, Result
+from labkit.execution.run_metadata import CellMetadata, RunMetadata
 from labkit.grading.judging import limit_reached
 
 TESTS = "the tests of this cell"
 
 
-def shown_results(cell: NotebookNode, stopped: str = "") -> list[Result]:
+def visible_results(cell: NotebookNode, stopped: str = "") -> list[Result]:
     """The results of a cell that was graded by running it; none for any other cell.
 
     `stopped` is why the run ended early, if it did.
     """
     if cell.cell_type != "code" or not utils.is_grade(cell) or utils.is_solution(cell):
         return []
-    judged = cell.metadata.get("labkit", {}).get("checks")
-    if judged:
-        return [Result(**check) for check in judged]
-    return [_assertions(cell, stopped)]
+    judged = CellMetadata.of(cell).checks
+    return list(judged) or [_assertions(cell, stopped)]
 
 
 def _assertions(cell: NotebookNode, stopped: str) -> Result:
@@ -55,10 +54,10 @@ class ShowOnlyResults(NbGraderPreprocessor):
     """
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
-        stopped = nb.metadata.get("labkit", {}).get("stopped", "")
+        stopped = RunMetadata.of(nb).stopped
         for cell in nb.cells:
             if cell.cell_type == "code":
-                results = shown_results(cell, stopped)
+                results = visible_results(cell, stopped)
                 cell.outputs = [_output(result) for result in results]
                 cell.execution_count = None  # a student's code can set it, too
             cell.metadata = _only(cell.metadata, "nbgrader")
@@ -71,8 +70,7 @@ def _only(metadata: NotebookNode, *names: str) -> NotebookNode:
 
 
 def _output(result: Result) -> NotebookNode:
-    data = {"text/plain": result.text(), "text/html": result_html(result)}
-    return new_output("display_data", data)
+    return new_output("display_data", result.display())
 
 
 class ClearHiddenChecks(ClearHiddenTests):

@@ -1,0 +1,65 @@
+"""The result of a check, in words and as a line of HTML, and what it is worth."""
+
+import builtins
+import html
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# Other names of errors can be made up by a student's code, of what it has seen.
+KNOWN_ERRORS = {name for name in dir(builtins) if name[0].isupper()} | {
+    "AxisError",
+    "InvalidArgumentError",
+    "LinAlgError",
+    "ResourceExhaustedError",
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """One check, judged: its message says why it failed, its hint how to go on."""
+
+    name: str
+    passed: bool
+    message: str = ""
+    hint: str = ""
+    hidden: bool = False
+    weight: float = 1.0
+
+    def text(self) -> str:
+        """The result as text for a terminal."""
+        line = f"✓ {self.name}" if self.passed else f"✗ {self.name} — {self.message}"
+        return f"{line}\n  Hint: {self.hint}" if self.hint else line
+
+    def html(self) -> str:
+        """The result as HTML: a mark, a word and a colour, never colour alone."""
+        colour = "#1a7f37" if self.passed else "#b42318"
+        mark = "✓" if self.passed else "✗"
+        text = html.escape(self.name)
+        if not self.passed:
+            text += f" — {html.escape(self.message)}"
+        if self.hint:
+            hint = html.escape(self.hint)
+            text += f'<div style="margin-left:1.4em">Hint: {hint}</div>'
+        return (
+            f'<div style="border-left:4px solid {colour};padding:2px 8px;margin:2px 0">'
+            f'<b style="color:{colour}">{mark}</b> {text}</div>'
+        )
+
+    def display(self) -> dict[str, str]:
+        """The result as Jupyter displays it, by MIME type."""
+        return {"text/plain": self.text(), "text/html": self.html()}
+
+
+def error_message(kind: str, text: str = "") -> str:
+    """Why a check has no value: its code raised an error of that kind."""
+    if kind == "NotImplementedError":
+        return "not written yet"
+    return f"{kind}: {text}" if text else kind
+
+
+def score(results: Iterable[Result], points: float) -> float:
+    """The points of a cell: shared over its checks by their weights."""
+    results = list(results)
+    total = sum(result.weight for result in results)
+    earned = sum(result.weight for result in results if result.passed)
+    return points if earned == total else round(points * earned / total, 2)
