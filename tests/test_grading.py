@@ -159,6 +159,15 @@ def test_what_has_run_is_not_run_again_and_a_changed_submission_is(
     hand_in("two", double="def double(x): return 0")
     assert scores(course)["two"] == 4
     assert len(ran) == 3
+    # The same code in a notebook with other damage: the run is taken, the rest is new.
+    hand_in("one", check_double="assert True", manual_why="In other words.")
+    assert scores(course)["one"] == 7
+    assert len(ran) == 3
+    write_feedback(course)
+    page = (course.feedback / "one" / f"{LAB}.html").read_text()
+    assert "had been changed" in page
+    graded = course.autograded / "one" / LAB / f"{LAB}.ipynb"
+    assert "In other words." in graded.read_text()
     assert scores(course, options=Options(force=True)) == {"one": 7, "two": 4}
     assert len(ran) == 5
 

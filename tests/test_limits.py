@@ -10,6 +10,7 @@ from labkit.authoring.gate import CellTime, _budget_faults
 from labkit.execution import speed
 from labkit.execution.execute import execute, grading_environment
 from labkit.execution.job import with_outputs
+from labkit.execution.run_metadata import RunMetadata
 from labkit.grading.judging import limit_reached
 from labkit.sandbox import processes
 from tests.busy import crowded_core
@@ -39,8 +40,9 @@ def test_a_cell_that_sleeps_too_long_is_told_so(machine):
 
 def test_a_limit_that_a_notebook_claims_is_forgotten(tmp_path):
     cell = new_code_cell("print('done')", metadata={"labkit": {"limit": "a lie"}})
-    handed_in = new_notebook(cells=[cell])
+    handed_in = new_notebook(cells=[cell], metadata={"labkit": {"stopped": "a lie"}})
     ran = execute(handed_in, tmp_path, grading_environment())
+    assert RunMetadata.of(ran) == RunMetadata()
     assert "done" in ran.cells[0].outputs[0].text
     assert "labkit" not in ran.cells[0].metadata
     assert limit_reached(with_outputs(handed_in, ran).cells[0]) == ""

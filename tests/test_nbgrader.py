@@ -4,8 +4,10 @@ import csv
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell
 
-from labkit.grading.engine import read_grades
+from labkit.grading.engine import grade, read_grades
+from labkit.grading.gradebook.api import nbgrader_api
 from labkit.labs.answers import mistake, solve
 from labkit.labs.lab import read_lab
 
@@ -99,8 +101,6 @@ def test_validate_agrees_with_the_checks(course, released, nbgrader, monkeypatch
 
 def test_the_formgrader_grades_through_its_own_api(course, released):
     """What the formgrader's autograde button calls, in the process of the server."""
-    from labkit.grading.gradebook.api import nbgrader_api
-
     hand_in(
         course,
         "perfect",
@@ -111,3 +111,21 @@ def test_the_formgrader_grades_through_its_own_api(course, released):
     submission = api.get_submission(LAB, "perfect")
     assert (submission["score"], submission["max_score"]) == (7, 9)
     assert LAB in {one["name"] for one in api.get_assignments()}
+
+
+def test_nbgrader_takes_the_run_that_labkit_has_made(course, released):
+    lab = read_lab(course.solutions / LAB / f"{LAB}.py")
+    solved = solve(released, lab)
+    solved.cells.append(new_code_cell("import time\ntime.time_ns()", id="now"))
+    hand_in(course, "perfect", solved)
+
+    def when():
+        path = course.autograded / "perfect" / LAB / f"{LAB}.ipynb"
+        (cell,) = (c for c in nbformat.read(path, as_version=4).cells if c.id == "now")
+        return cell.outputs[0].data["text/plain"]
+
+    grade(course)
+    first = when()
+    assert nbgrader_api(course).autograde(LAB, "perfect", force=True)["success"]
+    assert when() == first
+    assert {one.student: one.score for one in read_grades(course)} == {"perfect": 7}

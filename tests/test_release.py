@@ -8,6 +8,7 @@ import pytest
 from labkit.authoring.release import release
 from labkit.checks.references import References
 from labkit.labs.lab import LabError, read_lab
+from labkit.labs.reference_run import lab_references, references_path
 
 LAB = "91_tiny"
 
@@ -229,6 +230,19 @@ def test_a_hidden_value_in_a_file_of_the_release_stops_it(course):
     assert file_faults(lab, folder, references, {LAB}) == [
         "notes.txt holds the value of the hidden check 'a table'"
     ]
+
+
+def test_references_of_another_version_are_made_anew(released_course):
+    course = released_course
+    lab_path = course.solutions / LAB / f"{LAB}.py"
+    path = references_path(lab_path, course.build)
+    made = References.load(path)
+    older = path.read_text().replace('"hidden_inputs"', '"drawn"')
+    for text in (older, "[]", "{"):
+        path.write_text(text)
+        again = lab_references(lab_path, course.build, course.seed)
+        assert again.same_as(made)
+        assert References.load(path) == again
 
 
 def test_the_times_of_the_cells_are_told(course, run_command):

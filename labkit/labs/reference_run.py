@@ -141,16 +141,20 @@ def _reference_notebook(lab: Lab) -> tuple[NotebookNode, list[Trial]]:
 
 
 def _add_trials(
-    built: list, check: NotebookNode, mistakes: NotebookNode, key: str
+    built: list[NotebookNode], check: NotebookNode, mistakes: NotebookNode, key: str
 ) -> list[Trial]:
-    code = nbformat.v4.new_code_cell
-    built.append(code(mistakes.source))
+    built.append(_code_cell(mistakes.source))
     trials = []
     for name, hint in mistake_functions(mistakes):
-        built.append(code(SUBSTITUTE.format(key=key, mistake=name)))
+        built.append(_code_cell(SUBSTITUTE.format(key=key, mistake=name)))
         trials.append(Trial(cell_id("check", key), name, hint, len(built)))
-        built += [code(check.source), code(RESTORE)]
+        built += [_code_cell(check.source), _code_cell(RESTORE)]
     return trials
+
+
+def _code_cell(source: str) -> NotebookNode:
+    cell: NotebookNode = nbformat.v4.new_code_cell(source)  # type: ignore[no-untyped-call]  # nbformat's
+    return cell
 
 
 def _run_faults(ran: NotebookNode, trial_cells: set[int]) -> list[str]:
