@@ -14,14 +14,12 @@ from labkit.authoring.release import release
 from labkit.authoring.run import Run, run_solution
 from labkit.course import Course
 from labkit.errors import LabkitError
-from labkit.files import write_bytes, write_text
+from labkit.files import write_text
 from labkit.grading.engine import Grade, Options, Progress, grade
 from labkit.grading.results.export import write_grades
 from labkit.grading.results.feedback import duration, write_feedback
-from labkit.labs.lab import find_labs, read_lab
+from labkit.labs.lab import Lab, find_labs, read_lab
 
-# What the last lab writes, and the demo shows.
-SHOWN = ("submission.csv", "confusion_matrix.png", "first_layer_filters.png")
 FACTS = "scores.json"
 
 
@@ -69,46 +67,44 @@ def run_demo(
         folder / "course" / "notebooks",
         course.build,
     )
-    paths = find_labs(course.solutions)
+    labs = [read_lab(path) for path in find_labs(course.solutions)]
 
-    progress.step(f"Release the {len(paths)} labs")
+    progress.step(f"Release the labs ({len(labs)})")
     release(place, announce=progress.announce)
 
     progress.step("Run the solutions")
-    runs = [_run(path, folder / "runs" / path.stem, course, progress) for path in paths]
+    runs = [_run(lab, folder / "runs" / lab.name, course, progress) for lab in labs]
 
     progress.step("Grade a sample class")
     grades = _grade_class(place, progress, jobs)
 
     progress.step("Write the reports")
-    for name in SHOWN:
-        source = runs[-1].folder / name
-        if not source.is_file():
-            raise LabkitError(f"{runs[-1].lab}: its solution wrote no {name}.")
-        write_bytes(folder / name, source.read_bytes())
     write_grades(grades, folder / "grades.csv")
     write_feedback(place, folder / "feedback")
-    demo = Demo(folder, [], grades, runs, _facts(runs))
+    pages = [folder / name for name in ("index.html", "grades.csv", "feedback")]
+    shown = [folder / "runs" / lab.name / name for lab in labs for name in lab.shows]
+    demo = Demo(folder, pages + shown, grades, runs, _facts(runs))
     demo.seconds = time.monotonic() - start
-    _write_index(demo, course)
-    demo.files = [
-        folder / name for name in ("index.html", "grades.csv", "feedback", *SHOWN)
-    ]
+    _write_index(demo, labs)
     return demo
 
 
-def _run(path: Path, folder: Path, course: Course, progress: DemoProgress) -> Run:
+def _run(lab: Lab, folder: Path, course: Course, progress: DemoProgress) -> Run:
     shutil.rmtree(folder, ignore_errors=True)
 
     def cell(number: int, count: int, heading: str) -> None:
-        progress.cell(path.stem, number, count, heading)
+        progress.cell(lab.name, number, count, heading)
 
-    run = run_solution(path, folder, course.build, course.seed, cell)
+    run = run_solution(lab.path, folder, course.build, course.seed, cell)
     if run.failed:
-        raise LabkitError(
-            f"The solution of {path.stem} failed: {'; '.join(run.failed)}"
-        )
-    progress.announce(f"{path.stem}: solution run in {run.seconds:.0f} s")
+        raise LabkitError(f"The solution of {lab.name} failed: {'; '.join(run.failed)}")
+    for name in lab.shows:
+        if not (folder / name).is_file():
+            raise LabkitError(
+                f"{lab.path}: its header shows {name}, and its solution wrote no such "
+                f"file. It wrote: {', '.join(file.name for file in run.files)}."
+            )
+    progress.announce(f"{lab.name}: solution run in {run.seconds:.0f} s")
     return run
 
 
@@ -134,7 +130,7 @@ def _facts(runs: list[Run]) -> dict[str, dict]:
     return found
 
 
-def _write_index(demo: Demo, course: Course) -> None:
+def _write_index(demo: Demo, labs: list[Lab]) -> None:
     environment = Environment(
         loader=PackageLoader("labkit"),
         autoescape=True,
@@ -143,7 +139,6 @@ def _write_index(demo: Demo, course: Course) -> None:
     )
     environment.filters["points"] = lambda value: f"{value:g}"
     environment.filters["fact"] = _fact_text
-    labs = [read_lab(path) for path in find_labs(course.solutions)]
     page = environment.get_template("demo.html").render(
         demo=demo, labs=labs, students=_by_student(demo.grades), duration=duration
     )
@@ -157,14 +152,10 @@ def _by_student(grades: list[Grade]) -> dict[str, dict[str, Grade]]:
     return table
 
 
-def _fact_text(name: str, value) -> str:
+def _fact_text(name: str, value: object) -> str:
     """An accuracy as a percentage, another number plainly."""
     if isinstance(value, float) and "accuracy" in name:
         return f"{value:.1%}"
-    return (
-        f"{value:,}"
-        if isinstance(value, int)
-        else f"{value:.4g}"
-        if isinstance(value, float)
-        else str(value)
-    )
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -7,6 +7,7 @@
 """
 
 import ast
+import difflib
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -20,6 +21,17 @@ from labkit.checks.protocol import check_name, is_check, used_names
 from labkit.errors import LabkitError
 
 GRADING_SECONDS = 60
+# What a header has below `labkit:`; the first three it must have.
+FIELDS: dict[str, type | tuple[type, ...]] = {
+    "title": str,
+    "summary": str,
+    "minutes": int,
+    "grading_seconds": (int, float),
+    "run_seconds": list,
+    "shows": dict,
+    "sample_mistakes": list,
+}
+REQUIRED = ("title", "summary", "minutes")
 ROLES = ("solution", "check", "manual", "mistakes")
 HIDDEN = re.compile(r"^[^\n]*BEGIN HIDDEN TESTS.*?END HIDDEN TESTS[^\n]*$", re.S | re.M)
 
@@ -68,6 +80,31 @@ class Lab:
         """
         found = self._header.get("run_seconds")
         return tuple(found) if found else None
+
+    @property
+    def shows(self) -> dict[str, str]:
+        """Files that its solution writes and `labkit demo` shows, each with a caption."""
+        return dict(self._header.get("shows", {}))
+
+    @property
+    def sample_mistakes(self) -> list[str]:
+        """Those of its usual mistakes that somebody in the sample class has made.
+
+        The first one in an exercise, where the header names none.
+        """
+        named: list[str] = self._header.get("sample_mistakes", [])
+        exercises = {cell.metadata["solution"] for cell in self.cells("solution")}
+        made = [name for name, key in self.mistakes.items() if key in exercises]
+        return named or made[:1]
+
+    @property
+    def mistakes(self) -> dict[str, str]:
+        """Every usual mistake that it declares, and the exercise that it is made in."""
+        return {
+            name: cell.metadata["mistakes"]
+            for cell in self.cells("mistakes")
+            for name, _ in mistake_functions(cell)
+        }
 
     def cells(self, role: str) -> list[NotebookNode]:
         """The cells that carry a role, in order."""
@@ -162,16 +199,52 @@ def _faults(lab: Lab) -> list[str]:
         ]
     for cell in lab.notebook.cells:
         faults += [f"{_where(cell)}: {fault}" for fault in _cell_faults(cell, keys)]
+    if not faults:  # only what can be read has mistakes to be named
+        faults = _mistake_name_faults(lab)
     return faults + _name_faults(lab) + _import_faults(lab)
 
 
 def _header_faults(lab: Lab) -> list[str]:
     header = lab.notebook.metadata.get("labkit", {})
-    wanted = {"title": str, "summary": str, "minutes": int}
+    place = "the header's jupyter/labkit section"
+    faults = [
+        f"{place} has no {name}; {_WANTED[name]}"
+        for name in REQUIRED
+        if name not in header
+    ]
+    for name, value in header.items():
+        if name not in FIELDS:
+            near = difflib.get_close_matches(name, FIELDS, n=1)
+            meant = f"; do you mean {near[0]}?" if near else ""
+            faults.append(
+                f"{place} has an unknown field {name!r}{meant} "
+                f"The fields: {', '.join(FIELDS)}"
+            )
+        elif isinstance(value, bool) or not isinstance(value, FIELDS[name]):
+            faults.append(f"{place} has {name}: {value!r}; {_WANTED[name]}")
+    return faults
+
+
+_WANTED = {
+    "title": "expected a text",
+    "summary": "expected a text",
+    "minutes": "expected a whole number",
+    "grading_seconds": "expected a number",
+    "run_seconds": "expected two numbers, such as [67, 135]",
+    "shows": "expected files with captions, such as {scores.png: How it went.}",
+    "sample_mistakes": "expected names of mistakes, such as [overflows]",
+}
+
+
+def _mistake_name_faults(lab: Lab) -> list[str]:
+    """What the header says of mistakes that the lab does not declare."""
+    header = lab.notebook.metadata.get("labkit", {})
+    named = header.get("sample_mistakes", [])
+    known = ", ".join(lab.mistakes) if isinstance(named, list) else ""
     return [
-        f"the header's jupyter/labkit section has no {key} ({kind.__name__})"
-        for key, kind in wanted.items()
-        if not isinstance(header.get(key), kind)
+        f"sample_mistakes names {name!r}, and no mistake has this name. Known: {known}"
+        for name in (named if isinstance(named, list) else [])
+        if name not in lab.mistakes
     ]
 
 

@@ -11,7 +11,7 @@ def start_page(labs: list[Lab]) -> str:
         f"| [{lab.title}]({lab.name}/{lab.name}.ipynb) | {lab.summary} | {_duration(lab.minutes)} |"
         for lab in labs
     ]
-    return START_TEXT.format(rows="\n".join(rows))
+    return START_TEXT.format(rows="\n".join(rows), first=labs[0].name)
 
 
 def _duration(minutes: int) -> str:
@@ -41,7 +41,7 @@ Work through them in this order. Each builds on the one before.
    what was expected and, for the usual mistakes, what to think about.
 4. When a whole lab is done: **Kernel → Restart Kernel and Run All Cells**.
    Then open a terminal (**File → New → Terminal**). There, `labkit check
-   01_neuron/01_neuron.ipynb` runs the whole notebook as the grader will.
+   {first}/{first}.ipynb` runs the whole notebook as the grader will.
 
 You can run a check as often as you like. Nothing is sent anywhere.
 """

@@ -11,6 +11,7 @@
 #     summary: Build one neuron, teach it by gradient descent, see what it cannot learn.
 #     minutes: 150
 #     grading_seconds: 10
+#     sample_mistakes: [overflows, forgets_the_half, climbs, changes_w_in_place]
 # ---
 
 # %% [markdown]

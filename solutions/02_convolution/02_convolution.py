@@ -11,6 +11,7 @@
 #     summary: Slide small windows over pictures, by hand, then fast, then as Keras does it.
 #     minutes: 180
 #     grading_seconds: 10
+#     sample_mistakes: [forgets_the_first_place, rotates_the_kernel, without_the_biases]
 # ---
 
 # %% [markdown]

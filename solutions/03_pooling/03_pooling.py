@@ -11,6 +11,7 @@
 #     summary: Shrink feature maps, normalise them, and count all of AlexNet.
 #     minutes: 150
 #     grading_seconds: 10
+#     sample_mistakes: [ignores_the_stride, pads_with_zeros]
 # ---
 
 # %% [markdown]

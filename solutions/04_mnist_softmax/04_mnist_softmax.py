@@ -11,6 +11,7 @@
 #     summary: Read digits with softmax regression in NumPy, then with a small CNN in Keras.
 #     minutes: 180
 #     run_seconds: [67, 135]
+#     sample_mistakes: [sums_down_the_columns]
 # ---
 
 # %% [markdown]

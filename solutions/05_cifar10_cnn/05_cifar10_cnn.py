@@ -11,6 +11,7 @@
 #     summary: Build and train a CNN of your own for CIFAR-10, and look inside it.
 #     minutes: 180
 #     run_seconds: [111, 248]
+#     sample_mistakes: [plain_reshape, each_set_by_its_own]
 # ---
 
 # %% [markdown]

@@ -11,6 +11,11 @@
 #     summary: Recognise cartoon characters, hand in a Kaggle submission, and find out what the score is worth.
 #     minutes: 180
 #     run_seconds: [362, 434]
+#     sample_mistakes: [swaps_rows_and_columns]
+#     shows:
+#       submission.csv: The file that goes to Kaggle.
+#       confusion_matrix.png: "Which characters are taken for which, on held-out pictures: rows true, columns predicted."
+#       first_layer_filters.png: What the filters of the first layer look for, as colour tiles.
 # ---
 
 # %% [markdown]

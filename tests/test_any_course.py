@@ -1,0 +1,98 @@
+"""A course of any labs: one, two that are no part of ours, in a folder of their own."""
+
+import re
+
+import pytest
+
+from labkit.authoring.sample_class import write_class
+from labkit.course import Course
+from labkit.grading.engine import read_grades
+from labkit.labs.lab import LabError, read_lab
+from tests.conftest import ROOT
+
+LAB = "91_tiny"
+
+
+@pytest.fixture
+def two_labs(course):
+    """The course with a second lab, a copy of the first under another name."""
+    text = (course.solutions / LAB / f"{LAB}.py").read_text()
+    other = course.solutions / "07_another" / "07_another.py"
+    other.parent.mkdir()
+    other.write_text(text.replace("A tiny lab", "Another lab"))
+    return course
+
+
+def header(course, line):
+    """Put one more line into the header of the tiny lab."""
+    path = course.solutions / LAB / f"{LAB}.py"
+    path.write_text(
+        path.read_text().replace("#     minutes:", f"{line}\n#     minutes:")
+    )
+    return path
+
+
+def test_the_demo_of_a_course_with_one_lab(course, run_command):
+    header(course, '#     shows: {table.txt: "Numbers, and what they are."}')
+    path = course.solutions / LAB / f"{LAB}.py"
+    path.write_text(path.read_text() + '\n# %%\nopen("table.txt", "w").write("1")\n')
+    done = run_command("labkit", "demo", folder=course.root)
+    assert done.returncode == 0, done.stderr
+    folder = course.build / "demo"
+    page = (folder / "index.html").read_text()
+    assert "Numbers, and what they are." in page
+    for link in re.findall(r'(?:href|src)="([^"]+)"', page):
+        assert (folder / link).is_file(), link
+    assert f"build/demo/runs/{LAB}/table.txt" in done.stdout
+    rows = (folder / "grades.csv").read_text().splitlines()
+    students = {row.split(",")[0] for row in rows[1:]}
+    assert {"perfect", "blank", "half_way", "late", "misses_a_cell"} < students
+    assert set(read_lab(path).sample_mistakes) < students
+
+
+def test_a_file_that_a_header_promises_and_no_cell_writes(course, run_command):
+    header(course, "#     shows: {table.txt: Numbers.}")
+    done = run_command("labkit", "demo", folder=course.root)
+    assert done.returncode == 2
+    assert f"{LAB}.py: its header shows table.txt, and its solution" in done.stderr
+
+
+def test_two_labs_are_released_graded_and_reported(two_labs, run_command):
+    for words in ("release", "grade", "report", "feedback"):
+        if words == "grade":
+            write_class(two_labs, two_labs.notebooks)
+        done = run_command("labkit", words, folder=two_labs.root)
+        assert done.returncode == 0, done.stderr
+    start = (two_labs.notebooks / "start.md").read_text()
+    assert "labkit check\n   07_another/07_another.ipynb" in start
+    full = {
+        one.lab: one.score for one in read_grades(two_labs) if one.student == "perfect"
+    }
+    assert full == {"07_another": 7, LAB: 7}
+
+
+@pytest.mark.parametrize(
+    "labs", [["01_neuron", "02_convolution"], ["04_mnist_softmax"]]
+)
+def test_the_sample_class_of_some_of_our_labs(tmp_path, labs):
+    (tmp_path / "solutions").mkdir()
+    for lab in labs:
+        (tmp_path / "solutions" / lab).symlink_to(ROOT / "solutions" / lab)
+    found = write_class(Course.at(tmp_path), ROOT / "notebooks")
+    assert {"perfect", "late", "misses_a_cell"} < set(found)
+    handed_in = {lab for _, lab in Course.at(tmp_path).submissions()}
+    assert handed_in == set(labs)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("#     show: {a.txt: A.}", "unknown field 'show'; do you mean shows?"),
+        ("#     shows: a.txt", "expected files with captions"),
+        ("#     sample_mistakes: [nobody]", "sample_mistakes names 'nobody'"),
+        ('#     grading_seconds: "ten"', "grading_seconds: 'ten'; expected a number"),
+    ],
+)
+def test_a_wrong_header_is_refused(course, line, said):
+    with pytest.raises(LabError, match=re.escape(said)):
+        read_lab(header(course, line))
