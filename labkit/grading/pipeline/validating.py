@@ -12,4 +12,5 @@ import sys
 def load_ipython_extension(shell) -> None:
     """Send what is written to standard error where standard output goes."""
     sys.stderr = sys.stdout
-    os.dup2(sys.__stdout__.fileno(), sys.__stderr__.fileno())  # libraries written in C
+    if sys.__stdout__ and sys.__stderr__:  # libraries written in C
+        os.dup2(sys.__stdout__.fileno(), sys.__stderr__.fileno())
