@@ -1,12 +1,12 @@
 """A course of any labs: one, two that are no part of ours, in a folder of their own."""
 
+import csv
 import re
 
 import pytest
 
 from labkit.authoring.sample_class import write_class
 from labkit.course import Course
-from labkit.grading.engine import read_grades
 from labkit.labs.lab import LabError, read_lab
 from tests.conftest import ROOT
 
@@ -32,22 +32,28 @@ def header(course, line):
     return path
 
 
-def test_the_demo_of_a_course_with_one_lab(course, run_command):
-    header(course, '#     shows: {table.txt: "Numbers, and what they are."}')
-    path = course.solutions / LAB / f"{LAB}.py"
+def test_the_demo_of_a_course_with_two_labs(two_labs, run_command):
+    path = header(two_labs, '#     shows: {table.txt: "Numbers, and what they are."}')
     path.write_text(path.read_text() + '\n# %%\nopen("table.txt", "w").write("1")\n')
-    done = run_command("labkit", "demo", folder=course.root)
+    done = run_command("labkit", "demo", folder=two_labs.root)
     assert done.returncode == 0, done.stderr
-    folder = course.build / "demo"
+    folder = two_labs.build / "demo"
     page = (folder / "index.html").read_text()
     assert "Numbers, and what they are." in page
     for link in re.findall(r'(?:href|src)="([^"]+)"', page):
         assert (folder / link).is_file(), link
     assert f"build/demo/runs/{LAB}/table.txt" in done.stdout
-    rows = (folder / "grades.csv").read_text().splitlines()
-    students = {row.split(",")[0] for row in rows[1:]}
+    with (folder / "grades.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    students = {row["student"] for row in rows}
     assert {"perfect", "blank", "half_way", "late", "misses_a_cell"} < students
     assert set(read_lab(path).sample_mistakes) < students
+    full = {
+        row["lab"]: float(row["score"]) for row in rows if row["student"] == "perfect"
+    }
+    assert full == {"07_another": 7, LAB: 7}
+    start = (folder / "course" / "notebooks" / "start.md").read_text()
+    assert "labkit check\n   07_another/07_another.ipynb" in start
 
 
 def test_a_file_that_a_header_promises_and_no_cell_writes(course, run_command):
@@ -55,20 +61,6 @@ def test_a_file_that_a_header_promises_and_no_cell_writes(course, run_command):
     done = run_command("labkit", "demo", folder=course.root)
     assert done.returncode == 2
     assert f"{LAB}.py: its header shows table.txt, and its solution" in done.stderr
-
-
-def test_two_labs_are_released_graded_and_reported(two_labs, run_command):
-    for words in ("release", "grade", "report", "feedback"):
-        if words == "grade":
-            write_class(two_labs, two_labs.notebooks)
-        done = run_command("labkit", words, folder=two_labs.root)
-        assert done.returncode == 0, done.stderr
-    start = (two_labs.notebooks / "start.md").read_text()
-    assert "labkit check\n   07_another/07_another.ipynb" in start
-    full = {
-        one.lab: one.score for one in read_grades(two_labs) if one.student == "perfect"
-    }
-    assert full == {"07_another": 7, LAB: 7}
 
 
 @pytest.mark.parametrize(
