@@ -12,13 +12,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from pathlib import Path
+from types import ModuleType
+from typing import Literal
 
 import numpy as np
 
-try:
-    import fcntl
-except ImportError:  # Windows: writes stay atomic, two processes may do the same work
-    fcntl = None
+from labkit.files import content_hash
 
 Arrays = dict[str, np.ndarray]
 # From a name, a shape and a dtype ("uint8" where left out) to a new array.
@@ -88,32 +87,15 @@ def _readable(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary file beside `path`; it becomes `path` in one step when the block ends without error."""
-    handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
-    )
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        # mkstemp makes files private; a shared cache must stay readable to others
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
 def lock(path: Path) -> Iterator[None]:
     """Let one process at a time into the block for `path`, so that two do not do the same work at once."""
-    name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
+    from filelock import FileLock
+
+    name = content_hash(str(path.resolve()))[:16]
     with contextlib.ExitStack() as held:
         # some network file systems have no locks: then both work, and the last one wins
-        with contextlib.suppress(OSError):
-            handle = held.enter_context(place("locks", name).open("a"))
-            if fcntl:
-                fcntl.flock(handle, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError, NotImplementedError):
+            held.enter_context(FileLock(place("locks", name)))
         yield
 
 
@@ -184,7 +166,7 @@ def _reserve(path: Path, size: int) -> None:
 
 def _keep(path: Path, array: np.ndarray) -> None:
     """Write an array to its file; one that begins in that file is there already."""
-    if not (isinstance(array, np.memmap) and path == Path(array.filename)):
+    if not (isinstance(array, np.memmap) and path == Path(str(array.filename))):
         np.save(path, array)
         return
     array.flush()
@@ -197,17 +179,20 @@ def _keep(path: Path, array: np.ndarray) -> None:
 
 def _read(path: Path | None) -> Arrays | None:
     """Return the arrays of a folder, None where it is missing or a file was cut short."""
+    if path is None:
+        return None
     try:
         return {
             name: _read_array(path / f"{name}.npy")
             for name in (path / _COMPLETE).read_text().split()
         }
-    except (TypeError, OSError, ValueError, EOFError):
+    except (OSError, ValueError, EOFError):
         return None
 
 
 def _read_array(path: Path) -> np.ndarray:
-    mode = "c" if path.stat().st_size > _MAPPED_FROM else None
+    large = path.stat().st_size > _MAPPED_FROM
+    mode: Literal["c"] | None = "c" if large else None
     return np.asarray(np.load(path, mmap_mode=mode, allow_pickle=False))
 
 
@@ -225,6 +210,11 @@ def fingerprint(*parts: object) -> str:
             part = [str(part.resolve()), *sorted(_stamps(part))]
         digest.update(repr(part).encode())
     return digest.hexdigest()[:16]
+
+
+def code(*modules: ModuleType) -> list[bytes]:
+    """Return the text of modules, for a fingerprint: what is kept must not outlive the code that made it."""
+    return [Path(str(module.__file__)).read_bytes() for module in modules]
 
 
 def _stamps(path: Path) -> Iterator[tuple[str, int, int]]:

@@ -20,6 +20,7 @@ from labkit.data import cache, hashes, kaggle, registry, sources
 from labkit.data.errors import DataError
 from labkit.data.notices import progress, say
 from labkit.data.registry import Entry, File
+from labkit.files import replacing
 
 if TYPE_CHECKING:
     import requests
@@ -98,14 +99,14 @@ def _verified(path: Path, file: File) -> bool:
 def _copy_from_here(entry: Entry, file: File, path: Path) -> bool:
     """Return whether another place on this machine had the verified file."""
     for source in sources.find(entry):
-        there = source.paths.get(file.name)
+        there = source.files.get(file.name)
         if (
             there
             and there.name == path.name
             and there != path
             and _verified(there, file)
         ):
-            with cache.replacing(path) as temporary:
+            with replacing(path) as temporary:
                 shutil.copyfile(there, temporary)
             return True
     return False
@@ -275,7 +276,7 @@ def _size(path: Path) -> int:
 def _plainly(error: OSError) -> str:
     import requests
 
-    if isinstance(error, requests.HTTPError):
+    if isinstance(error, requests.HTTPError) and error.response is not None:
         return (
             f"the server answers {error.response.status_code} {error.response.reason}"
         )

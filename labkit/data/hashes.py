@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from labkit.data.errors import DataError
 from labkit.data.registry import Entry, File
-from labkit.files import write_text
+from labkit.files import content_hash, file_hash, write_text
 
 # Beside files of which nobody publishes a hash: theirs when they came, as `sha256sum` writes them.
 RECORDED = "SHA256SUMS"
@@ -70,9 +69,7 @@ def content(path: Path) -> bytes | None:
 
 def of(path: Path, algorithm: str = "sha256") -> str:
     """Return a file's hash as "sha256:..."."""
-    import pooch
-
-    return f"{algorithm}:{pooch.file_hash(str(path), algorithm)}"
+    return f"{algorithm}:{file_hash(path, algorithm)}"
 
 
 def record(folder: Path, names: Iterable[str]) -> None:
@@ -94,4 +91,5 @@ def recorded(folder: Path) -> dict[str, str]:
 
 
 def sha256(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+    """Return the hash of bytes as "sha256:..."."""
+    return f"sha256:{content_hash(data)}"

@@ -8,19 +8,21 @@ import io
 import os
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from unittest import mock
 
 import numpy as np
 
 from labkit.data import cache, collection, hashes, sources
 from labkit.data.errors import DataError
+from labkit.data.layouts import COMPETITION_FILES
 from labkit.data.notices import progress
 from labkit.data.registry import Entry
+from labkit.files import replacing, write_text
 
-COMPETITION = ("train.zip", "test.zip", *sources.COMPETITION_FILES)
+COMPETITION = ("train.zip", "test.zip", *COMPETITION_FILES)
 INSTALL = 'Type: pip install -e ".[kaggle]"'
 CREDENTIALS = (
     "Kaggle gives this to people who signed in. Open https://www.kaggle.com/settings, choose "
@@ -67,7 +69,8 @@ def copy_from_here(entry: Entry, folder: Path) -> bool:
         whole = source.folder != folder and all(path.is_file() for path in there)
         if whole and all(check.ok is not False for check in source.checks()):
             for path in there:
-                _write(folder / path.name, partial(shutil.copyfile, path))
+                with replacing(folder / path.name) as copy:
+                    shutil.copyfile(path, copy)
             hashes.record(folder, names)
             return True
     return False
@@ -78,7 +81,7 @@ def _scratch(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _downloading(folder: Path, kind: str, handle: str) -> Iterator:
+def _downloading(folder: Path, kind: str, handle: str) -> Iterator[ModuleType]:
     """Yield kagglehub, which keeps what it has in the data set's folder; its errors become DataErrors."""
     try:
         import kagglehub
@@ -126,7 +129,11 @@ def _plainly(error: Exception, kind: str, handle: str) -> str:
 
 
 def _competition_files(
-    kagglehub, handle: str, folder: Path, names: tuple[str, ...], entry: Entry
+    kagglehub: ModuleType,
+    handle: str,
+    folder: Path,
+    names: tuple[str, ...],
+    entry: Entry,
 ) -> None:
     for name in names:
         came = Path(kagglehub.competition_download(handle, name))
@@ -134,7 +141,11 @@ def _competition_files(
 
 
 def _public_data(
-    kagglehub, handle: str, folder: Path, names: tuple[str, ...], entry: Entry
+    kagglehub: ModuleType,
+    handle: str,
+    folder: Path,
+    names: tuple[str, ...],
+    entry: Entry,
 ) -> None:
     came = Path(kagglehub.dataset_download(handle))
     as_competition(came, folder, entry.class_names)
@@ -164,25 +175,21 @@ def as_competition(came: Path, folder: Path, class_names: tuple[str, ...]) -> No
     }
     order = np.random.default_rng(0).permutation(sorted(tests))
     numbered = {f"test/{i}.jpg": tests[name] for i, name in enumerate(order, start=1)}
-    _write(folder / "train.zip", lambda path: _zip(path, train))
-    _write(folder / "test.zip", lambda path: _zip(path, numbered))
+    _zip(folder / "train.zip", train)
+    _zip(folder / "test.zip", numbered)
     rows = [("id", "character"), *((i + 1, class_names[0]) for i in range(len(order)))]
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
-    _write(
-        folder / "sampleSubmission.csv", lambda path: path.write_text(text.getvalue())
-    )
+    write_text(folder / "sampleSubmission.csv", text.getvalue())
     listed = "".join(f"{name}\n" for name in class_names)
-    _write(folder / "character_name.lst", lambda path: path.write_text(listed))
-
-
-def _write(path: Path, write: Callable[[Path], object]) -> None:
-    with cache.replacing(path) as temporary:
-        write(temporary)
+    write_text(folder / "character_name.lst", listed)
 
 
 def _zip(path: Path, files: dict[str, Path]) -> None:
     # pictures are compressed already
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+    with (
+        replacing(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive,
+    ):
         for name, file in progress(files.items(), desc=path.stem, unit=" pictures"):
             archive.write(file, name)

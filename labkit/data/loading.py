@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from labkit import profile
-from labkit.data import download, hashes, registry, sources, standins
+from labkit.data import download, hashes, layouts, registry, sources, standins
 from labkit.data.dataset import Dataset
 from labkit.data.errors import DataError
 from labkit.data.notices import say
 from labkit.data.registry import Entry
+from labkit.files import content_hash
 
 # What is larger is downloaded only where somebody asks for it.
 UNASKED = 250 * 10**6
@@ -58,8 +58,8 @@ def load_folder(path: str | Path, size: int = 32, *, training: float = 0.8) -> D
             f"{path} does not exist; expected a folder or a zip file of pictures."
         )
     # one place in the cache for each folder, so that what is outdated is removed
-    kept_as = f"folder-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
-    fields = sources.labelled(kept_as, path, size, training=training)
+    kept_as = f"folder-{content_hash(str(path.resolve()))[:12]}"
+    fields = layouts.labelled(kept_as, path, size, training=training)
     return Dataset(name=path.stem, source=str(path), **fields)
 
 
@@ -157,7 +157,9 @@ def _item(entry: Entry) -> Item:
         name=entry.name,
         title=entry.title,
         present=f"{whole[0].origin}: {whole[0].folder}" if whole else "",
-        size=whole[0].size() if whole else sum(file.size for file in entry.files),
+        size=whole[0].bytes_on_disk()
+        if whole
+        else sum(file.size for file in entry.files),
         licence=entry.licence,
         stand_in=entry.stand_in,
         missing=tuple(found[0].missing()) if found and not whole else (),

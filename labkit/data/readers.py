@@ -99,8 +99,9 @@ def tar_members(path: Path, names: Iterable[str]) -> dict[str, bytes]:
         with tarfile.open(path) as archive:
             for member in archive:
                 name = PurePosixPath(member.name).name
-                if member.isfile() and name in wanted:
-                    found[name] = archive.extractfile(member).read()
+                content = archive.extractfile(member) if member.isfile() else None
+                if content is not None and name in wanted:
+                    found[name] = content.read()
     except (OSError, EOFError, tarfile.TarError) as error:
         raise DataError(f"{path} is not a readable tar file ({error}).") from None
     if wanted - set(found):
@@ -170,8 +171,8 @@ def read_labelled(
     always in the same way; damaged pictures are left out and listed in damaged (K, 2): file, reason.
     """
     with Pictures(path) as pictures:
-        names = np.random.default_rng(0).permutation(pictures.names)
-        kinds = _kinds(path, names.tolist())
+        names = _shuffled(pictures.names)
+        kinds = _kinds(path, names)
         class_names = class_names or tuple(sorted(set(kinds)))
         labels = _numbered(path, kinds, class_names)
         images, bad = pictures.decode(
@@ -185,10 +186,16 @@ def read_labelled(
     return {
         "images": without(images, list(bad)),
         "labels": labels[keep],
-        "names": names[keep],
+        "names": np.array(names)[keep],
         "class_names": np.array(class_names),
         "damaged": np.array(damaged, dtype=np.str_).reshape(-1, 2),
     }
+
+
+def _shuffled(names: list[str]) -> list[str]:
+    """Return names in another order, always the same, so that the first n are a fair sample."""
+    order = np.random.default_rng(0).permutation(len(names))
+    return [names[place] for place in order]
 
 
 def _kinds(path: Path, names: list[str]) -> list[str]:
@@ -226,8 +233,8 @@ def read_competition(folder: Path, size: int, allocate: Allocate) -> Arrays:
     )
     class_names = [line.strip() for line in listed.splitlines() if line.strip()]
     with Pictures(part_of(folder, "train")) as train:
-        names = np.random.default_rng(0).permutation(train.names)
-        labels = _labels_by_folder(train.path, names.tolist(), tuple(class_names))
+        names = _shuffled(train.names)
+        labels = _labels_by_folder(train.path, names, tuple(class_names))
         shape = (len(names), size, size, 3)
         images, bad = train.decode(
             names, size, "training pictures", allocate("train_images", shape)
@@ -235,7 +242,7 @@ def read_competition(folder: Path, size: int, allocate: Allocate) -> Arrays:
     with Pictures(part_of(folder, "test")) as test:
         ids = _test_ids(test)
         by_id = np.argsort(ids)
-        test_names = np.array(test.names)[by_id]
+        test_names = [test.names[place] for place in by_id]
         shape = (len(test_names), size, size, 3)
         test_images, test_bad = test.decode(
             test_names, size, "test pictures", allocate("test_images", shape)
@@ -250,9 +257,9 @@ def read_competition(folder: Path, size: int, allocate: Allocate) -> Arrays:
     return {
         "train_images": without(images, list(bad)),
         "train_labels": labels[keep],
-        "train_names": names[keep],
+        "train_names": np.array(names)[keep],
         "test_images": test_images,
-        "test_names": test_names,
+        "test_names": np.array(test_names),
         "test_ids": ids[by_id],
         "class_names": np.array(class_names),
         "damaged": np.array(damaged, dtype=np.str_).reshape(-1, 2),

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from labkit.data.errors import DataError
 
@@ -62,23 +63,14 @@ def entries() -> dict[str, Entry]:
         return {name: _entry(name, facts) for name, facts in tomllib.load(file).items()}
 
 
-def _entry(name: str, facts: dict) -> Entry:
-    tuples = {
-        key: tuple(facts.pop(key)) for key in ("folders", "images", "class_names")
-    }
-    files = tuple(
-        File(**file | {"urls": tuple(file["urls"])}) for file in facts.pop("files", [])
-    )
-    members = tuple(facts.pop("members", {}).items())
-    kaggle_files = tuple(facts.pop("kaggle_files", ()))
-    return Entry(
-        name=name,
-        files=files,
-        members=members,
-        kaggle_files=kaggle_files,
-        **tuples,
-        **facts,
-    )
+def _entry(name: str, facts: dict[str, Any]) -> Entry:
+    files = [
+        File(**file | {"urls": tuple(file["urls"])}) for file in facts.get("files", ())
+    ]
+    given = facts | {"files": files, "members": facts.get("members", {}).items()}
+    lists = ("folders", "images", "class_names", "files", "members", "kaggle_files")
+    tuples = {key: tuple(given.get(key, ())) for key in lists}
+    return Entry(name=name, **given | tuples)
 
 
 def entry(name: str) -> Entry:

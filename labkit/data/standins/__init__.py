@@ -11,8 +11,9 @@ from types import ModuleType
 import numpy as np
 
 from labkit import profile
-from labkit.data import cache, sources
+from labkit.data import cache
 from labkit.data.dataset import Dataset
+from labkit.data.layouts import Fields, competition
 from labkit.data.standins import drawing, garments, pets, shapes
 
 TRAIN_SEED, TEST_SEED = 1, 2
@@ -42,9 +43,10 @@ def _made(name: str, size: int) -> Dataset:
 def draw_tests(name: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return test images and labels of a drawn stand-in, or the digits' own in another order."""
     if name == "digits":
-        digits = _digits()
-        order = np.random.default_rng(seed).permutation(len(digits.test_labels))
-        return digits.test_images[order], digits.test_labels[order]
+        digits = _digit_arrays()
+        images, labels = digits["test_images"], digits["test_labels"]
+        order = np.random.default_rng(seed).permutation(len(labels))
+        return images[order], labels[order]
     return _DRAWN_TO_GRADE[name](seed, DRAWN_TO_GRADE[1])
 
 
@@ -70,14 +72,14 @@ def grading_pictures(chosen: Path) -> Path:
 def _with_tests_of(name: str, size: int, chosen: Path) -> Dataset:
     """Return a stand-in with the test data of a grader's folder."""
     with np.load(chosen / f"{name}.npz", allow_pickle=False) as tests:
-        kept = {key: tests[key] for key in tests.files}
+        kept: Fields = {key: tests[key] for key in tests.files}
     if name == "faces":
         return _competition("graded faces", grading_pictures(chosen), size, **kept)
     return replace(_made(name, size), **kept)
 
 
 def _digits() -> Dataset:
-    arrays = cache.arrays("digits", _version(), _enlarged_digits)
+    arrays: Fields = dict(_digit_arrays())
     return Dataset(
         name="digits",
         class_names=tuple("0123456789"),
@@ -87,6 +89,10 @@ def _digits() -> Dataset:
         citation="E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, UCI, 1998.",
         **arrays,
     )
+
+
+def _digit_arrays() -> cache.Arrays:
+    return cache.arrays("digits", _version(), _enlarged_digits)
 
 
 def _enlarged_digits(_: cache.Allocate) -> cache.Arrays:
@@ -99,9 +105,8 @@ def _enlarged_digits(_: cache.Allocate) -> cache.Arrays:
     small = np.rint(pixels.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
     images = np.zeros((len(small), 28, 28), np.uint8)
     for image, digit in zip(images, small, strict=True):
-        image[4:24, 4:24] = Image.fromarray(digit).resize(
-            (20, 20), Image.Resampling.BICUBIC
-        )
+        larger = Image.fromarray(digit).resize((20, 20), Image.Resampling.BICUBIC)
+        image[4:24, 4:24] = np.asarray(larger)
     labels = labels.astype(np.int64)
     rng = np.random.default_rng(0)
     test = np.concatenate(
@@ -138,15 +143,15 @@ def _drawn(module: ModuleType, what: str, *size: int) -> Dataset:
             "test_labels": test_labels,
         }
 
+    kept_as = "-".join(map(str, (name, train, *size)))
+    arrays: Fields = dict(cache.arrays(kept_as, _version(module), build))
     return Dataset(
         name=name,
         class_names=module.CLASS_NAMES,
         source=f"{what}, drawn by labkit",
         stand_in=True,
         licence="BSD-3-Clause",
-        **cache.arrays(
-            "-".join(map(str, (name, train, *size))), _version(module), build
-        ),
+        **arrays,
     )
 
 
@@ -163,7 +168,7 @@ def _faces(size: int) -> Dataset:
 def _competition(
     cached_as: str, folder: Path, size: int, test_labels: np.ndarray
 ) -> Dataset:
-    fields = sources.competition(cached_as, folder, size)
+    fields = competition(cached_as, folder, size)
     return Dataset(
         name="faces",
         source="ten invented cartoon characters, drawn by labkit",
@@ -180,8 +185,8 @@ def _true_labels(folder: Path, names: list[str]) -> np.ndarray:
 
 def _version(*modules: ModuleType) -> str:
     """Return a key that changes with the drawing code, so that no cache outlives it."""
-    files = [__file__, drawing.__file__, *(module.__file__ for module in modules)]
-    return cache.fingerprint(*(Path(file).read_bytes() for file in files))
+    own = Path(__file__).read_bytes()
+    return cache.fingerprint(own, *cache.code(drawing, *modules))
 
 
 _DRAWN_TO_GRADE = {

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import shutil
-import tempfile
 import zipfile
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from labkit.data import cache
+from labkit.files import new_folder
 
 Colour = tuple[int, int, int]
 CANVAS = 96
@@ -119,23 +118,15 @@ def folder(train: int, test: int, portraits: bool = False) -> Path:
 def write(
     path: Path, train: int, test: int, portraits: bool = False, test_seed: int = 2
 ) -> None:
-    """Draw everything beside `path`, then rename: nobody ever sees half a folder."""
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".faces-"))
-    try:
+    """Draw everything; nobody ever sees half a folder."""
+    with new_folder(path) as folder:
         names = [who.name for who in CHARACTERS]
-        _write_train(temporary / "train.zip", train, portraits)
-        truth = _write_test(temporary / "test.zip", test, portraits, test_seed)
-        (temporary / "character_name.lst").write_text(
-            "".join(f"{name}\n" for name in names)
-        )
-        _write_table(temporary / "sampleSubmission.csv", [0] * test)
-        _write_table(temporary / "truth.csv", truth)
-        temporary.chmod(0o755)
-        # another process without our lock may have been first; its bytes are the same
-        with contextlib.suppress(OSError):
-            temporary.rename(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _write_train(folder / "train.zip", train, portraits)
+        truth = _write_test(folder / "test.zip", test, portraits, test_seed)
+        listed = "".join(f"{name}\n" for name in names)
+        (folder / "character_name.lst").write_text(listed)
+        _write_table(folder / "sampleSubmission.csv", [0] * test)
+        _write_table(folder / "truth.csv", truth)
 
 
 def _write_table(path: Path, labels: list[int]) -> None:
@@ -219,12 +210,10 @@ def _film(
         label = (
             scene
             if scene < len(CHARACTERS)
-            else rng.choice(len(CHARACTERS), p=SHARE / SHARE.sum())
+            else int(rng.choice(len(CHARACTERS), p=SHARE / SHARE.sum()))
         )
-        frames += [
-            (int(label), picture)
-            for picture in _scene(rng, int(label), rng.integers(*lengths), portraits)
-        ]
+        pictures = _scene(rng, label, int(rng.integers(*lengths)), portraits)
+        frames += [(label, picture) for picture in pictures]
         scene += 1
     return frames[:count]
 
@@ -250,7 +239,7 @@ def _scene(
     who = CHARACTERS[label]
     if rng.random() < 0.5:
         # Clothes change from scene to scene: their colour alone must not give the answer.
-        who = replace(who, shirt=tuple(int(v) for v in rng.integers(30, 235, 3)))
+        who = replace(who, shirt=_colour(rng, 30))
     pictures = []
     for _ in range(frames):
         picture = backdrop.copy()
@@ -274,12 +263,14 @@ def _scene(
     return pictures
 
 
+def _colour(rng: np.random.Generator, darkest: int) -> Colour:
+    red, green, blue = rng.integers(darkest, 235, 3).tolist()
+    return red, green, blue
+
+
 def _backdrop(rng: np.random.Generator) -> Image.Image:
     """Return a wall, a floor and some furniture in random colours."""
-
-    def colour() -> Colour:
-        return tuple(int(v) for v in rng.integers(50, 235, 3))
-
+    colour = partial(_colour, rng, 50)
     picture = Image.new("RGB", (CANVAS, CANVAS), colour())
     draw = ImageDraw.Draw(picture)
     draw.rectangle((0, rng.uniform(0.5, 0.85) * CANVAS, CANVAS, CANVAS), fill=colour())
