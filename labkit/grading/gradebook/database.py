@@ -9,16 +9,13 @@ from pathlib import Path
 
 import nbgrader.api
 from alembic.script import ScriptDirectory
+from filelock import FileLock, Timeout
 from sqlalchemy import Engine, create_engine, event, func, text
 from sqlalchemy.engine import make_url
 
 from labkit.course import Course
 from labkit.errors import LabkitError
-
-try:
-    import fcntl
-except ImportError:  # Windows: two graders at once are not kept apart
-    fcntl = None
+from labkit.files import write_text
 
 BACKUPS_KEPT = 5
 # What nbgrader makes last of a gradebook.
@@ -80,20 +77,17 @@ def _let_readers_read(connection: sqlite3.Connection, _) -> None:
 def only_grader(build: Path) -> Iterator[None]:
     """Keep others from grading the course at the same time; raises LabkitError where one is."""
     build.mkdir(parents=True, exist_ok=True)
-    path = build / "grading.lock"
-    with path.open("a+") as stream:
-        if fcntl:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                stream.seek(0)
-                raise LabkitError(
-                    f"This course is being graded already (process {stream.read().strip()}). "
-                    "Wait until that has ended, then type: labkit grade"
-                ) from None
-        stream.truncate(0)
-        stream.write(str(os.getpid()))
-        stream.flush()
+    lock, holder = FileLock(build / "grading.lock"), build / "grading.pid"
+    try:
+        held = lock.acquire(timeout=0)
+    except Timeout:
+        who = f" (process {holder.read_text()})" if holder.is_file() else ""
+        raise LabkitError(
+            f"This course is being graded already{who}. "
+            "Wait until that has ended, then type: labkit grade"
+        ) from None
+    with held:
+        write_text(holder, str(os.getpid()))
         yield
 
 

@@ -1,0 +1,65 @@
+"""Two processes at one piece of work: one waits, or is told; a killed one leaves no lock."""
+
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from labkit.data import cache
+from labkit.errors import LabkitError
+from labkit.grading.gradebook.database import only_grader
+
+
+@contextlib.contextmanager
+def held(code: str, *arguments: Path):
+    """Another process that has entered a lock and stays there; killed at the end."""
+    program = f"import sys, time\nfrom pathlib import Path\n{code}\n"
+    program += "    print('held', flush=True)\n    time.sleep(600)\n"
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "held\n"
+            yield process
+        finally:
+            process.kill()
+
+
+GRADES = """\
+from labkit.grading.gradebook.database import only_grader
+with only_grader(Path(sys.argv[1])):"""
+
+
+def test_a_second_grader_is_told_at_once_and_a_killed_one_leaves_no_lock(tmp_path):
+    with held(GRADES, tmp_path) as first:
+        with pytest.raises(LabkitError, match=rf"already \(process {first.pid}\)"):
+            only_grader(tmp_path).__enter__()
+        first.kill()
+        first.wait()
+        with only_grader(tmp_path):
+            pass
+
+
+LOCKS = """\
+from labkit.data import cache
+with cache.lock(Path(sys.argv[1])):"""
+
+
+def test_work_on_one_file_waits_for_who_does_it_already(tmp_path):
+    with held(LOCKS, tmp_path / "a") as first:
+        with cache.lock(tmp_path / "b"):  # another file: no wait
+            pass
+        entered = f"{LOCKS}\n    print(sys.argv[2])"
+        command = [
+            sys.executable,
+            "-c",
+            f"import sys\nfrom pathlib import Path\n{entered}",
+        ]
+        second = subprocess.Popen(
+            [*command, str(tmp_path / "a"), "mine"], stdout=subprocess.PIPE, text=True
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            second.wait(3)
+        first.kill()
+        assert second.communicate()[0] == "mine\n"
