@@ -30,7 +30,8 @@ class QuietImport(importlib.abc.MetaPathFinder):
                     run(module)
                 limit_gpu_memory()
 
-            spec.loader.exec_module = quietly
+            # The loader itself stays in place: packages find their data files through it.
+            spec.loader.exec_module = quietly  # type: ignore[method-assign]
         return spec
 
 
