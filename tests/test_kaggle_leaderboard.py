@@ -11,8 +11,8 @@ from PIL import Image
 
 from labkit import kaggle
 from labkit.errors import LabkitError
+from labkit.grading.competition.leaderboard_page import write_leaderboard
 from labkit.grading.competition.pseudonyms import with_pseudonyms
-from labkit.kaggle.page import write_leaderboard
 from labkit.kaggle.scoring import read_truth
 
 NAMES = ("homer_simpson", "moe_szyslak", "ned_flanders")

@@ -44,8 +44,11 @@ def pictures(tmp_path):
     return path
 
 
-def test_pictures_of_every_size_and_mode_are_predicted_by_increasing_id(pictures):
-    found = kaggle.predict(by_colour, pictures, NAMES, size=28, batch_size=2)
+def test_pictures_of_every_size_and_mode_are_predicted_by_increasing_id(
+    pictures, monkeypatch
+):
+    monkeypatch.setattr("labkit.kaggle.prediction.BATCH", 2)
+    found = kaggle.predict(by_colour, pictures, NAMES, size=28)
     assert found.ids.tolist() == [1, 2, 3, 4, 5, 6, 10]
     assert found.labels == ["red", "green", "blue", "red", "red", "red", "red"]
     assert found.probabilities.shape == (7, 3)
@@ -86,14 +89,15 @@ def test_no_pictures_and_double_ids_are_refused(tmp_path):
         kaggle.predict(by_colour, folder, NAMES, size=28)
 
 
-def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path):
+def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path, monkeypatch):
+    monkeypatch.setattr("labkit.kaggle.prediction.BATCH", 50)
     path, content = tmp_path / "test.zip", picture("green", (64, 64))
     with zipfile.ZipFile(path, "w") as archive:
         for number in range(2000):
             archive.writestr(f"test/{number}.jpg", content)
     whole = 2000 * 64 * 64 * 3
     tracemalloc.start()
-    found = kaggle.predict(by_colour, path, NAMES, size=64, batch_size=50)
+    found = kaggle.predict(by_colour, path, NAMES, size=64)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert set(found.labels) == {"green"}

@@ -206,10 +206,13 @@ def test_no_credentials_at_all_are_told(server, files, monkeypatch):
         ("CreateSubmission", "within 0.5 seconds. It may have arrived"),
     ],
 )
-def test_an_answer_that_does_not_come_ends_the_wait(server, files, call, told):
+def test_an_answer_that_does_not_come_ends_the_wait(
+    server, files, call, told, monkeypatch
+):
+    monkeypatch.setattr("labkit.kaggle.upload.ANSWER_SECONDS", 0.5)
     server.refuse = {call: ("silent", "")}
     with pytest.raises(LabkitError, match=told):
-        submitted(files, answer=0.5)
+        submitted(files)
 
 
 def test_a_server_that_cannot_be_reached_is_told(server, files, monkeypatch):

@@ -1,40 +1,34 @@
-"""A competition: split, predict, write and check a submission, score, rank, upload, report.
+"""A competition: split, predict, write and check a submission, score, rank, upload, report."""
 
-Each name is loaded with its room when it is first used.
-"""
+from labkit.kaggle.duplicates import near_duplicates
+from labkit.kaggle.evidence import Evidence
+from labkit.kaggle.faults import Fault, Report, SubmissionError
+from labkit.kaggle.page import report
+from labkit.kaggle.prediction import Predictions, predict
+from labkit.kaggle.ranking import Leaderboard, leaderboard
+from labkit.kaggle.scoring import Score, score
+from labkit.kaggle.splitting import Foretold, Split, split
+from labkit.kaggle.submission import check, write
+from labkit.kaggle.upload import Submitted, submit
 
-import importlib
-
-_ROOMS = {
-    "Fault": "faults",
-    "Report": "faults",
-    "SubmissionError": "faults",
-    "check": "submission",
-    "write": "submission",
-    "Predictions": "prediction",
-    "predict": "prediction",
-    "Foretold": "splitting",
-    "Split": "splitting",
-    "split": "splitting",
-    "near_duplicates": "duplicates",
-    "Score": "scoring",
-    "score": "scoring",
-    "Leaderboard": "ranking",
-    "leaderboard": "ranking",
-    "Submitted": "upload",
-    "submit": "upload",
-    "Evidence": "evidence",
-    "report": "page",
-}
-__all__ = list(_ROOMS)
-
-
-def __getattr__(name: str):
-    if name not in _ROOMS:
-        raise AttributeError(f"module 'labkit.kaggle' has no attribute {name!r}")
-    room = importlib.import_module(f"labkit.kaggle.{_ROOMS[name]}")
-    return getattr(room, name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__all__ = [
+    "Evidence",
+    "Fault",
+    "Foretold",
+    "Leaderboard",
+    "Predictions",
+    "Report",
+    "Score",
+    "Split",
+    "SubmissionError",
+    "Submitted",
+    "check",
+    "leaderboard",
+    "near_duplicates",
+    "predict",
+    "report",
+    "score",
+    "split",
+    "submit",
+    "write",
+]

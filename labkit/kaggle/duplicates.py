@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+Images = np.ndarray | Sequence[np.ndarray]
 BITS = 64
 # Of 64 bits. On 8,000 frames of The Simpsons, pairs at most 8 bits apart show the same
 # character in 99 of 100 cases, at 10 bits in 89, at 12 in 61, where strangers set in.
@@ -14,15 +12,41 @@ DISTANCE = 10
 ROWS = 1024  # compared with all others at a time: bounds the memory
 
 
-def near_duplicates(
-    images: Sequence[np.ndarray], distance: int = DISTANCE
-) -> np.ndarray:
-    """Return a group number for each picture, int64 (N,); near-duplicates share one.
+def near_duplicates(images: Images, distance: int = DISTANCE) -> np.ndarray:
+    """Return a group number for each picture; near-duplicates share one.
 
-    `images`: N pictures (H, W) or (H, W, 3), uint8; sizes may differ. Pictures whose
-    perceptual hashes differ in at most `distance` of 64 bits belong together, and so do
-    pictures joined by a chain of such pairs. Groups are numbered as they first appear.
+    Pictures whose perceptual hashes differ in few bits belong together, and so do
+    pictures joined by a chain of such pairs.
+
+    Parameters
+    ----------
+    images : array or sequence of arrays
+        N pictures (H, W) or (H, W, 3), uint8; sizes may differ.
+    distance : int
+        The most bits, of 64, in which the hashes of two near-duplicates differ.
+
+    Returns
+    -------
+    groups : array (N,), int64
+        Numbered from 0 as they first appear.
+
+    Raises
+    ------
+    ValueError
+        A picture is of another shape or type; the text says which.
+
+    Examples
+    --------
+    A picture, the same one a little darker, and its mirror image:
+
+    >>> from labkit import data, kaggle
+    >>> flower = data.photograph("flower")
+    >>> kaggle.near_duplicates([flower, flower - flower // 9, flower[:, ::-1]])
+    array([0, 0, 1])
     """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     hashes = perceptual_hashes(images)
     first, second = _close_pairs(hashes, distance)
     links = coo_array(
@@ -31,29 +55,26 @@ def near_duplicates(
     return connected_components(links, directed=False)[1].astype(np.int64)
 
 
-def has_near_duplicate(
-    images: Sequence[np.ndarray],
-    among: Sequence[np.ndarray],
-    distance: int = DISTANCE,
-) -> np.ndarray:
+def has_near_duplicate(images: Images, among: Images) -> np.ndarray:
     """Return for each of N pictures whether one of `among` is nearly the same, bool (N,)."""
     if not len(images) or not len(among):
         return np.zeros(len(images), bool)
     asked, known = perceptual_hashes(images), perceptual_hashes(among)
     return np.concatenate(
         [
-            _apart(asked[start : start + ROWS], known).min(axis=1) <= distance
+            _apart(asked[start : start + ROWS], known).min(axis=1) <= DISTANCE
             for start in range(0, len(asked), ROWS)
         ]
     )
 
 
-def perceptual_hashes(images: Sequence[np.ndarray]) -> np.ndarray:
+def perceptual_hashes(images: Images) -> np.ndarray:
     """Return each picture's perceptual hash, -1 or 1 for each of 64 bits, float32 (N, 64).
 
     The signs of a picture's lowest frequencies about their median, as ImageHash's `phash`.
     """
     from imagehash import phash
+    from PIL import Image
 
     bits = np.empty((len(images), BITS), np.float32)
     for place, image in enumerate(images):

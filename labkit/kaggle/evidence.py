@@ -25,10 +25,20 @@ _KERNELS = ("filters_before", "filters_after")
 class Evidence:
     """A trained network on its N held-out pictures.
 
-    labels (N,) and probabilities (N, C). mistakes: indices (K,) of the surest wrong
-    answers, pictures (K, H, W, 3) uint8 of them. history: name -> one value an epoch.
-    filters_before, filters_after: the first layer's weights (F, k, k, 3). summary: the
-    model's layers as text. foretold: what score is expected. data: where it came from.
+    Attributes
+    ----------
+    class_names : tuple of str
+        The C classes.
+    labels, probabilities : array (N,), array (N, C)
+        The true class numbers, and what the network says.
+    mistakes, pictures : array (K,), array (K, H, W, 3) uint8
+        Indices of the surest wrong answers, and their pictures.
+    history : dict
+        Name -> one value an epoch.
+    filters_before, filters_after : array (F, k, k, 3), float32
+        The first layer's weights, before and after the training.
+    summary, foretold, data, team : str
+        The model's layers, what score is expected, where the data came from, whose it is.
     """
 
     class_names: tuple[str, ...]
@@ -59,8 +69,23 @@ class Evidence:
     ) -> "Evidence":
         """Gather what a report needs from a trained Keras model and its held-out pictures.
 
-        `filters_before`: `first_layer(model)` from before the training; `texts`: foretold,
-        data, team.
+        Parameters
+        ----------
+        model : keras.Model
+            With a convolution layer.
+        images, labels, probabilities, class_names
+            The N held-out pictures, their class numbers, and what the model says of them.
+        history : mapping
+            Name -> one value an epoch.
+        filters_before : array, optional
+            `first_layer(model)` from before the training.
+        **texts : str
+            foretold, data, team.
+
+        Raises
+        ------
+        LabkitError
+            The model has no convolution layer.
         """
         labels, probabilities = np.asarray(labels), np.asarray(probabilities)
         said, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
@@ -83,7 +108,7 @@ class Evidence:
         )
 
     def save(self, path: Path | str = RUN_FILE) -> Path:
-        """Write everything into one .npz file, in one step."""
+        """Write everything into one .npz file, in one step; returns its path."""
         texts = {name: getattr(self, name) for name in _TEXTS}
         texts |= {"class_names": self.class_names, "history": self.history}
         arrays = {name: getattr(self, name) for name in (*_NUMBERS, *_KERNELS)}

@@ -12,7 +12,22 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong with a submission, and the lines of the file it is wrong in."""
+    """One thing wrong with a submission.
+
+    Attributes
+    ----------
+    text : str
+        What is wrong.
+    lines : tuple of int
+        The lines of the file that it is wrong in, the header being line 1; empty where it
+        is the whole file.
+
+    Examples
+    --------
+    >>> from labkit import kaggle
+    >>> print(kaggle.Fault("empty class", (3, 8)))
+    lines 3, 8: empty class
+    """
 
     text: str
     lines: tuple[int, ...] = ()
@@ -30,7 +45,19 @@ class Fault:
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """What `check` found: `faults` spoil the submission, `notes` do no harm."""
+    """What `check` found.
+
+    Attributes
+    ----------
+    path : Path
+        The submission.
+    rows : int
+        Its rows, without the header.
+    faults, notes : tuple of Fault
+        Faults spoil the submission, notes do no harm.
+    ok : bool
+        Whether there is no fault.
+    """
 
     path: Path
     rows: int
@@ -66,7 +93,13 @@ class Report:
 
 
 class SubmissionError(LabkitError):
-    """A submission with faults; `report` lists all of them."""
+    """A submission with faults.
+
+    Attributes
+    ----------
+    report : Report
+        All of them.
+    """
 
     def __init__(self, report: Report):
         super().__init__(str(report))

@@ -3,6 +3,7 @@
 import csv
 import io
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from labkit.kaggle.faults import Report
 from labkit.kaggle.prediction import Predictions, predict
 from labkit.kaggle.splitting import Split, split
 from labkit.kaggle.submission import form_of, write
+
+if TYPE_CHECKING:
+    import keras
 
 SIDE = 32  # pixels: what the perceptual hash shrinks a picture to
 
@@ -86,7 +90,7 @@ def predict_folder(
     return found, write(found.ids.tolist(), answers, out, sample, names)
 
 
-def _load(path: Path):
+def _load(path: Path) -> "keras.Model":
     """Read a Keras model; one that brings code of its own is refused."""
     if not path.is_file():
         raise LabkitError(f"{path}: no such file. Give a model that model.save wrote.")

@@ -1,20 +1,21 @@
-"""The competition's HTML pages: one a team with everything it did, one of the class."""
+"""A team's HTML page, with everything it did."""
 
 import base64
-import csv
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jinja2 import Environment, PackageLoader
 
 from labkit import files
 from labkit.kaggle.evidence import Evidence
-from labkit.kaggle.ranking import Leaderboard
-from labkit.kaggle.scoring import Score
+from labkit.kaggle.scoring import Measures, Score
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from matplotlib.figure import Figure
 
 PAGE_MISTAKES = 12
 
@@ -37,11 +38,24 @@ def report(
 ) -> Path:
     """Write a team's page: score, curves, matrix, filters, worst mistakes, model.
 
-    One file that needs no other. `submission`: the score of what was handed in, where its
-    truth is known.
+    Parameters
+    ----------
+    evidence : Evidence
+        The trained network on its held-out pictures.
+    path : path
+        The HTML file to write; it needs no other.
+    team : str
+        The page's title; by default the evidence's own.
+    submission : Score, optional
+        Of what was handed in, where its truth is known.
+
+    Returns
+    -------
+    path : Path
+        The file.
     """
     path = Path(path)
-    page = _environment().get_template("team.html")
+    page = environment().get_template("team.html")
     text = page.render(
         team=team or evidence.team or "Our team",
         evidence=evidence,
@@ -54,74 +68,19 @@ def report(
     return path
 
 
-def write_leaderboard(
-    board: Leaderboard, folder: Path, title: str = "Leaderboard"
-) -> list[Path]:
-    """Write a leaderboard into a folder: index.html, which needs no other file, and leaderboard.csv."""
-    page = _environment().get_template("leaderboard.html")
-    text = page.render(
-        board=board,
-        title=title,
-        history=_history(board) if board.entries else None,
-        made=datetime.now(),
-    )
-    files.write_text(folder / "index.html", text)
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([name.replace(" ", "_") for name in board.columns])
-    writer.writerows(_row_of_numbers(board, place) for place in board.places)
-    files.write_text(folder / "leaderboard.csv", stream.getvalue())
-    return [folder / "index.html", folder / "leaderboard.csv"]
-
-
-def _row_of_numbers(board: Leaderboard, place) -> list:
-    """Return a place's row, scores as shares in 0..1."""
-    middle = [f"{place.public:.6f}"]
-    if board.closed:
-        middle = [f"{place.private:.6f}", *middle, place.public_rank]
-    return [
-        place.rank,
-        place.student,
-        *middle,
-        f"{place.last:.6f}",
-        place.entries,
-        f"{place.time:%Y-%m-%dT%H:%M:%SZ}",
-    ]
-
-
-def _history(board: Leaderboard) -> Picture:
-    from labkit import plots
-
-    part = "private" if board.closed else "public"
-    series: dict[str, list] = {}
-    for place in board.places:  # best first: they are named in the plot
-        series[place.student] = []
-    for entry in board.entries:
-        series[entry.student].append((entry.time, getattr(entry, part)))
-    figure = plots.score_history(
-        series,
-        deadline=board.deadline,
-        title=f"Best {part} score so far",
-    )
-    return _picture(figure)
-
-
 def _measures(evidence: Evidence) -> list[tuple[str, str]]:
-    from sklearn.metrics import f1_score
-
     labels, shares = evidence.labels, evidence.probabilities
-    said = shares.argmax(axis=1)
+    likelihoods = shares[np.arange(len(labels)), labels]
+    found = Measures.of(labels, shares.argmax(axis=1), likelihoods)
     count = min(5, shares.shape[1])
     best = np.argsort(-shares, axis=1)[:, :count]
     top = np.mean(np.any(best == labels[:, None], axis=1))
-    true = np.maximum(shares[np.arange(len(labels)), labels], 1e-15)
-    macro = f1_score(labels, said, average="macro", zero_division=0)
     return [
-        ("held-out pictures", f"{len(labels):,}"),
-        ("accuracy", f"{np.mean(said == labels):.2%}"),
-        ("macro F1", f"{macro:.4f}"),
+        ("held-out pictures", f"{found.rows:,}"),
+        ("accuracy", f"{found.accuracy:.2%}"),
+        ("macro F1", f"{found.macro_f1:.4f}"),
         (f"right within {count} guesses", f"{top:.2%}"),
-        ("log loss", f"{-np.mean(np.log(true)):.4f}"),
+        ("log loss", f"{found.log_loss:.4f}"),
     ]
 
 
@@ -166,10 +125,11 @@ def _figures(evidence: Evidence) -> dict[str, Picture]:
             count=PAGE_MISTAKES,
             title="The surest mistakes, and the five likeliest names for each",
         )
-    return {name: _picture(figure) for name, figure in drawn.items()}
+    return {name: picture(figure) for name, figure in drawn.items()}
 
 
-def _picture(figure) -> Picture:
+def picture(figure: "Figure") -> Picture:
+    """Return a figure as a page holds it."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=144)
     width, height = (round(96 * inches) for inches in figure.get_size_inches())
@@ -178,16 +138,16 @@ def _picture(figure) -> Picture:
     return Picture(f"data:image/png;base64,{data}", text, width, height)
 
 
-def _environment() -> Environment:
+def environment(package: str = "labkit.kaggle") -> "Environment":
+    """Return the templates of a package, which may include this one's style.css."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader
+
+    loaders = [
+        PackageLoader(name) for name in dict.fromkeys((package, "labkit.kaggle"))
+    ]
     return Environment(
-        loader=PackageLoader("labkit.kaggle"),
+        loader=ChoiceLoader(loaders),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-
-def team_of(path: Path, known: Sequence[str] = ()) -> str:
-    """Return whose run file this is: its folder's name, or the one above a lab's folder."""
-    folder = path.resolve().parent
-    return folder.parent.name if folder.name in known else folder.name

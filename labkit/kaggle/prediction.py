@@ -25,9 +25,21 @@ Predictor = Callable[[np.ndarray], np.ndarray]
 class Predictions:
     """What a model says of each picture, by increasing id.
 
-    ids: (N,) file names without their ending; int64 where all are numbers.
-    probabilities: (N, C) float32. damaged: (file name, reason) of each picture that could
-    not be read; it counts as the class `fallback`, with probability 1.
+    Attributes
+    ----------
+    ids : array (N,)
+        File names without their ending; int64 where all are numbers.
+    probabilities : array (N, C), float32
+        Columns in the order of `class_names`.
+    class_names : tuple of str
+        The C classes.
+    damaged : tuple of (str, str)
+        File name and reason of each picture that could not be read; it counts as the
+        class `fallback`, with probability 1.
+    fallback : str
+        That class.
+    labels : list of str
+        The likeliest class's name for each picture.
     """
 
     ids: np.ndarray
@@ -61,15 +73,57 @@ def predict(
     size: int | None = None,
     flips: bool = True,
     fallback: str | None = None,
-    batch_size: int = BATCH,
 ) -> Predictions:
     """Predict every picture of a folder or zip file, of any size and mode, with progress.
 
-    `model`: a Keras model for (N, size, size, 3) uint8, or a function from such a batch to
-    probabilities (N, C). `size`: by default the model's. `flips`: the mean over each
-    picture and its mirror image. `fallback`: the class of a damaged picture; give the most
-    frequent one of the training pictures, by default it is that of the predictions. Memory
-    holds a few batches only. Raises DataError where there is no picture, or two have one id.
+    Memory holds a few batches only.
+
+    Parameters
+    ----------
+    model : keras.Model or callable
+        A model for (N, size, size, 3) uint8, or a function from such a batch to
+        probabilities (N, C).
+    pictures : path
+        The folder or zip file. A picture's id is its file name without the ending.
+    class_names : sequence of str
+        The C classes, in the order of the model's outputs.
+    size : int, optional
+        The side of the pictures in pixels; by default the model's.
+    flips : bool
+        Whether a model's answer is the mean over each picture and its mirror image.
+    fallback : str, optional
+        The class of a damaged picture. Give the most frequent one of the training
+        pictures; by default it is that of the predictions.
+
+    Returns
+    -------
+    predictions : Predictions
+        By increasing id.
+
+    Raises
+    ------
+    DataError
+        There is no picture, or two have one id.
+    ValueError
+        The model's size is not known, it gives no probability for each class, or
+        `fallback` is no class.
+
+    Examples
+    --------
+    A model that sees bright pictures and dark ones, as a function:
+
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> from labkit import kaggle
+    >>> Path("test").mkdir(exist_ok=True)
+    >>> for number, grey in ((1, 20), (2, 210)):
+    ...     Image.new("L", (40, 30), grey).save(f"test/{number}.png")
+    >>> def model(images):
+    ...     bright = images.mean(axis=(1, 2, 3)) / 255
+    ...     return np.stack([1 - bright, bright], axis=1)
+    >>> kaggle.predict(model, "test", ["dark", "bright"], size=8).labels
+    ['dark', 'bright']
     """
     predictor, size = _predictor(model, flips), size or _input_size(model)
     with Pictures(Path(pictures)) as found:
@@ -79,7 +133,7 @@ def predict(
         rows = np.zeros((len(names), len(class_names)), np.float32)
         bar = progress(total=len(names), desc="predicting", unit=" pictures")
         with bar:
-            for start, images, bad in _decoded(found, names, size, batch_size):
+            for start, images, bad in _decoded(found, names, size):
                 rows[start : start + len(images)] = _checked(
                     predictor(images), len(images), len(class_names)
                 )
@@ -106,13 +160,14 @@ def _predictor(model: Any, flips: bool) -> Predictor:
 
 def _input_size(model: Any) -> int:
     """Return the side of the square pictures that a model takes."""
-    shape = getattr(model, "input_shape", None) or ()
-    if len(shape) != 4 or not shape[1] or shape[1] != shape[2] or shape[3] != 3:
+    shape: Sequence[int | None] = getattr(model, "input_shape", None) or ()
+    side = shape[1] if len(shape) == 4 and shape[3] == 3 else None
+    if not side or side != shape[2]:
         raise ValueError(
             f"the model takes {shape or 'pictures of an unknown size'}; expected"
             " (None, size, size, 3). Pass size=..., the side of the pictures in pixels."
         )
-    return shape[1]
+    return side
 
 
 def _by_id(name: str) -> tuple:
@@ -134,13 +189,14 @@ def _ids(names: Sequence[str], path: Path) -> np.ndarray:
 
 
 def _decoded(
-    pictures: Pictures, names: Sequence[str], size: int, batch_size: int
+    pictures: Pictures, names: Sequence[str], size: int
 ) -> Iterator[tuple[int, np.ndarray, dict[int, str]]]:
     """Yield (start, images, damaged) batch by batch, the next ones decoded meanwhile."""
 
     def decode(start: int) -> tuple[int, np.ndarray, dict[int, str]]:
-        part = names[start : start + batch_size]
-        images, bad = np.full((len(part), size, size, 3), MID_GREY, np.uint8), {}
+        part = names[start : start + BATCH]
+        images = np.full((len(part), size, size, 3), MID_GREY, np.uint8)
+        bad: dict[int, str] = {}
         for place, name in enumerate(part):
             try:
                 images[place] = read_picture(pictures.read(name), size)
@@ -149,7 +205,7 @@ def _decoded(
         return start, images, bad
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        yield from _ahead(pool, decode, range(0, len(names), batch_size))
+        yield from _ahead(pool, decode, range(0, len(names), BATCH))
 
 
 def _ahead(pool: ThreadPoolExecutor, work: Callable, items: Iterable) -> Iterator:

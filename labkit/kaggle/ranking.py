@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from html import escape
 from pathlib import Path
 
@@ -23,6 +23,8 @@ _TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T_ -](\d\d)[:.-]?(\d\d)(?:[:.-]?(\d\d))?(?!\d)"
 )
 TIMESTAMP_FILE = "timestamp.txt"  # nbgrader's, beside what was handed in
+
+Submission = tuple[str, Path]  # a student's name and the file
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,23 @@ class Place:
 
 @dataclass(frozen=True, repr=False)
 class Leaderboard:
-    """A class's ranking, best first, its submissions by time, and what was not counted."""
+    """A class's ranking.
+
+    Attributes
+    ----------
+    places : tuple of Place
+        A row a student, best first: `rank`, `student`, `score`, and what it rests on.
+    entries : tuple of Entry
+        The submissions that count, by time.
+    refused : tuple of (str, str)
+        File and reason of each that does not.
+    public_rows, private_rows : int
+        The test pictures of each part.
+    deadline : datetime or None
+        Later submissions do not count.
+    closed : bool
+        Whether private scores are shown.
+    """
 
     places: tuple[Place, ...]
     entries: tuple[Entry, ...]
@@ -71,9 +89,10 @@ class Leaderboard:
     @property
     def columns(self) -> tuple[str, ...]:
         """The heads of `rows`."""
-        part, middle = "public", ("best public",)
+        part = "private" if self.closed else "public"
+        middle: tuple[str, ...] = ("best public",)
         if self.closed:
-            part, middle = "private", ("private", *middle, "public rank")
+            middle = ("private", *middle, "public rank")
         return ("rank", "student", *middle, f"last {part}", "submissions", "time")
 
     def rows(self) -> list[tuple[str, ...]]:
@@ -81,7 +100,7 @@ class Leaderboard:
         return [self._row(place) for place in self.places]
 
     def _row(self, place: Place) -> tuple[str, ...]:
-        middle = (f"{place.public:.2%}",)
+        middle: tuple[str, ...] = (f"{place.public:.2%}",)
         if self.closed:
             middle = (f"{place.private:.2%}", *middle, str(place.public_rank))
         when = f"{place.time:%Y-%m-%d %H:%M}"
@@ -133,30 +152,70 @@ def leaderboard(
     submissions: Path | str,
     truth: Path | str,
     public: float = 0.3,
-    class_names: Sequence[str] | None = None,
     *,
     deadline: datetime | None = None,
     now: datetime | None = None,
     per_day: int | None = None,
     pattern: str = "*.csv",
-    progress: Callable[[Iterable], Iterable] = iter,
+    progress: Callable[[list[Submission]], Iterable[Submission]] = iter,
 ) -> Leaderboard:
     """Rank a folder of submissions, <student>.csv or <student>/**/`pattern`.
 
-    `public`: the share of test pictures whose score students may see meanwhile; a column
-    Usage in `truth` goes before. `deadline`: later files do not count, and until then
-    only public scores are shown; None: closed. `per_day`: so many valid submissions of a
-    student count, by UTC day. A submission's time is in its name (2026-05-31T14-05, UTC),
-    or in nbgrader's timestamp.txt beside it, or the file's own.
+    A submission's time is in its name (2026-05-31T14-05, UTC), or in nbgrader's
+    timestamp.txt beside it, or the file's own.
+
+    Parameters
+    ----------
+    submissions : path
+        The folder.
+    truth : path
+        The true classes, as in `score`.
+    public : float
+        The share of test pictures whose score students may see meanwhile, 0..1; a column
+        Usage in `truth` goes before.
+    deadline : datetime, optional
+        With a time zone. Later files do not count, and until then only public scores are
+        shown. Without one the competition is closed.
+    now : datetime, optional
+        By default the present.
+    per_day : int, optional
+        So many valid submissions of a student count, by UTC day.
+    pattern : str
+        The submissions' names in a student's folder.
+    progress : callable
+        Wraps the files as they are read, to show how far it is.
+
+    Returns
+    -------
+    board : Leaderboard
+        What does not count is in `refused`, with the reason.
+
+    Raises
+    ------
+    LabkitError
+        There is no such folder, or the truth cannot be read or split.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from labkit import kaggle
+    >>> names, ids = ["bart", "lisa", "bart", "lisa"], [1, 2, 3, 4]
+    >>> true = kaggle.write(ids, names, "truth.csv")
+    >>> said = kaggle.write(ids, names, "entries/ann.csv")
+    >>> said = kaggle.write(ids, ["lisa"] * 4, "entries/ben.csv")
+    >>> board = kaggle.leaderboard("entries", "truth.csv", public=0.5)
+    >>> [(place.rank, place.student) for place in board.places]
+    [(1, 'ann'), (2, 'ben')]
     """
-    folder, key = Path(submissions), read_truth(truth, public, class_names)
+    folder, key = Path(submissions), read_truth(truth, public)
     if not folder.is_dir():
         raise LabkitError(
             f"{folder}: not a folder. Give the one with <student>.csv files, or one"
             " folder a student."
         )
     now = now or datetime.now(timezone.utc)
-    found, refused = [], []
+    found: list[Entry] = []
+    refused: list[tuple[str, str]] = []
     for student, path in progress(list(_files(folder, pattern))):
         try:
             found.append(_entry(student, path, folder, key, deadline))
@@ -176,7 +235,7 @@ def leaderboard(
     )
 
 
-def _files(folder: Path, pattern: str) -> Iterator[tuple[str, Path]]:
+def _files(folder: Path, pattern: str) -> Iterator[Submission]:
     """Yield (student, file): of the folder itself, and of each student's folder."""
     for path in sorted(folder.iterdir()):
         if path.is_dir() and not path.is_symlink() and path.suffix != ".csv":
@@ -195,10 +254,13 @@ def _entry(
     if deadline is not None and time > deadline:
         raise LabkitError(f"after the deadline, on {time:%Y-%m-%d %H:%M} UTC")
     said = read_answers(path, key).said
-    scores = (
-        share_right(said, key.classes, part) for part in (key.public, key.private)
+    return Entry(
+        student=student,
+        file=path.relative_to(folder).as_posix(),
+        time=time,
+        public=share_right(said, key.classes, key.public),
+        private=share_right(said, key.classes, key.private),
     )
-    return Entry(student, path.relative_to(folder).as_posix(), time, *scores)
 
 
 def submission_time(path: Path) -> datetime:
@@ -211,8 +273,12 @@ def submission_time(path: Path) -> datetime:
         found = _TIME.search(text)
         if found:
             try:
-                parts = [int(part or 0) for part in found.groups()]
-                return datetime(*parts, tzinfo=timezone.utc)
+                year, month, day, hour, minute, second = (
+                    int(part or 0) for part in found.groups()
+                )
+                return datetime(
+                    year, month, day, hour, minute, second, tzinfo=timezone.utc
+                )
             except ValueError:  # such as month 13
                 continue
     return datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
@@ -222,7 +288,9 @@ def _within_days(
     entries: list[Entry], per_day: int | None
 ) -> tuple[list[Entry], list[tuple[str, str]]]:
     """Split entries, by time, into those within the daily number and the others."""
-    counted, surplus, used = [], [], Counter()
+    counted: list[Entry] = []
+    surplus: list[tuple[str, str]] = []
+    used: Counter[tuple[str, date]] = Counter()
     for entry in entries:
         day = entry.student, entry.time.date()
         used[day] += 1
@@ -275,7 +343,8 @@ def _ranks(scores: dict[str, tuple[float, datetime]]) -> dict[str, int]:
     """Return each name's rank: the better score, then the earlier time; else it is shared."""
     order = sorted({(-value, time) for value, time in scores.values()})
     many = Counter((-value, time) for value, time in scores.values())
-    ranks, ahead = {}, 0
+    ranks: dict[tuple[float, datetime], int] = {}
+    ahead = 0
     for item in order:
         ranks[item] = ahead + 1
         ahead += many[item]

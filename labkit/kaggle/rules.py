@@ -54,7 +54,7 @@ def row_faults(rows: Sequence[Row], width: int) -> Iterator[Fault]:
         yield Fault("empty row", tuple(blank))
     empty_lines = set(blank)
     rows = [(line, row) for line, row in rows if line not in empty_lines]
-    widths = {}
+    widths: dict[int, list[int]] = {}
     for line, row in rows:
         if len(row) != width:
             widths.setdefault(len(row), []).append(line)
@@ -123,7 +123,8 @@ def _bare(name: str) -> str:
 
 def class_faults(rows: Sequence[Row], class_names: Sequence[str]) -> Iterator[Fault]:
     """Yield each unknown class once, with the names it may have been meant to be."""
-    known, unknown = set(class_names), {}
+    known = set(class_names)
+    unknown: dict[str, list[int]] = {}
     for line, (_, name) in rows:
         if name.strip() and name.strip() not in known:
             unknown.setdefault(name, []).append(line)
@@ -156,9 +157,10 @@ def probability_faults(rows: Sequence[Row]) -> Iterator[Fault]:
     """Yield cells that are no probabilities, and rows that do not add up to 1."""
     words, outside, sums = [], [], []
     for line, row in rows:
-        values = [_number(cell) for cell in row[1:]]
-        if None in values:
-            wrong = [cell for cell in row[1:] if cell.strip() and _number(cell) is None]
+        found = {cell: _number(cell) for cell in row[1:]}
+        values = [v for cell in row[1:] if (v := found[cell]) is not None]
+        if len(values) < len(row) - 1:
+            wrong = [c for c, value in found.items() if c.strip() and value is None]
             words += [(line, cell) for cell in wrong[:1]]
         elif not all(0 <= value <= 1 for value in values):
             outside.append((line, next(v for v in values if not 0 <= v <= 1)))

@@ -1,18 +1,22 @@
 """How right a submission is: accuracy, macro F1, log loss, in public and in private."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from labkit.errors import LabkitError
+from labkit.files import content_hash
 from labkit.kaggle.faults import Report, SubmissionError
 from labkit.kaggle.rules import Form
-from labkit.kaggle.submission import form_of, inspect, key_table
+from labkit.kaggle.submission import inspect, key_table, names_beside
 from labkit.kaggle.table import Table, parse, read_file
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 USAGE = "Usage"
 # Of Kaggle's solution files; rows of another usage count nowhere.
@@ -29,6 +33,24 @@ class Measures:
     macro_f1: float
     log_loss: float | None = None
 
+    @classmethod
+    def of(
+        cls, true: np.ndarray, said: np.ndarray, likelihoods: np.ndarray | None = None
+    ) -> "Measures":
+        """Measure answers (N,) against the true classes (N,), all names or all numbers.
+
+        Macro F1 is the mean of the F1 of the classes in either; one that is in one of them
+        only counts 0. `likelihoods` (N,): the probability that each true class was given,
+        none counted as below 1e-15.
+        """
+        from sklearn.metrics import f1_score
+
+        loss = None
+        if likelihoods is not None:
+            loss = float(-np.mean(np.log(np.maximum(likelihoods, SMALLEST))))
+        macro = f1_score(true, said, average="macro", zero_division=0)
+        return cls(len(true), float(np.mean(true == said)), float(macro), loss)
+
     def __str__(self) -> str:
         right = round(self.accuracy * self.rows)
         loss = "" if self.log_loss is None else f", log loss {self.log_loss:.4f}"
@@ -40,7 +62,21 @@ class Measures:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Score:
-    """A submission's measures, on all rows and by part; confusion counts (C, C), rows true."""
+    """A submission's measures, on all rows and by part.
+
+    Attributes
+    ----------
+    name : str
+        The file's name, without its ending.
+    all, public, private : Measures
+        Each with `rows`, `accuracy` and `macro_f1` in 0..1, and `log_loss`, None where no
+        probabilities were given. `public` and `private` are None where the truth is not
+        split. The score's own `rows`, `accuracy`, `macro_f1` and `log_loss` are of `all`.
+    confusion : array (C, C), int64
+        Counts; rows true, columns predicted.
+    class_names : tuple of str
+        The C classes of truth and submission.
+    """
 
     name: str
     all: Measures
@@ -65,7 +101,7 @@ class Score:
     def log_loss(self) -> float | None:
         return self.all.log_loss
 
-    def figure(self, **options):
+    def figure(self, **options: Any) -> "Figure":
         """Draw the confusion matrix; options as in `plots.confusion_matrix`."""
         from labkit import plots
 
@@ -85,6 +121,9 @@ class Score:
     def _repr_html_(self) -> str:
         first, *parts = map(escape, self._lines())
         return f"<b>{first}</b>" + "".join(f"<br>{part}" for part in parts)
+
+
+Parts = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -112,16 +151,13 @@ class Truth:
         return Form((self.id_name, self.class_column), ids, self.class_names)
 
 
-def read_truth(
-    path: Path | str,
-    public: float | None = None,
-    class_names: Sequence[str] | None = None,
-) -> Truth:
+def read_truth(path: Path | str, public: float | None = None) -> Truth:
     """Read the true classes, `id,character` and, as Kaggle's solution files, `Usage`.
 
     The column Usage says which rows are Public and which Private. Without it `public` is
     the share of rows to be public; which ones is fixed by their ids, the same for
-    everyone and on every machine. None: no parts.
+    everyone and on every machine. None: no parts. The classes allowed are those in
+    character_name.lst beside the file; any where there is none.
     """
     table = key_table(path)
     with_usage = len(table.header) == 3 and table.header[2] == USAGE
@@ -131,62 +167,85 @@ def read_truth(
             f" id,character,{USAGE} with {PUBLIC} or {PRIVATE} in each row."
         )
     answers = table.answers
-    parts = ((), ())
+    parts: Parts = (), ()
     if with_usage:
         parts = _named_parts(path, answers)
     elif public is not None:
         parts = _drawn_parts(answers, public)
-    names = class_names or form_of(path).class_names
     return Truth(
-        *table.header[:2],
-        {item: row[0] for item, row in answers.items()},
-        tuple(names) if names else None,
-        *parts,
+        id_name=table.header[0],
+        class_column=table.header[1],
+        classes={item: row[0] for item, row in answers.items()},
+        class_names=names_beside(path),
+        public=parts[0],
+        private=parts[1],
     )
 
 
-def _named_parts(path, answers: dict[str, tuple[str, ...]]) -> tuple[tuple, tuple]:
-    parts = tuple(
+def _named_parts(path: Path | str, answers: dict[str, tuple[str, ...]]) -> Parts:
+    public, private = (
         tuple(item for item, (_, usage) in answers.items() if usage == part)
         for part in (PUBLIC, PRIVATE)
     )
-    if not all(parts):
+    if not (public and private):
         raise LabkitError(
-            f"{path}: the column {USAGE} holds {len(parts[0])} times {PUBLIC} and"
-            f" {len(parts[1])} times {PRIVATE}; expected both."
+            f"{path}: the column {USAGE} holds {len(public)} times {PUBLIC} and"
+            f" {len(private)} times {PRIVATE}; expected both."
         )
-    return parts
+    return public, private
 
 
-def _drawn_parts(answers: dict, public: float) -> tuple[tuple, tuple]:
+def _drawn_parts(answers: dict[str, tuple[str, ...]], public: float) -> Parts:
     """Split the ids into a public and a private part, neither of them empty."""
     if not 0 < public < 1:
         raise LabkitError(f"public is {public}; expected a share between 0 and 1.")
     if len(answers) < 2:
         raise LabkitError("one test picture cannot be split into public and private.")
-    shuffled = sorted(answers, key=lambda item: hashlib.sha256(item.encode()).digest())
+    shuffled = sorted(answers, key=content_hash)
     cut = min(max(1, round(public * len(shuffled))), len(shuffled) - 1)
     return tuple(shuffled[:cut]), tuple(shuffled[cut:])
 
 
-def score(
-    path: Path | str,
-    truth: Path | str,
-    class_names: Sequence[str] | None = None,
-    public: float | None = None,
-) -> Score:
+def score(path: Path | str, truth: Path | str, public: float | None = None) -> Score:
     """Score a submission against the true classes, a CSV of the same form.
 
     Macro F1 is the mean of the F1 of the classes in the truth or the submission; the log
     loss is given where the submission holds probabilities, each row brought to a sum of
-    1 and no true class's below 1e-15. `public`: the share of rows that are public; a
-    column Usage in the truth goes before. `class_names`: the classes allowed; by default
-    those in character_name.lst beside `truth`. Raises SubmissionError where the file has
-    faults.
+    1 and no true class's below 1e-15.
+
+    Parameters
+    ----------
+    path : path
+        The submission.
+    truth : path
+        The true classes. The classes allowed are those in character_name.lst beside it;
+        any where there is none.
+    public : float, optional
+        The share of rows that are public, 0..1; a column Usage in the truth goes before.
+
+    Returns
+    -------
+    score : Score
+        On all rows and, where the truth is split, in public and in private.
+
+    Raises
+    ------
+    SubmissionError
+        The submission has faults, or the truth has.
+    LabkitError
+        A file cannot be read, or cannot be split so.
+
+    Examples
+    --------
+    >>> from labkit import kaggle
+    >>> said = kaggle.write([1, 2, 3], ["bart", "lisa", "lisa"], "submission.csv")
+    >>> true = kaggle.write([1, 2, 3], ["bart", "lisa", "bart"], "truth.csv")
+    >>> kaggle.score("submission.csv", "truth.csv")
+    submission: accuracy 66.67% (2 of 3), macro F1 0.6667
     """
     from sklearn.metrics import confusion_matrix
 
-    path, key = Path(path), read_truth(truth, public, class_names)
+    path, key = Path(path), read_truth(truth, public)
     answers = read_answers(path, key)
     said = answers.said
     names = tuple(sorted(set(key.classes.values()) | set(said.values())))
@@ -236,25 +295,18 @@ def _likeliest(table: Table) -> Answers:
 
 
 def _measures(key: Truth, answers: Answers, ids: Sequence[str]) -> Measures:
-    from sklearn.metrics import f1_score
-
-    true = [key.classes[item] for item in ids]
-    said = [answers.said[item] for item in ids]
-    macro = f1_score(true, said, average="macro", zero_division=0)
-    return Measures(
-        len(ids),
-        share_right(answers.said, key.classes, ids),
-        float(macro),
-        _log_loss(key, answers, ids) if answers.probabilities else None,
-    )
+    true = np.array([key.classes[item] for item in ids])
+    said = np.array([answers.said[item] for item in ids])
+    likelihoods = _likelihoods(true, answers, ids) if answers.probabilities else None
+    return Measures.of(true, said, likelihoods)
 
 
-def _log_loss(key: Truth, answers: Answers, ids: Sequence[str]) -> float:
+def _likelihoods(true: np.ndarray, answers: Answers, ids: Sequence[str]) -> np.ndarray:
+    """Return the probability (N,) that each true class was given, rows brought to a sum of 1."""
     place = {name: number for number, name in enumerate(answers.columns)}
     rows = np.array([answers.probabilities[item] for item in ids])
-    rows /= rows.sum(axis=1, keepdims=True)
-    true = rows[np.arange(len(ids)), [place[key.classes[item]] for item in ids]]
-    return float(-np.mean(np.log(np.maximum(true, SMALLEST))))
+    columns = [place[name] for name in true.tolist()]
+    return rows[np.arange(len(ids)), columns] / rows.sum(axis=1)
 
 
 def share_right(

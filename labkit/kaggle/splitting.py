@@ -6,12 +6,11 @@ many of its pictures have a near-duplicate among the training pictures can be co
 without its labels.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from labkit.kaggle.duplicates import DISTANCE, has_near_duplicate, near_duplicates
+from labkit.kaggle.duplicates import Images, has_near_duplicate, near_duplicates
 
 Z95 = 1.96  # standard errors to each side of a 95 % interval
 
@@ -20,10 +19,19 @@ Z95 = 1.96  # standard errors to each side of a 95 % interval
 class Split:
     """Indices of the training pictures in three parts, and what is known of the test set.
 
-    train: to train on. new: held out, no near-duplicate of theirs is in `train`. copies:
-    held out, each with a near-duplicate in `train`. groups: (N,) as `near_duplicates`.
-    copied: share of the test pictures with a near-duplicate in `train`;
-    None where no test pictures were given.
+    Attributes
+    ----------
+    train : array, int64
+        To train on.
+    new : array, int64
+        Held out; no near-duplicate of theirs is in `train`.
+    copies : array, int64
+        Held out, each with a near-duplicate in `train`.
+    groups : array (N,), int64
+        As `near_duplicates`.
+    copied : float or None
+        Share of the test pictures with a near-duplicate in `train`, 0..1; None where no
+        test pictures were given.
     """
 
     train: np.ndarray
@@ -50,7 +58,20 @@ class Split:
     def foretell(self, new_right: np.ndarray, copies_right: np.ndarray) -> "Foretold":
         """Say what score to expect, from which held-out pictures a model gets right.
 
-        `new_right`, `copies_right`: bool, one for each index of `new` and of `copies`.
+        Parameters
+        ----------
+        new_right, copies_right : array of bool
+            One for each index of `new`, and of `copies`.
+
+        Returns
+        -------
+        foretold : Foretold
+            The accuracy to expect, with its interval.
+
+        Raises
+        ------
+        ValueError
+            There are more or fewer answers than pictures.
         """
         if len(new_right) != len(self.new) or len(copies_right) != len(self.copies):
             raise ValueError(
@@ -72,10 +93,19 @@ class Split:
 
 @dataclass(frozen=True)
 class Foretold:
-    """The accuracy to expect, 0..1, and half the width of its 95 % interval.
+    """The accuracy to expect of the test set, and its 95 % interval.
 
     The mean of the accuracies on new pictures and on copies, weighted by the share of
     copies in the test set. The interval holds the chance of the held-out pictures only.
+
+    Attributes
+    ----------
+    accuracy, margin : float
+        The accuracy, 0..1, and half the width of its interval.
+    new, copies : float
+        The accuracies on new pictures and on copies.
+    share : float
+        The share of copies in the test set.
     """
 
     accuracy: float
@@ -93,32 +123,63 @@ class Foretold:
 
 
 def split(
-    images: Sequence[np.ndarray],
+    images: Images,
     labels: np.ndarray,
-    test_images: Sequence[np.ndarray] | None = None,
+    test_images: Images | None = None,
     *,
     share: float = 0.2,
     seed: int = 0,
-    distance: int = DISTANCE,
 ) -> Split:
     """Hold out a share of the pictures, whole groups of near-duplicates with their classes even.
 
-    images: N pictures as `near_duplicates` takes them; labels: (N,) class numbers.
     From groups that remain, one picture each is held out too, as copies, an eighth as many
-    at most. The same seed gives the same split.
+    at most.
+
+    Parameters
+    ----------
+    images : array or sequence of arrays
+        N pictures as `near_duplicates` takes them.
+    labels : array (N,)
+        Class numbers.
+    test_images : array or sequence of arrays, optional
+        The test pictures: how many of them are copies?
+    share : float
+        The share to hold out as new, above 0 and up to 0.5.
+    seed : int
+        The same seed gives the same split.
+
+    Returns
+    -------
+    parts : Split
+        Indices of the pictures.
+
+    Raises
+    ------
+    ValueError
+        `share` is out of range, or there are fewer groups than parts to split them into.
+
+    Examples
+    --------
+    >>> from labkit import data, kaggle
+    >>> faces = data.load("faces")
+    >>> kaggle.split(faces.train_images[:200], faces.train_labels[:200])
+    200 pictures in 169 groups of near-duplicates
+         156 to train on
+          39 held out, new: nothing like them is trained on
+           5 held out, copies: a near-duplicate is trained on
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
     if not 0 < share <= 0.5:
         raise ValueError(f"share is {share}; expected more than 0, up to 0.5.")
-    groups = near_duplicates(images, distance)
+    groups = near_duplicates(images)
     folds = StratifiedGroupKFold(round(1 / share), shuffle=True, random_state=seed)
     rest, new = next(folds.split(groups, labels, groups))
     copies = _copies(groups, rest, round(share * len(labels) / 8), seed)
     train, copied = np.setdiff1d(rest, copies), None
     if test_images is not None:
         known = [images[place] for place in train]
-        copied = float(has_near_duplicate(test_images, known, distance).mean())
+        copied = float(has_near_duplicate(test_images, known).mean())
     return Split(train, new, copies, groups, copied)
 
 

@@ -28,10 +28,35 @@ def check(
 ) -> Report:
     """Check a submission and report everything that is wrong with it at once.
 
-    `sample`: the competition's sampleSubmission.csv, which gives header and ids;
-    None checks the form alone. `class_names`: the classes allowed; by default
-    those in character_name.lst beside the sample. Raises LabkitError where a
-    file cannot be read.
+    Parameters
+    ----------
+    path : path
+        The submission, a CSV file.
+    sample : path, optional
+        The competition's sampleSubmission.csv, which gives header and ids. Without it the
+        form alone is checked.
+    class_names : sequence of str, optional
+        The classes allowed; by default those in character_name.lst beside the sample.
+
+    Returns
+    -------
+    report : Report
+        Its `faults`, with their lines, and its `notes`, which do no harm.
+
+    Raises
+    ------
+    LabkitError
+        A file cannot be read, or the sample itself has faults.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from labkit import kaggle
+    >>> size = Path("spoilt.csv").write_text("id,character\\n1,bart\\n2,\\n2,marge\\n")
+    >>> kaggle.check("spoilt.csv")
+    spoilt.csv: 2 faults in 3 rows
+      fault: line 3: empty class
+      fault: lines 3, 4: ids more than once: '2'
     """
     path, form = Path(path), form_of(sample, class_names)
     return inspect(path, read_file(path), form)[0]
@@ -46,10 +71,41 @@ def write(
 ) -> Report:
     """Write a submission, once it is known to be without fault, and return its report.
 
-    `ids` (N,); `labels` (N,) class names, or probabilities (N, C) with columns in the
-    order of `class_names`, by default of the sample's columns. The rows keep their order,
-    the header is the sample's. The same answers give the same bytes. Raises
-    SubmissionError with every fault, and then writes nothing.
+    The rows keep their order, the header is the sample's. The same answers give the same
+    bytes.
+
+    Parameters
+    ----------
+    ids : iterable (N,)
+        Of the test pictures.
+    labels : iterable (N,) of str, or array (N, C)
+        Class names, or probabilities with columns in the order of `class_names`, by
+        default of the sample's columns.
+    path : path
+        The file to write, in one step.
+    sample, class_names : optional
+        As in `check`.
+
+    Returns
+    -------
+    report : Report
+        As `check` gives it; without faults.
+
+    Raises
+    ------
+    SubmissionError
+        With every fault; nothing is written then.
+
+    Examples
+    --------
+    >>> from labkit import kaggle
+    >>> kaggle.write([1, 2], ["bart", "marge"], "submission.csv")
+    submission.csv: fine, 2 rows
+    >>> kaggle.write([1, 2], ["bart"], "submission.csv")
+    Traceback (most recent call last):
+    ...
+    labkit.kaggle.faults.SubmissionError: submission.csv: 1 fault in 2 rows
+      fault: 2 ids but 1 labels; give one of each
     """
     path, ids, labels = Path(path), list(ids), np.asarray(list(labels))
     if len(ids) != len(labels):
@@ -98,8 +154,7 @@ def form_of(
     if sample is None:
         return Form(class_names=names)
     table = key_table(sample)
-    beside = _names_beside(Path(sample))
-    return Form(table.header, tuple(table.answers), names or beside)
+    return Form(table.header, tuple(table.answers), names or names_beside(sample))
 
 
 def key_table(path: Path | str) -> Table:
@@ -119,9 +174,9 @@ def key_table(path: Path | str) -> Table:
     return table
 
 
-def _names_beside(sample: Path) -> tuple[str, ...] | None:
-    """Return the class names Kaggle ships beside its sample, None where it does not."""
-    path = sample.with_name(NAME_LIST)
+def names_beside(sample: Path | str) -> tuple[str, ...] | None:
+    """Return the class names that Kaggle ships beside its sample, None where it does not."""
+    path = Path(sample).with_name(NAME_LIST)
     if not path.is_file():
         return None
     return tuple(path.read_text(encoding="utf-8").split())

@@ -9,7 +9,7 @@ import io
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,19 @@ CREDENTIALS = (
 
 @dataclass(frozen=True)
 class Submitted:
-    """A submission at Kaggle: its state, its public score where known, what is left today."""
+    """A submission at Kaggle.
+
+    Attributes
+    ----------
+    ref : int
+        Its number.
+    status : str
+        "complete" where it is scored, else "pending".
+    score : str
+        The public score as Kaggle writes it, "" where it is not known.
+    remaining : int or None
+        How many more may be handed in today; None where Kaggle does not say.
+    """
 
     ref: int
     status: str
@@ -55,24 +67,44 @@ def submit(
     message: str,
     sample: Path | str | None = None,
     *,
-    class_names: Sequence[str] | None = None,
     wait: float = SCORE_SECONDS,
-    answer: float = ANSWER_SECONDS,
     announce: Callable[[str], None] = lambda text: None,
 ) -> Submitted:
     """Check a submission, hand it in, wait for the score.
 
-    `sample`, `class_names` as in `check`. `competition`: its name in the address,
-    kaggle.com/competitions/<name>. `wait`: seconds for the score, `answer` for any answer
-    of Kaggle's. `announce` is told each step. Raises SubmissionError where the file has
-    faults (nothing is sent then), LabkitError where Kaggle refuses or does not answer.
+    Parameters
+    ----------
+    path : path
+        The submission.
+    competition : str
+        Its name in the address, kaggle.com/competitions/<name>.
+    message : str
+        What changed, for your list at Kaggle.
+    sample : path, optional
+        As in `check`.
+    wait : float
+        Seconds to wait for the score.
+    announce : callable
+        Is told each step.
+
+    Returns
+    -------
+    submitted : Submitted
+        With the public score, if it came in time.
+
+    Raises
+    ------
+    SubmissionError
+        The file has faults; nothing is sent then.
+    LabkitError
+        Kaggle refuses, or does not answer within a minute.
     """
     path = Path(path)
-    report = check(path, sample, class_names)
+    report = check(path, sample)
     if not report.ok:
         raise SubmissionError(report)
     announce(str(report))
-    kaggle = _Kaggle(competition, answer)
+    kaggle = _Kaggle(competition)
     left = kaggle.remaining()
     if left is not None:
         announce(_remaining(left))
@@ -93,8 +125,8 @@ def _remaining(count: int) -> str:
 class _Kaggle:
     """What is asked of Kaggle, with its refusals told apart."""
 
-    def __init__(self, competition: str, answer: float) -> None:
-        self._competition, self._answer = competition, answer
+    def __init__(self, competition: str) -> None:
+        self._competition = competition
         self._api = self._ask(_authenticated)
 
     def remaining(self) -> int | None:
@@ -125,7 +157,7 @@ class _Kaggle:
         while True:
             own = next((one for one in self._submissions() if one.ref == ref), None)
             status = own.status.name.lower() if own else "pending"
-            if status == "error":
+            if own and status == "error":
                 raise LabkitError(
                     f"{self._competition}: Kaggle could not score the file:"
                     f" {own.error_description or 'no reason given'}"
@@ -143,7 +175,7 @@ class _Kaggle:
         import requests
 
         try:
-            return _within(self._answer, question)
+            return _within(ANSWER_SECONDS, question)
         except requests.HTTPError as error:
             raise LabkitError(_refusal(error, self._competition)) from None
         except (TimeoutError, requests.Timeout):
@@ -152,7 +184,7 @@ class _Kaggle:
                 " before you send it again."
             )
             raise LabkitError(
-                f"Kaggle did not answer within {self._answer:g} seconds."
+                f"Kaggle did not answer within {ANSWER_SECONDS:g} seconds."
                 + (doubt if unsure else " Nothing was sent. Try again later.")
             ) from None
         except requests.RequestException as error:

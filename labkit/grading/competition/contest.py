@@ -4,18 +4,22 @@ import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from rich.progress import track
 
 from labkit.course import Course
 from labkit.errors import LabkitError
+from labkit.grading.competition.leaderboard_page import write_leaderboard
 from labkit.grading.competition.points import Entered, earned_points, enter_points
 from labkit.grading.competition.pseudonyms import with_pseudonyms
 from labkit.grading.competition.settings import Competition, competition, moment
 from labkit.kaggle.evidence import RUN_FILE, Evidence
-from labkit.kaggle.page import report, team_of, write_leaderboard
+from labkit.kaggle.page import report
 from labkit.kaggle.ranking import Leaderboard, leaderboard
-from labkit.kaggle.scoring import score
+from labkit.kaggle.scoring import Score, score
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def run_contest(
     """Rank the submissions, write page and CSV, enter points; None comes from the course."""
     course = _course(needed=submissions is None or truth is None or enter)
     rules = competition(course) if course else Competition()
-    given = {
+    given: dict[str, Any] = {
         "truth": truth,
         "public": public,
         "deadline": moment(deadline) if deadline else None,
@@ -61,18 +65,20 @@ def run_contest(
             "No true classes. Give --truth FILE, or write into course.toml, below"
             ' [kaggle]: truth = "truth.csv"'
         )
-    own = submissions is None
+    own = f"{rules.lab}/{rules.submissions}"
     board = leaderboard(
-        course.submitted if own else submissions,
+        submissions or _certain(course).submitted,
         rules.truth,
         rules.public,
         deadline=rules.deadline,
         per_day=rules.per_day,
-        pattern=f"{rules.lab}/{rules.submissions}" if own else "*.csv",
+        pattern="*.csv" if submissions else own,
         progress=_progress,
     )
     # Points are by students' own names, and before the page shows others.
-    points = enter_points(course, rules, earned_points(board, rules)) if enter else None
+    points = None
+    if enter:
+        points = enter_points(_certain(course), rules, earned_points(board, rules))
     if pseudonyms:
         board = with_pseudonyms(board, pseudonyms)
     folder = out or (course.build if course else Path("build")) / "leaderboard"
@@ -89,10 +95,11 @@ def write_reports(
     course = _course(needed=not runs)
     lab = competition(course).lab if course else Competition.lab
     if not runs:
-        runs = sorted(course.submitted.glob(f"*/{lab}/{RUN_FILE}"))
+        submitted = _certain(course).submitted
+        runs = sorted(submitted.glob(f"*/{lab}/{RUN_FILE}"))
         if not runs:
             raise LabkitError(
-                f"No {course.submitted}/<student>/{lab}/{RUN_FILE}. Name a file:"
+                f"No {submitted}/<student>/{lab}/{RUN_FILE}. Name a file:"
                 f" labkit kaggle report build/run/{lab}/{RUN_FILE}"
             )
     folder = out or (course.build if course else Path("build")) / "teams"
@@ -102,15 +109,21 @@ def write_reports(
             if path.is_symlink():
                 raise LabkitError(f"{path}: not a plain file")
             evidence = Evidence.load(path)
-            team = evidence.team or team_of(path, (lab,))
-            page = folder / f"{team_of(path, (lab,))}.html"
+            name = _team_of(path, lab)
+            team, page = evidence.team or name, folder / f"{name}.html"
             pages.append(report(evidence, page, team, _handed_in(path, truth, public)))
         except LabkitError as error:
             failed.append(str(error))
     return Reports(pages, failed)
 
 
-def _handed_in(run: Path, truth: Path | None, public: float | None):
+def _team_of(run: Path, lab: str) -> str:
+    """Return whose run file this is: its folder's name, or the one above the lab's folder."""
+    folder = run.resolve().parent
+    return folder.parent.name if folder.name == lab else folder.name
+
+
+def _handed_in(run: Path, truth: Path | None, public: float | None) -> Score | None:
     """Return the score of the submission beside a run, where both it and the truth are there."""
     submission = run.with_name("submission.csv")
     if truth is None or not submission.is_file() or submission.is_symlink():
@@ -124,6 +137,10 @@ def _course(needed: bool) -> Course | None:
     return None
 
 
-def _progress(items: Sequence) -> Iterable:
+def _certain(course: Course | None) -> Course:
+    return course or Course.here()
+
+
+def _progress(items: list[Item]) -> Iterable[Item]:
     """Show how far it is, where that takes long enough to look at."""
     return track(items, "reading", transient=True) if len(items) > 20 else items
