@@ -13,17 +13,42 @@ import numpy as np
 class Dataset:
     """Images and labels of one data set, and where they came from.
 
-    name: the data set's short name; a stand-in carries its own ("digits", not "mnist").
-    train_images, test_images: (N, H, W) grey or (N, H, W, 3) RGB, uint8.
-    train_labels, test_labels: (N,) int64, an index into class_names; test_labels is None where hidden.
-    source: one line, where the data came from.
-    stand_in: True where the images only stand in for the data set that was asked for.
-    train_names, test_names: file names, in the order of the images; empty where images come in one file.
-    test_ids: (N,) int64, increasing: the ids a submission must hold; None where there is no competition.
-    sample_submission: the competition's own example of a submission (CSV).
-    damaged: (file name, reason) of each unreadable picture. Such a training picture is left out; such a
+    Attributes
+    ----------
+    name : str
+        The data set's short name; a stand-in carries its own ("digits", not "mnist").
+    train_images, test_images : array (N, H, W) or (N, H, W, 3), uint8
+        Grey or RGB.
+    train_labels, test_labels : array (N,), int64
+        An index into `class_names`; `test_labels` is None where hidden.
+    class_names : tuple of str
+        The classes.
+    source : str
+        One line, where the data came from.
+    stand_in : bool
+        Whether the images only stand in for the data set that was asked for.
+    train_names, test_names : tuple of str
+        File names, in the order of the images; empty where images come in one file.
+    test_ids : array (N,), int64, or None
+        Increasing: the ids a submission must hold; None where there is no competition.
+    sample_submission : Path or None
+        The competition's own example of a submission (CSV).
+    damaged : tuple of (str, str)
+        File name and reason of each unreadable picture. Such a training picture is left out; such a
         test picture is mid-grey, so that every id keeps its place.
-    licence, citation: of the data.
+    licence, citation : str
+        Of the data.
+
+    Examples
+    --------
+    >>> from labkit import data
+    >>> data.load("digits")
+    digits (STAND-IN DATA)
+      training  1,437 images of 28 x 28, uint8
+      test      360 images of 28 x 28, uint8
+      classes   10: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+      source    scikit-learn's handwritten digits (8x8, enlarged to 28x28)
+      licence   CC BY 4.0
     """
 
     name: str

@@ -36,12 +36,30 @@ PROBE_SECONDS = 3.0
 
 
 def fetch(name: str, to: str | Path | None = None, competition: str = "") -> list[Path]:
-    """Bring a data set's files to where they are not yet, and return their paths.
+    """Bring a data set's files to where they are not yet.
 
-    to: a folder as LABKIT_DATA is laid out; the cache where None. competition: the name of a Kaggle competition
-    that has the files. A file that is on this machine, in LABKIT_DATA or in the cache, is copied if it verifies;
-    the others are downloaded, Kaggle's through kagglehub. Raises DataError where no mirror gives a file that
-    verifies; what was downloaded so far is kept, and the next call goes on from there.
+    A file that is on this machine, in LABKIT_DATA or in the cache, is copied if it verifies; the others are
+    downloaded, Kaggle's through kagglehub. What was downloaded so far is kept, and the next call goes on from
+    there.
+
+    Parameters
+    ----------
+    name : str
+        As in `load`, but not a stand-in's: those have no files.
+    to : path, optional
+        A folder as LABKIT_DATA is laid out; by default the cache.
+    competition : str
+        The name of a Kaggle competition that has the files.
+
+    Returns
+    -------
+    files : list of Path
+        Where they are now.
+
+    Raises
+    ------
+    DataError
+        The name is unknown, no mirror gives a file that verifies, or LABKIT_OFFLINE forbids downloads.
     """
     entry = registry.entry(name)
     if competition and not entry.kaggle:

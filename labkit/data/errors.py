@@ -10,7 +10,13 @@ class DataError(LabkitError):
 
 
 class DamagedPicture(DataError):
-    """One picture cannot be decoded; `name` is the file, `reason` says why."""
+    """One picture cannot be decoded.
+
+    Attributes
+    ----------
+    name, reason : str
+        The file, and why.
+    """
 
     def __init__(self, name: str, reason: str):
         super().__init__(f"{name}: {reason}")

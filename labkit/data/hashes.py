@@ -19,9 +19,18 @@ MAX_CONTENT = 2**30
 
 @dataclass(frozen=True)
 class FileCheck:
-    """Whether one file is the published one; ok is None where no hash is published.
+    """Whether one file is the published one.
 
-    found, expected: "sha256:..." or "md5:..."; of the uncompressed content where `what` says so.
+    Attributes
+    ----------
+    file : Path
+        The file.
+    ok : bool or None
+        None where no hash is published.
+    found, expected : str
+        "sha256:..." or "md5:...".
+    what : str
+        What they are the hashes of: "file", or "uncompressed content".
     """
 
     file: Path

@@ -20,14 +20,43 @@ UNASKED = 250 * 10**6
 
 
 def load(name: str, size: int | None = None) -> Dataset:
-    """Return a data set by name, "mnist", "fashion_mnist", "cifar10", "simpsons", "cats_dogs", or a stand-in's.
+    """Return a data set by name.
 
-    size: the side of the square pictures in pixels, for those that come as files of any size: "simpsons" and
-    "faces" (28 where None), "cats_dogs" and "pets" (32).
     Looks in the folder LABKIT_DATA, in the cache, and on the network (not where LABKIT_OFFLINE=1), and gives
     the offline stand-in where it finds none; that is printed, and `stand_in` is True. Under the profile
-    "grading" it is always the stand-in. Raises DataError where the name is unknown, or a file in
-    LABKIT_DATA is not the published one.
+    "grading" it is always the stand-in.
+
+    Parameters
+    ----------
+    name : str
+        "mnist", "fashion_mnist", "cifar10", "simpsons", "cats_dogs", or a stand-in's: "digits", "garments",
+        "shapes", "faces", "pets".
+    size : int, optional
+        The side of the square pictures in pixels, for those that come as files of any size: "simpsons" and
+        "faces" (28 where None), "cats_dogs" and "pets" (32).
+
+    Returns
+    -------
+    dataset : Dataset
+        Training and test images, uint8, and their labels.
+
+    Raises
+    ------
+    DataError
+        The name is unknown, or a file in LABKIT_DATA is missing, damaged or not the published one.
+    ValueError
+        `size` is below 1, or the data set's images have one size.
+
+    Examples
+    --------
+    >>> from labkit import data
+    >>> d = data.load("digits")
+    >>> d.train_images.shape, d.train_labels.dtype, d.stand_in
+    ((1437, 28, 28), dtype('int64'), True)
+    >>> data.load("mnits")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    labkit.data.errors.DataError: There is no data set 'mnits'; expected one of mnist, ... Did you mean 'mnist'?
     """
     if name not in standins.NAMES:
         entry = registry.entry(name)
@@ -43,10 +72,43 @@ def load_folder(path: str | Path, size: int = 32, *, training: float = 0.8) -> D
     """Return your own pictures, from a folder or a zip file, as RGB squares of `size` pixels.
 
     A picture's class is its folder's name (cat/1.jpg), or what its own name begins with where all lie in one
-    folder (cat.1.jpg). training: the share of the pictures, shuffled always in the same way, that is for
-    training; the rest is the test set. Damaged pictures are left out and listed in .damaged. The first load
-    decodes on all cores into the cache; later ones map its file into memory. Raises DataError where the path
-    holds no such pictures.
+    folder (cat.1.jpg). Damaged pictures are left out and listed in .damaged. The first load decodes on all
+    cores into the cache; later ones map its file into memory.
+
+    Parameters
+    ----------
+    path : path
+        The folder or zip file.
+    size : int
+        The side in pixels that each picture is stretched to.
+    training : float
+        The share of the pictures, shuffled always in the same way, that is for training, 0..1; the rest is
+        the test set.
+
+    Returns
+    -------
+    dataset : Dataset
+        With the classes that were found, sorted.
+
+    Raises
+    ------
+    DataError
+        The path holds no such pictures.
+    ValueError
+        `size` or `training` is out of range.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> from labkit import data
+    >>> for name in ("cat", "dog"):
+    ...     Path("pictures", name).mkdir(parents=True, exist_ok=True)
+    ...     for number in range(5):
+    ...         Image.new("RGB", (40, 30)).save(f"pictures/{name}/{number}.png")
+    >>> d = data.load_folder("pictures", size=16)
+    >>> d.class_names, d.train_images.shape, d.test_images.shape
+    (('cat', 'dog'), (8, 16, 16, 3), (2, 16, 16, 3))
     """
     path = Path(path).expanduser()
     if size < 1:
@@ -119,9 +181,22 @@ def _download(entry: Entry) -> Dataset:
 
 @dataclass(frozen=True)
 class Item:
-    """One data set of the inventory; size in bytes, on disk or to be downloaded (0: unknown).
+    """One data set of the inventory.
 
-    present: where it is, "" where it is not. missing: the files that are not there, where others are.
+    Attributes
+    ----------
+    name, title, licence, stand_in : str
+        Of the data set, and the name of the stand-in that takes its place.
+    present : str
+        Where it is, "" where it is not.
+    size : int
+        Bytes on disk, or to be downloaded; 0 where that is not known.
+    missing : tuple of str
+        The files that are not there, where others are.
+    partial : bool
+        Whether some of its files are here, but not all.
+    lacks : str
+        Why it cannot be used, in words.
     """
 
     name: str
@@ -134,19 +209,36 @@ class Item:
 
     @property
     def partial(self) -> bool:
-        """Whether some of its files are here, but not all."""
+        """Whether some files are missing."""
         return bool(self.missing)
 
     @property
     def lacks(self) -> str:
-        """Why it cannot be used, in words."""
+        """Return "absent", or which files are missing."""
         if not self.missing:
             return "absent"
         return f"incomplete: lacks {', '.join(self.missing)}"
 
 
 def inventory() -> list[Item]:
-    """Return every data set of the registry and where it is on this machine."""
+    """Return every data set of the registry and where it is on this machine.
+
+    Returns
+    -------
+    items : list of Item
+        In the registry's order.
+
+    Raises
+    ------
+    DataError
+        LABKIT_DATA names no folder.
+
+    Examples
+    --------
+    >>> from labkit import data
+    >>> [item.name for item in data.inventory()]
+    ['mnist', 'fashion_mnist', 'cifar10', 'simpsons', 'cats_dogs']
+    """
     return [_item(entry) for entry in registry.entries().values()]
 
 
@@ -167,9 +259,22 @@ def _item(entry: Entry) -> Item:
 
 
 def verify(name: str) -> list[hashes.FileCheck]:
-    """Return a check of each file of a data set, in LABKIT_DATA and in the cache.
+    """Check each file of a data set, in LABKIT_DATA and in the cache.
 
-    Raises DataError where there is no file.
+    Parameters
+    ----------
+    name : str
+        As in `load`, but not a stand-in's: those have no files.
+
+    Returns
+    -------
+    checks : list of FileCheck
+        Each with `ok`: True, False, or None where no hash is published.
+
+    Raises
+    ------
+    DataError
+        The name is unknown, or there is no file.
     """
     entry = registry.entry(name)
     found = sources.find(entry)
@@ -182,7 +287,29 @@ def verify(name: str) -> list[hashes.FileCheck]:
 
 
 def photograph(name: str = "china") -> np.ndarray:
-    """Return one of scikit-learn's photographs, "china" or "flower": (427, 640, 3) uint8, RGB."""
+    """Return one of scikit-learn's photographs.
+
+    Parameters
+    ----------
+    name : str
+        "china" or "flower".
+
+    Returns
+    -------
+    photograph : array (427, 640, 3), uint8
+        RGB.
+
+    Raises
+    ------
+    DataError
+        There is no photograph of that name.
+
+    Examples
+    --------
+    >>> from labkit import data
+    >>> data.photograph("flower").shape
+    (427, 640, 3)
+    """
     from sklearn.datasets import load_sample_images
 
     sample = load_sample_images()

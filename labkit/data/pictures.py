@@ -28,11 +28,41 @@ _large = threading.Lock()
 def read_picture(
     source: str | Path | bytes | BinaryIO, size: int | None = None
 ) -> np.ndarray:
-    """Return any picture as RGB, uint8: (size, size, 3), stretched to a square, or its own (H, W, 3).
+    """Return any picture as 8-bit RGB.
 
     Turned as its EXIF says; grey, palette, CMYK and 16-bit pictures become 8-bit RGB; transparent ones lie
-    on white; of an animation the first frame. Raises DamagedPicture where it cannot be decoded, or holds
-    over 50 million pixels.
+    on white; of an animation the first frame.
+
+    Parameters
+    ----------
+    source : path, bytes or binary file
+        A JPEG, PNG, GIF, BMP, TIFF or WEBP.
+    size : int, optional
+        The side in pixels of the square that the picture is stretched to.
+
+    Returns
+    -------
+    picture : array (size, size, 3) or (H, W, 3), uint8
+        In its own size where none is asked for.
+
+    Raises
+    ------
+    DamagedPicture
+        It cannot be decoded, or holds over 50 million pixels.
+    ValueError
+        `size` is below 1.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from labkit import data
+    >>> Image.new("L", (40, 30), 200).save("grey.png")
+    >>> data.read_picture("grey.png", size=1)
+    array([[[200, 200, 200]]], dtype=uint8)
+    >>> data.read_picture(b"<html>404</html>")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    labkit.data.errors.DamagedPicture: picture: not a picture in a known format (JPEG, PNG, ...
     """
     if size is not None and size < 1:
         raise ValueError(

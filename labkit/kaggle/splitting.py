@@ -160,13 +160,18 @@ def split(
 
     Examples
     --------
+    Forty scenes of three frames each, of two classes:
+
+    >>> import numpy as np
     >>> from labkit import data, kaggle
-    >>> faces = data.load("faces")
-    >>> kaggle.split(faces.train_images[:200], faces.train_labels[:200])
-    200 pictures in 169 groups of near-duplicates
-         156 to train on
-          39 held out, new: nothing like them is trained on
-           5 held out, copies: a near-duplicate is trained on
+    >>> flower = data.photograph("flower")
+    >>> scenes = [flower[y : y + 96, x : x + 96] for y in range(0, 300, 64) for x in range(0, 512, 64)]
+    >>> frames = [scene[n : n + 90, n : n + 90] for scene in scenes for n in range(3)]
+    >>> kaggle.split(frames, np.arange(120) // 3 % 2)
+    120 pictures in 40 groups of near-duplicates
+          93 to train on
+          24 held out, new: nothing like them is trained on
+           3 held out, copies: a near-duplicate is trained on
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
