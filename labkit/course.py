@@ -1,12 +1,24 @@
-"""A course folder: where its labs, submissions, gradebook and reports lie."""
+"""A course folder: where its labs, submissions, gradebook and reports lie, and course.toml."""
 
+import difflib
 import os
 import secrets
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import Annotated, Any
 
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationError,
+)
 from sqlalchemy.engine import make_url
 
 from labkit.errors import LabkitError
@@ -39,7 +51,7 @@ seed = "{seed}"
 # submission_seconds = 600
 # memory_gib = 4
 
-# The competition of lab 06, for `labkit kaggle leaderboard`. The points are for private
+# The class's competition, for `labkit kaggle leaderboard`. The points are for private
 # scores of at least so much, entered by `labkit kaggle leaderboard --enter`.
 # [kaggle]
 # truth = "truth.csv"
@@ -48,24 +60,163 @@ seed = "{seed}"
 # per_day = 5
 # points = [[0.60, 1], [0.80, 2], [0.88, 3], [0.91, 4]]
 """
+POINTS = "points = [[0.60, 1], [0.80, 2]]"
 
 
-@dataclass(frozen=True)
-class Limits:
+# TOML has lists only.
+_Pair = Annotated[tuple[float, float], Strict(False)]
+
+
+def _in_utc(found: datetime) -> datetime:
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
+def moment(text: str) -> datetime:
+    """Return a point in time, `2030-01-31T23:59` or with a zone; without one it is UTC.
+
+    Raises LabkitError where the text is none.
+    """
+    try:
+        return _in_utc(datetime.fromisoformat(text.strip().replace("Z", "+00:00")))
+    except ValueError:
+        raise LabkitError(
+            f"{text!r} is no point in time; expected one such as 2030-01-31T23:59"
+        ) from None
+
+
+def _moment(found: Any) -> Any:
+    if not isinstance(found, str):
+        return found
+    try:
+        return moment(found)
+    except LabkitError as error:
+        raise ValueError(str(error)) from None
+
+
+def _scale(pairs: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The thresholds by rising score; more score never earns fewer points."""
+    pairs = sorted(pairs)
+    earned = [points for _, points in pairs]
+    if not all(0 <= least <= 1 for least, _ in pairs):
+        raise ValueError(f"scores from 0 to 1: {POINTS}")
+    if earned != sorted(earned) or any(points < 0 for points in earned):
+        raise ValueError(f"more points for more score: {POINTS}")
+    return pairs
+
+
+class _Table(BaseModel):
+    """A table of course.toml. A field's description says what is expected of it."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False
+    )
+
+
+class Limits(_Table):
     """What a submission may take at grading: seconds for a cell and for all, GiB of memory.
 
     The seconds are those that `labkit.sandbox.meter` counts, of a machine as fast as
     `labkit.execution.speed.REFERENCE`; on a slower one there are more of them.
     """
 
-    cell_seconds: int = 120
-    submission_seconds: int = 600
-    memory_gib: float = 4
+    cell_seconds: float = Field(120, gt=0, description="a number above 0")
+    submission_seconds: float = Field(600, gt=0, description="a number above 0")
+    memory_gib: float = Field(4, gt=0, description="a number above 0")
 
     @property
     def memory(self) -> int:
         """Bytes."""
         return int(self.memory_gib * 2**30)
+
+
+class Competition(_Table):
+    """What decides a class's leaderboard, and the points that scores earn.
+
+    lab, cell: where the points go, a manually graded cell; the lab is the one that shows
+    a submission.csv, where it is not named. truth: the true classes,
+    beside course.toml. submissions: names of the files in submitted/<student>/<lab>/.
+    public: the public share of the test pictures. deadline: None for none. per_day: None
+    for any number. points: (least private score in 0..1, points), by rising score.
+    """
+
+    lab: str = Field("", description="a text")
+    cell: str = Field("leaderboard", description="a text")
+    truth: str | None = Field(None, description="a text")
+    submissions: str = Field("submission*.csv", description="a text")
+    public: float = Field(0.3, gt=0, lt=1, description="a share between 0 and 1")
+    deadline: (
+        Annotated[datetime, AfterValidator(_in_utc), BeforeValidator(_moment)] | None
+    ) = Field(None, description="a date and time such as 2030-01-31T23:59:00Z")
+    per_day: int | None = Field(None, gt=0, description="a whole number above 0")
+    points: Annotated[list[_Pair], AfterValidator(_scale)] = Field(
+        [], description=f"pairs of score and points: {POINTS}"
+    )
+
+    def earned(self, score: float) -> float:
+        """The points for a score in 0..1; 0 below the first threshold."""
+        return max(
+            (points for least, points in self.points if score >= least), default=0
+        )
+
+    def threshold(self, score: float) -> float | None:
+        """The highest threshold that a score reaches, None below the first."""
+        return max((least for least, _ in self.points if score >= least), default=None)
+
+
+class Settings(_Table):
+    """All of course.toml."""
+
+    seed: str = Field("", description='a text: seed = "any text"')
+    database: str = Field("", description="an address of SQLAlchemy's")
+    limits: Limits = Field(Limits(), description="a table: [limits]")
+    kaggle: Competition = Field(Competition(), description="a table: [kaggle]")
+
+
+def read_settings(path: Path) -> Settings:
+    """What a course.toml says; the defaults where there is none.
+
+    Raises LabkitError with the first thing in it that is not as expected.
+    """
+    try:
+        found = tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise LabkitError(
+            f'{path}: not TOML: {error}. It should hold a line such as seed = "any text".'
+        ) from None
+    try:
+        return Settings.model_validate(found)
+    except ValidationError as error:
+        raise LabkitError(f"{path}: {_first_fault(error, found)}") from None
+
+
+def _first_fault(error: ValidationError, found: dict[str, Any]) -> str:
+    """The first fault in words: where, what was found, what was expected."""
+    fault = error.errors()[0]
+    table, name, model, value = "", str(fault["loc"][0]), Settings, found
+    if len(fault["loc"]) > 1:
+        table, value, model = f"[{name}] has ", found[name], _TABLES[name]
+        name = str(fault["loc"][1])
+    said = f"{table}{name} = {value[name]!r}"
+    if fault["type"] == "extra_forbidden":
+        return f"{said}, a name that is not known. {_known(name, model)}"
+    expected = model.model_fields[name].description
+    if fault["type"] == "value_error" and name == "points":
+        expected = str(fault["ctx"]["error"])
+    return f"{said}; expected {expected}."
+
+
+_TABLES: dict[str, type[_Table]] = {"limits": Limits, "kaggle": Competition}
+
+
+def _known(name: str, model: type[_Table]) -> str:
+    """What may have been meant by a name, and what is known where it stands."""
+    for table, other in _TABLES.items():
+        if model is Settings and name in other.model_fields:
+            return f"It belongs below [{table}]."
+    known = list(model.model_fields)
+    near = difflib.get_close_matches(name, known, n=1)
+    meant = f"Do you mean {near[0]}? " if near else ""
+    return f"{meant}Expected one of {', '.join(known)}."
 
 
 @dataclass(frozen=True)
@@ -88,9 +239,8 @@ class Course:
     def at(cls, root: Path) -> "Course":
         """The course in a folder, in the usual layout."""
         root = root.resolve()
-        database = str(_settings(root / COURSE_FILE).get("database", ""))
-        folders = (root / name for name in ("solutions", "notebooks", "build"))
-        return cls(root, *folders, database)
+        folders = [root / name for name in ("solutions", "notebooks", "build")]
+        return cls(root, *folders, read_settings(root / COURSE_FILE).database)
 
     @classmethod
     def here(cls) -> "Course":
@@ -105,50 +255,59 @@ class Course:
         )
 
     @property
-    def seed(self) -> str:
-        """The course's seed, from the variable LABKIT_SEED or from course.toml.
-
-        course.toml lies beside the solutions folder; it is made with a seed of its own
-        where there is none yet.
-        """
-        named = os.environ.get("LABKIT_SEED", "").strip()
-        return named or _kept_seed(self.settings_file)
-
-    @property
     def settings_file(self) -> Path:
         """course.toml, beside the solutions folder."""
         return self.solutions.parent / COURSE_FILE
 
-    def settings(self, table: str) -> dict:
-        """A table of course.toml; empty where there is none."""
-        found = _settings(self.settings_file).get(table, {})
-        if not isinstance(found, dict):
+    @property
+    def settings(self) -> Settings:
+        """What course.toml says."""
+        return read_settings(self.settings_file)
+
+    @property
+    def seed(self) -> str:
+        """The course's seed, from the variable LABKIT_SEED or from course.toml.
+
+        Raises LabkitError where neither has one: `create_seed` makes it.
+        """
+        found = os.environ.get("LABKIT_SEED", "").strip() or self.settings.seed.strip()
+        if not found:
             raise LabkitError(
-                f"{self.settings_file}: found {table} = {found!r}, expected a table: [{table}]"
+                f"{self.settings_file}: there is no seed, from which hidden checks draw "
+                'their inputs. Write: seed = "any text"'
             )
         return found
 
+    def create_seed(self) -> None:
+        """Write a course.toml with a seed of its own, where there is no course.toml."""
+        if not (os.environ.get("LABKIT_SEED") or self.settings_file.is_file()):
+            text = COURSE_TEXT.format(seed=secrets.token_hex(16))
+            write_text(self.settings_file, text)
+
     @property
     def limits(self) -> Limits:
-        """What a submission may take, from the table [limits] of course.toml."""
-        path = self.settings_file
-        found = self.settings("limits")
-        known = {field.name for field in fields(Limits)}
-        wrong = [
-            name
-            for name, value in found.items()
-            if name not in known or not isinstance(value, (int, float)) or value <= 0
-        ]
-        if wrong:
-            raise LabkitError(
-                f"{path}: [limits] has {wrong[0]} = {found[wrong[0]]!r}; expected numbers "
-                f"above 0 for {', '.join(sorted(known))}."
-            )
-        return Limits(**found)
+        """What a submission may take."""
+        return self.settings.limits
 
     @property
     def submitted(self) -> Path:
         return self.root / "submitted"
+
+    def lab(self, name: str) -> Path:
+        """The text of a lab."""
+        return self.solutions / name / f"{name}.py"
+
+    def released(self, lab: str) -> Path:
+        """The notebook that students get."""
+        return self.notebooks / lab / f"{lab}.ipynb"
+
+    def submission(self, student: str, lab: str) -> Path:
+        """The folder that a student handed in."""
+        return self.submitted / student / lab
+
+    def autograded_notebook(self, student: str, lab: str) -> Path:
+        """A submission's notebook as it was graded."""
+        return self.autograded / student / lab / f"{lab}.ipynb"
 
     @property
     def autograded(self) -> Path:
@@ -184,24 +343,3 @@ class Course:
             for student, lab in found
             if (not labs or lab in labs) and (not students or student in students)
         ]
-
-
-def _kept_seed(path: Path) -> str:
-    if not path.is_file():
-        write_text(path, COURSE_TEXT.format(seed=secrets.token_hex(16)))
-    seed = _settings(path).get("seed")
-    if not isinstance(seed, str) or not seed.strip():
-        raise LabkitError(
-            f'{path}: found seed = {seed!r}, expected a text. Write: seed = "any text"'
-        )
-    return seed.strip()
-
-
-def _settings(path: Path) -> dict:
-    """What course.toml says; nothing where there is none."""
-    try:
-        return tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LabkitError(
-            f'{path}: not TOML: {error}. It should hold a line such as seed = "any text".'
-        ) from None

@@ -73,13 +73,11 @@ def grading_faults(
     Returns what is wrong, and how long each cell of the solution took. `budget`: the
     CPU seconds that the solution may take; more of them where the machine is slower.
     """
-    blank = nbformat.read(
-        course.notebooks / lab.name / f"{lab.name}.ipynb", as_version=4
-    )
+    blank = nbformat.read(course.released(lab.name), as_version=4)
     solved = solve(copy.deepcopy(blank), lab)
     solved.cells.append(nbformat.v4.new_code_cell(COST, id="cost"))
     for student, notebook in ((SOLUTION, solved), (BLANK, blank)):
-        place = course.submitted / student / lab.name / f"{lab.name}.ipynb"
+        place = course.submission(student, lab.name) / f"{lab.name}.ipynb"
         write_text(place, nbformat.writes(notebook) + "\n")
     grades = engine.grade(course, [lab.name], [SOLUTION, BLANK])
     faults = [f"{one.student}: {one.reason}" for one in grades if one.reason]
@@ -284,7 +282,7 @@ def _blank_faults(course: Course, lab: Lab) -> list[str]:
 
 
 def _graded_cells(course: Course, lab: Lab, student: str) -> dict[str, NotebookNode]:
-    path = course.autograded / student / lab.name / f"{lab.name}.ipynb"
+    path = course.autograded_notebook(student, lab.name)
     cells = nbformat.read(path, as_version=4).cells
     return {
         cell.metadata.nbgrader.grade_id: cell

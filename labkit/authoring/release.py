@@ -45,6 +45,7 @@ def release(
 
     Raises LabError with everything that is wrong with the labs, and writes none of them.
     """
+    course.create_seed()
     paths = find_labs(course.solutions, names)
     faults: list[str] = []
     with tempfile.TemporaryDirectory(prefix="labkit-release-") as scratch:

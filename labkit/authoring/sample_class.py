@@ -62,7 +62,7 @@ def _without_a_check(notebook: NotebookNode) -> NotebookNode:
 def _hand_in(
     course: Course, student: str, lab: str, notebook: NotebookNode, at: datetime = DUE
 ) -> None:
-    folder = course.submitted / student / lab
+    folder = course.submission(student, lab)
     write_text(folder / f"{lab}.ipynb", nbformat.writes(notebook) + "\n")
     write_text(folder / "timestamp.txt", f"{at:%Y-%m-%d %H:%M:%S} UTC")
 

@@ -90,6 +90,7 @@ def run(
     path = find_labs(course.solutions, [lab])[0]
     folder = out or course.build / "run" / path.stem
     with CellProgress(console, path.stem) as progress:
+        course.create_seed()
         done = run_solution(path, folder, course.build, course.seed, progress.cell)
     for warning in done.warnings:
         console.print(f"[yellow]warning[/] {escape(warning)}")

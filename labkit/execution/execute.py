@@ -110,7 +110,7 @@ def execute(
     folder: Path,
     environment: dict[str, str],
     *,
-    cell_seconds: float | None = Limits.cell_seconds,
+    cell_seconds: float | None = Limits().cell_seconds,
     seconds: float | None = None,
     on_cell: Callable[..., None] | None = None,
     policy: Policy | None = None,

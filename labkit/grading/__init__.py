@@ -14,7 +14,7 @@ def configure(config: Config, folder: Path) -> None:
     """Let nbgrader's own commands work on the course in a folder, with our parts.
 
     This is what a course's `nbgrader_config.py` calls. It also writes nbgrader's source
-    notebook of each lab whose text has changed. Raises LabkitError where course.toml
+    notebook of each lab whose text has changed, and a course.toml where there is none. Raises LabkitError where course.toml
     cannot be read.
     """
     # nbgrader and all that it imports takes a second: not for who imports a neighbour.
@@ -23,5 +23,6 @@ def configure(config: Config, folder: Path) -> None:
     from labkit.labs.source import write_sources
 
     course = Course.at(folder)
+    course.create_seed()
     write_sources(course)
     configuration.configure(config, course)

@@ -153,6 +153,7 @@ def _grade(
     course: Course, labs: list[str] | None, students: Iterable[str], options: Options
 ) -> list[Grade]:
     submissions = plan(course, labs, students)
+    course.create_seed()
     progress = options.progress
     prepare_gradebook(course)
     records = Records(course)
@@ -373,7 +374,7 @@ def _grade_of(
     entry: SubmittedAssignment | None,
     highest: dict[str, float],
 ) -> Grade:
-    record = records.read(Submission(student, lab, course.submitted / student / lab))
+    record = records.read(Submission(student, lab, course.submission(student, lab)))
     reason = record.reason if record else ""
     if entry is None:
         reason = reason or "it could not be graded. Type: labkit grade"

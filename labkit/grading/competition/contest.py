@@ -1,24 +1,26 @@
 """A class's competition as its course is laid out: the leaderboard, the points, the reports."""
 
 import contextlib
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from rich.progress import track
 
-from labkit.course import Course
+from labkit.course import Competition, Course, moment
 from labkit.errors import LabkitError
 from labkit.grading.competition.leaderboard_page import write_leaderboard
 from labkit.grading.competition.points import Entered, earned_points, enter_points
 from labkit.grading.competition.pseudonyms import with_pseudonyms
-from labkit.grading.competition.settings import Competition, competition, moment
 from labkit.kaggle.evidence import RUN_FILE, Evidence
 from labkit.kaggle.page import report
 from labkit.kaggle.ranking import Leaderboard, leaderboard
 from labkit.kaggle.scoring import Score, score
+from labkit.labs.lab import find_labs, read_lab
 
+SUBMISSION = "submission.csv"
 Item = TypeVar("Item")
 
 
@@ -52,23 +54,24 @@ def run_contest(
 ) -> Contest:
     """Rank the submissions, write page and CSV, enter points; None comes from the course."""
     course = _course(needed=submissions is None or truth is None or enter)
-    rules = competition(course) if course else Competition()
-    given: dict[str, Any] = {
-        "truth": truth,
-        "public": public,
-        "deadline": moment(deadline) if deadline else None,
-        "per_day": per_day,
-    }
-    rules = replace(rules, **{k: v for k, v in given.items() if v is not None})
-    if rules.truth is None:
+    if truth is None and course and (named := course.settings.kaggle.truth):
+        truth = course.settings_file.parent / named
+    if truth is None:
         raise LabkitError(
             "No true classes. Give --truth FILE, or write into course.toml, below"
             ' [kaggle]: truth = "truth.csv"'
         )
+    rules = _rules(course)
+    given: dict[str, Any] = {
+        "public": public,
+        "deadline": moment(deadline) if deadline else None,
+        "per_day": per_day,
+    }
+    rules = rules.model_copy(update={k: v for k, v in given.items() if v is not None})
     own = f"{rules.lab}/{rules.submissions}"
     board = leaderboard(
         submissions or _certain(course).submitted,
-        rules.truth,
+        truth,
         rules.public,
         deadline=rules.deadline,
         per_day=rules.per_day,
@@ -93,7 +96,7 @@ def write_reports(
 ) -> Reports:
     """Write a page for each run file, those named or the class's; a bad file stops no other."""
     course = _course(needed=not runs)
-    lab = competition(course).lab if course else Competition.lab
+    lab = _rules(course).lab
     if not runs:
         submitted = _certain(course).submitted
         runs = sorted(submitted.glob(f"*/{lab}/{RUN_FILE}"))
@@ -120,15 +123,31 @@ def write_reports(
 def _team_of(run: Path, lab: str) -> str:
     """Return whose run file this is: its folder's name, or the one above the lab's folder."""
     folder = run.resolve().parent
-    return folder.parent.name if folder.name == lab else folder.name
+    in_a_lab = folder.name == lab if lab else re.match(r"\d\d_", folder.name)
+    return folder.parent.name if in_a_lab else folder.name
 
 
 def _handed_in(run: Path, truth: Path | None, public: float | None) -> Score | None:
     """Return the score of the submission beside a run, where both it and the truth are there."""
-    submission = run.with_name("submission.csv")
+    submission = run.with_name(SUBMISSION)
     if truth is None or not submission.is_file() or submission.is_symlink():
         return None
     return score(submission, truth, public=public)
+
+
+def _rules(course: Course | None) -> Competition:
+    """What [kaggle] says; the lab is the one that shows a submission, if it names none."""
+    rules = course.settings.kaggle if course else Competition()
+    if course is None or rules.lab:
+        return rules
+    labs = [read_lab(path) for path in find_labs(course.solutions)]
+    found = [lab.name for lab in labs if SUBMISSION in lab.shows]
+    if len(found) != 1:
+        raise LabkitError(
+            f"{course.settings_file}: which lab is the competition's? Write below "
+            f'[kaggle]: lab = "{(found or [labs[0].name])[0]}"'
+        )
+    return rules.model_copy(update={"lab": found[0]})
 
 
 def _course(needed: bool) -> Course | None:

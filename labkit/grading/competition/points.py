@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from labkit.course import Course
+from labkit.course import Competition, Course
 from labkit.errors import LabkitError
-from labkit.grading.competition.settings import Competition
 from labkit.kaggle.ranking import Leaderboard
 
 # Begins each comment of ours, so that a person's points are known and left alone.

@@ -1,7 +1,6 @@
 """nbgrader's configuration: its folders, and our parts in its pipelines."""
 
 import math
-from dataclasses import asdict
 from typing import Literal
 
 from nbconvert.preprocessors import ClearMetadataPreprocessor, CSSHTMLHeaderPreprocessor
@@ -84,7 +83,7 @@ def configure(config: Config, course: Course, stage: Stage = "whole") -> Config:
     config.SkipUnneeded.solutions = str(course.solutions)
     config.CoursePart.build = str(course.build)
     config.CoursePart.seed = course.seed
-    config.CoursePart.limits = asdict(course.limits)
+    config.CoursePart.limits = course.limits.model_dump()
 
     config.ClearSolutions.code_stub = {"python": STUB}
     # ShipExpected comes last: the notebook is as the student will get it.

@@ -204,7 +204,7 @@ def judged_cells(notebook: Path) -> Iterator[tuple[str, list[dict]]]:
 def _count(course: Course, submissions: Iterable[tuple[str, str]]) -> _Judged:
     found = _Judged()
     for student, lab in submissions:
-        path = course.autograded / student / lab / f"{lab}.ipynb"
+        path = course.autograded_notebook(student, lab)
         if path.is_file():
             for cell, checks in judged_cells(path):
                 _count_cell(found, student, lab, cell, checks)
@@ -346,17 +346,17 @@ def _ungraded(
     found = defaultdict(list)
     records = Records(course)
     for student, lab in course.submissions(scores.labs):
-        handed_in = Submission(student, lab, course.submitted / student / lab)
+        handed_in = Submission(student, lab, course.submission(student, lab))
         record = records.read(handed_in)
         if record is not None and record.reason:
             found[lab].append(Ungraded(student, record.reason))
         elif (student, lab) not in scores.points:
-            taken = take_in(course.submitted / student / lab, lab, known)
+            taken = take_in(course.submission(student, lab), lab, known)
             reason = taken.reason or "not graded yet. Type: labkit grade"
             found[lab].append(Ungraded(student, reason))
     return found
 
 
 def _lab_title(course: Course, lab: str) -> str:
-    path = course.solutions / lab / f"{lab}.py"
+    path = course.lab(lab)
     return read_lab(path).title if path.is_file() else lab

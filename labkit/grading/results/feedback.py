@@ -121,7 +121,7 @@ def _intake(
     course: Course, student: str, lab: str, known: dict[str, set[str]]
 ) -> Intake:
     """How what a student handed in was read; nothing is said where it is not here."""
-    folder = course.submitted / student / lab
+    folder = course.submission(student, lab)
     return take_in(folder, lab, known) if folder.is_dir() else Intake()
 
 
@@ -136,10 +136,10 @@ def page(
 
     `known` gives the names of the cells of each lab.
     """
-    source = course.solutions / lab / f"{lab}.py"
+    source = course.lab(lab)
     title = read_lab(source).title if source.is_file() else lab
     max_score = gradebook.find_assignment(lab).max_score
-    graded = course.autograded / student / lab / f"{lab}.ipynb"
+    graded = course.autograded_notebook(student, lab)
     taken = _intake(course, student, lab, known)
     reason = taken.reason
     if reason or not graded.is_file():

@@ -156,7 +156,7 @@ def _read(course: Course, lab: str, announce: Callable[[str], None]) -> _Answers
     submissions = course.submissions([lab])
     for number, (student, _) in enumerate(submissions, 1):
         announce(f"{lab}: read {number} of {len(submissions)}")
-        taken = take_in(course.submitted / student / lab, lab, known)
+        taken = take_in(course.submission(student, lab), lab, known)
         if taken.notebook is None:
             read.unreadable[student] = taken.reason
             continue
@@ -185,7 +185,7 @@ def own_code(answers: dict[str, str], starter: dict[str, str]) -> str:
 
 
 def _released(course: Course, lab: str) -> NotebookNode:
-    path = course.notebooks / lab / f"{lab}.ipynb"
+    path = course.released(lab)
     if not path.is_file():
         raise LabkitError(
             f"No release of {lab} in {course.notebooks}, so what was handed out is not "
