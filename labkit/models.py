@@ -131,7 +131,7 @@ def _block(filters: int, kernel_size: int = 3, pool: bool = False) -> list:
 
 
 def mnist_cnn() -> keras.Model:
-    """Lab 04's network for 28x28 grey digits: 23,450 parameters, 192 of them not trained.
+    """A small network for 28x28 grey digits: 23,450 parameters, 192 of them not trained.
 
     Returns
     -------
@@ -175,7 +175,7 @@ def _four_blocks(shape: tuple[int, int, int], name: str) -> keras.Model:
 
 
 def cifar10_cnn(size: int = 32) -> keras.Model:
-    """Lab 05's network for colour pictures: 391,946 parameters, 960 of them not trained.
+    """A network for CIFAR-10's colour pictures: 391,946 parameters, 960 of them not trained.
 
     Parameters
     ----------
@@ -217,7 +217,7 @@ def fashion_mnist_cnn(size: int = 28) -> keras.Model:
 
 
 def simpsons_cnn(size: int = 28, classes: int = 10) -> keras.Model:
-    """Lab 06's network for square colour pictures.
+    """A network for cartoon characters, square colour pictures.
 
     279,882 parameters for 10 classes, 832 of them not trained; 129 more for each further
     class. The mean over each feature map makes the number independent of `size`.

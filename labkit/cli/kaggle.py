@@ -273,7 +273,7 @@ def submit(
 @app.command(
     "report",
     epilog=examples(
-        "labkit kaggle report build/run/06_simpsons_kaggle/run.npz",
+        "labkit kaggle report build/run/<lab>/run.npz",
         "labkit kaggle report",
     ),
 )
@@ -281,7 +281,7 @@ def report(
     runs: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Files run.npz that lab 06 wrote. Default: those of the class,"
+            help="Files run.npz that the competition's lab wrote. Default: those of the class,"
             " submitted/<student>/<lab>/run.npz."
         ),
     ] = None,

@@ -17,7 +17,7 @@ app = typer.Typer()
 command = partial(app.command, rich_help_panel=PANEL)
 
 
-@command(epilog=examples("labkit check work/01_neuron/01_neuron.ipynb"))
+@command(epilog=examples("labkit check work/<lab>/<lab>.ipynb"))
 def check(
     notebook: Annotated[Path, typer.Argument(help="A notebook of yours.")],
 ) -> None:

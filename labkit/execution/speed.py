@@ -1,6 +1,6 @@
 """How fast this machine trains, and so how many times the limits of time count on it.
 
-Training the network of lab 04 is timed in CPU seconds, once for a machine and the
+Training `models.mnist_cnn` is timed in CPU seconds, once for a machine and the
 packages on it: other programs that run meanwhile hardly change the answer. Keras and
 its backend are imported in a process of its own, `python -m labkit.execution.speed`.
 """
@@ -123,7 +123,7 @@ def _measured(environment: Mapping[str, str]) -> float | None:
 
 
 def main() -> None:
-    """Train lab 04's network as the lab does; print the pictures it learns a CPU second."""
+    """Train `models.mnist_cnn` as a lab does; print the pictures it learns a CPU second."""
     import numpy as np
 
     from labkit import models

@@ -131,13 +131,13 @@ class Evidence:
             raise
         except FileNotFoundError:
             raise LabkitError(
-                f"{path}: no such file. The last section of lab 06 writes {RUN_FILE}."
+                f"{path}: no such file. The competition's lab writes it, in its last section."
             ) from None
         # A student's file: it may be broken in any way, and none of them is ours.
         except Exception as error:
             raise LabkitError(
                 f"{path}: not what `kaggle.Evidence.save` writes"
-                f" ({type(error).__name__}: {str(error)[:100]}). Run lab 06 again."
+                f" ({type(error).__name__}: {str(error)[:100]}). Run the lab again."
             ) from None
 
 

@@ -64,7 +64,7 @@ def check_notebook(
 def _read_notebook(path: Path) -> NotebookNode:
     if not path.is_file():
         raise LabkitError(
-            f"{path}: no such file. Name a notebook, such as work/01_neuron/01_neuron.ipynb."
+            f"{path}: no such file. Name a notebook, such as work/<lab>/<lab>.ipynb."
         )
     try:
         return nbformat.read(path, as_version=4)

@@ -1,4 +1,4 @@
-"""Explorers of lab 02: a window that slides over a table, and a kernel editor."""
+"""Explorers: a window that slides over a table, and a kernel editor."""
 
 import functools
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Explorer of lab 05: how a picture shrinks on its way through a small CNN."""
+"""Explorer: how a picture shrinks on its way through a small CNN."""
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle

@@ -1,4 +1,4 @@
-"""Explorers of lab 01: one neuron, and gradient descent on a loss surface."""
+"""Explorers: one neuron, and gradient descent on a loss surface."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Explorer of lab 04: optimisers race down a long valley."""
+"""Explorer: optimisers race down a long valley."""
 
 from collections.abc import Callable
 

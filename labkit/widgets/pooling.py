@@ -1,4 +1,4 @@
-"""Explorer of lab 03: pooling on a small picture, number by number, and on a photograph."""
+"""Explorer: pooling on a small picture, number by number, and on a photograph."""
 
 from collections.abc import Callable
 

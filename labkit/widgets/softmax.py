@@ -1,4 +1,4 @@
-"""Explorers of lab 04: from scores to probabilities, and digits that move."""
+"""Explorers: from scores to probabilities, and digits that move."""
 
 from collections.abc import Callable, Mapping, Sequence
 
