@@ -3,6 +3,8 @@
 import nbformat
 import pytest
 
+from labkit.authoring.sample_class import write_class
+from labkit.course import Course
 from labkit.labs.lab import LabError, find_labs, read_lab
 from labkit.labs.source import source_notebook
 
@@ -121,6 +123,52 @@ def test_faults_are_named_with_file_and_cell(write, text, words):
         read_lab(path)
     assert words in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("zzz: 1", "unknown field 'zzz'. The fields: title, summary"),
+        ("sumary: S.", "unknown field 'sumary'; do you mean summary?"),
+        ("shows: {a.txt: 3}", "expected files with captions"),
+        ("run_seconds: [67]", "expected two numbers, such as"),
+        ("sample_mistakes: [[a]]", "expected names of mistakes"),
+        ("sample_mistakes: [guesses]", "no exercise declares such a mistake"),
+    ],
+)
+def test_faults_of_the_header_are_named(write, line, words):
+    # The mistake belongs to a check of what is no exercise: nobody can have made it.
+    text = """\
+# %% check="given" points=1
+check("a number", given)
+
+# %% mistakes="given"
+def guesses():
+    \"\"\"You guessed.\"\"\"
+    return 1
+"""
+    assert read_lab(write(text)).sample_mistakes == []
+    path = write(text, HEADER.replace("#     title:", f"#     {line}\n#     title:"))
+    with pytest.raises(LabError) as caught:
+        read_lab(path)
+    assert words in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_a_header_that_is_no_table_is_told(write):
+    path = write("", "# ---\n# jupyter:\n#   labkit: A lab\n# ---\n\n")
+    with pytest.raises(LabError, match="is 'A lab'; expected fields: title, summary"):
+        read_lab(path)
+
+
+def test_a_lab_of_questions_alone_has_a_sample_class(write):
+    path = write('# %% [markdown] manual="why" points=2\n# Because.\n')
+    course = Course.at(path.parents[2])
+    released = course.notebooks / path.stem
+    released.mkdir(parents=True)
+    nbformat.write(source_notebook(read_lab(path)), released / f"{path.stem}.ipynb")
+    found = write_class(course, course.notebooks)
+    assert found == ["blank", "half_way", "late", "perfect"]
 
 
 def test_all_faults_come_at_once(write):

@@ -6,6 +6,7 @@ import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
@@ -41,7 +42,7 @@ class Demo:
     files: list[Path]
     grades: list[Grade]
     runs: list[Run]
-    facts: dict[str, dict] = field(default_factory=dict)
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
@@ -114,13 +115,14 @@ def _grade_class(
     # A class from an earlier run may have had other students.
     shutil.rmtree(course.submitted, ignore_errors=True)
     shutil.rmtree(course.autograded, ignore_errors=True)
-    course.gradebook_file.unlink(missing_ok=True)
+    if course.gradebook_file:  # a demo's is always a file
+        course.gradebook_file.unlink(missing_ok=True)
     course.root.mkdir(parents=True, exist_ok=True)
     sample_class.write_class(course, course.notebooks)
     return grade(course, options=Options(jobs=jobs, progress=progress))
 
 
-def _facts(runs: list[Run]) -> dict[str, dict]:
+def _facts(runs: list[Run]) -> dict[str, dict[str, Any]]:
     """What each solution says of its results and its data, by lab."""
     found = {}
     for run in runs:

@@ -40,9 +40,12 @@ def write_class(course: Course, released: Path) -> list[str]:
         for one in lab.sample_mistakes:
             wrong = mistake(solved[name], lab, lab.mistakes[one], one)
             _hand_in(course, one, name, wrong)
-    first, second = [*labs, *labs][:2]
+    first = next(iter(labs))
     _hand_in(course, "late", first, solved[first], at=DUE + LATE_BY)
-    _hand_in(course, "misses_a_cell", second, _without_a_check(solved[second]))
+    # In the second lab, or the only one; a lab of questions alone has no check to miss.
+    checked = [name for name, lab in labs.items() if lab.cells("check")]
+    for name in checked[:2][-1:]:
+        _hand_in(course, "misses_a_cell", name, _without_a_check(solved[name]))
     _set_due_date(course, list(labs))
     return sorted({student for student, _ in course.submissions()})
 

@@ -10,6 +10,7 @@ import ast
 import difflib
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,17 +22,6 @@ from labkit.checks.protocol import check_name, is_check, used_names
 from labkit.errors import LabkitError
 
 GRADING_SECONDS = 60
-# What a header has below `labkit:`; the first three it must have.
-FIELDS: dict[str, type | tuple[type, ...]] = {
-    "title": str,
-    "summary": str,
-    "minutes": int,
-    "grading_seconds": (int, float),
-    "run_seconds": list,
-    "shows": dict,
-    "sample_mistakes": list,
-}
-REQUIRED = ("title", "summary", "minutes")
 ROLES = ("solution", "check", "manual", "mistakes")
 HIDDEN = re.compile(r"^[^\n]*BEGIN HIDDEN TESTS.*?END HIDDEN TESTS[^\n]*$", re.S | re.M)
 
@@ -90,19 +80,18 @@ class Lab:
     def sample_mistakes(self) -> list[str]:
         """Those of its usual mistakes that somebody in the sample class has made.
 
-        The first one in an exercise, where the header names none.
+        The first one, where the header names none.
         """
-        named: list[str] = self._header.get("sample_mistakes", [])
-        exercises = {cell.metadata["solution"] for cell in self.cells("solution")}
-        made = [name for name, key in self.mistakes.items() if key in exercises]
-        return named or made[:1]
+        return list(self._header.get("sample_mistakes", list(self.mistakes)[:1]))
 
     @property
     def mistakes(self) -> dict[str, str]:
-        """Every usual mistake that it declares, and the exercise that it is made in."""
+        """The usual mistakes in its exercises by name, each with its exercise."""
+        exercises = {cell.metadata["solution"] for cell in self.cells("solution")}
         return {
             name: cell.metadata["mistakes"]
             for cell in self.cells("mistakes")
+            if cell.metadata["mistakes"] in exercises
             for name, _ in mistake_functions(cell)
         }
 
@@ -207,43 +196,77 @@ def _faults(lab: Lab) -> list[str]:
 def _header_faults(lab: Lab) -> list[str]:
     header = lab.notebook.metadata.get("labkit", {})
     place = "the header's jupyter/labkit section"
-    faults = [
-        f"{place} has no {name}; {_WANTED[name]}"
-        for name in REQUIRED
+    if not isinstance(header, dict):
+        return [f"{place} is {header!r}; expected fields: {', '.join(_FIELDS)}"]
+    missing = [
+        f"{place} has no {name}; expected {_FIELDS[name].expected}"
+        for name in _REQUIRED
         if name not in header
     ]
-    for name, value in header.items():
-        if name not in FIELDS:
-            near = difflib.get_close_matches(name, FIELDS, n=1)
-            meant = f"; do you mean {near[0]}?" if near else ""
-            faults.append(
-                f"{place} has an unknown field {name!r}{meant} "
-                f"The fields: {', '.join(FIELDS)}"
-            )
-        elif isinstance(value, bool) or not isinstance(value, FIELDS[name]):
-            faults.append(f"{place} has {name}: {value!r}; {_WANTED[name]}")
-    return faults
+    wrong = [
+        f"{place} has {name}: {header[name]!r}; expected {field.expected}"
+        for name, field in _FIELDS.items()
+        if name in header and not field.fits(header[name])
+    ]
+    return missing + wrong + [_unknown(name) for name in header if name not in _FIELDS]
 
 
-_WANTED = {
-    "title": "expected a text",
-    "summary": "expected a text",
-    "minutes": "expected a whole number",
-    "grading_seconds": "expected a number",
-    "run_seconds": "expected two numbers, such as [67, 135]",
-    "shows": "expected files with captions, such as {scores.png: How it went.}",
-    "sample_mistakes": "expected names of mistakes, such as [overflows]",
+def _unknown(name: object) -> str:
+    near = difflib.get_close_matches(str(name), _FIELDS, n=1)
+    meant = f"; do you mean {near[0]}?" if near else "."
+    return (
+        f"the header's jupyter/labkit section has an unknown field {name!r}{meant}"
+        f" The fields: {', '.join(_FIELDS)}"
+    )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+@dataclass(frozen=True)
+class _Field:
+    """A field of a header: which values fit, and what to say of one that does not."""
+
+    fits: Callable[[Any], bool]
+    expected: str
+
+
+_REQUIRED = ("title", "summary", "minutes")
+_FIELDS = {
+    "title": _Field(_is_text, "a text"),
+    "summary": _Field(_is_text, "a text"),
+    "minutes": _Field(lambda value: type(value) is int, "a whole number"),
+    "grading_seconds": _Field(_is_number, "a number"),
+    "run_seconds": _Field(
+        lambda value: (
+            isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
+        ),
+        "two numbers, such as [67, 135]",
+    ),
+    "shows": _Field(
+        lambda value: (
+            isinstance(value, dict) and all(map(_is_text, [*value, *value.values()]))
+        ),
+        "files with captions, such as {scores.png: How it went.}",
+    ),
+    "sample_mistakes": _Field(
+        lambda value: isinstance(value, list) and all(map(_is_text, value)),
+        "names of mistakes, such as [overflows]",
+    ),
 }
 
 
 def _mistake_name_faults(lab: Lab) -> list[str]:
-    """What the header says of mistakes that the lab does not declare."""
-    header = lab.notebook.metadata.get("labkit", {})
-    named = header.get("sample_mistakes", [])
-    known = ", ".join(lab.mistakes) if isinstance(named, list) else ""
+    """What the header says of mistakes that no exercise of the lab declares."""
     return [
-        f"sample_mistakes names {name!r}, and no mistake has this name. Known: {known}"
-        for name in (named if isinstance(named, list) else [])
+        f"sample_mistakes names {name!r}, and no exercise declares such a mistake."
+        f" Known: {', '.join(lab.mistakes)}"
+        for name in lab.sample_mistakes
         if name not in lab.mistakes
     ]
 
@@ -317,9 +340,7 @@ def _mistakes_faults(cell: NotebookNode, keys: dict[str, list[str]]) -> list[str
 
 def _points_faults(cell: NotebookNode) -> list[str]:
     points = cell.metadata.get("points")
-    right = (
-        isinstance(points, (int, float)) and not isinstance(points, bool) and points > 0
-    )
+    right = _is_number(points) and points > 0
     return [] if right else [f"points={points!r}; expected a number above 0"]
 
 
