@@ -6,6 +6,7 @@ import sys
 
 import yaml
 
+from labkit.labs.lab import find_labs
 from tests.conftest import BIN, ROOT
 
 if sys.version_info >= (3, 11):
@@ -78,6 +79,22 @@ def test_the_code_is_clean():
         cwd=ROOT,
         check=True,
     )
+
+
+def test_the_package_names_no_lab():
+    """Any labs make a course; an example in a help text is a number alone."""
+    labs = "|".join(path.stem for path in find_labs(ROOT / "solutions"))
+    texts = {
+        path.relative_to(ROOT): path.read_text("utf-8")
+        for path in (ROOT / "labkit").rglob("*")
+        if path.suffix in (".py", ".html", ".md", ".json")
+    }
+    found = [
+        (str(path), said)
+        for path, text in texts.items()
+        for said in re.findall(rf"{labs}|\b[Ll]ab \d+", text)
+    ]
+    assert found == []
 
 
 def test_imports_run_downwards():
