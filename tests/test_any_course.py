@@ -40,6 +40,7 @@ def test_the_demo_of_a_course_with_two_labs(two_labs, run_command):
     folder = two_labs.build / "demo"
     page = (folder / "index.html").read_text()
     assert "Numbers, and what they are." in page
+    assert "with no data set. Open:" in done.stdout and "Real data" not in page
     for link in re.findall(r'(?:href|src)="([^"]+)"', page):
         assert (folder / link).is_file(), link
     assert f"build/demo/runs/{LAB}/table.txt" in done.stdout

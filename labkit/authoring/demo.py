@@ -49,6 +49,13 @@ class Demo:
     def stand_in(self) -> bool:
         return any(fact.get("stand_in") for fact in self.facts.values())
 
+    @property
+    def data(self) -> str:
+        """What the solutions ran on, in words."""
+        if self.stand_in:
+            return "on stand-in data"
+        return "on real data" if self.facts else "with no data set"
+
 
 def run_demo(
     course: Course, folder: Path, progress: DemoProgress, jobs: int | None = None

@@ -125,8 +125,6 @@ def demo(
         done = run_demo(
             course, (out or course.build / "demo").resolve(), progress, jobs
         )
-    console.print(
-        f"Done in {duration(done.seconds)}, {'on stand-in data' if done.stand_in else 'on real data'}. Open:"
-    )
+    console.print(f"Done in {duration(done.seconds)}, {done.data}. Open:")
     for file in done.files:
         console.print(f"  {os.path.relpath(file)}{'/' if file.is_dir() else ''}")
