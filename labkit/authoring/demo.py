@@ -8,17 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader
-
+from labkit import pages
 from labkit.authoring import sample_class
 from labkit.authoring.release import release
 from labkit.authoring.run import Run, run_solution
 from labkit.course import Course
 from labkit.errors import LabkitError
-from labkit.files import write_text
 from labkit.grading.engine import Grade, Options, Progress, grade
 from labkit.grading.results.export import write_grades
-from labkit.grading.results.feedback import duration, write_feedback
+from labkit.grading.results.feedback import write_feedback
 from labkit.labs.lab import Lab, find_labs, read_lab
 
 FACTS = "scores.json"
@@ -140,18 +138,14 @@ def _facts(runs: list[Run]) -> dict[str, dict[str, Any]]:
 
 
 def _write_index(demo: Demo, labs: list[Lab]) -> None:
-    environment = Environment(
-        loader=PackageLoader("labkit"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    pages.write(
+        demo.folder / "index.html",
+        "demo.html",
+        demo=demo,
+        labs=labs,
+        students=_by_student(demo.grades),
+        fact=_fact_text,
     )
-    environment.filters["points"] = lambda value: f"{value:g}"
-    environment.filters["fact"] = _fact_text
-    page = environment.get_template("demo.html").render(
-        demo=demo, labs=labs, students=_by_student(demo.grades), duration=duration
-    )
-    write_text(demo.folder / "index.html", page)
 
 
 def _by_student(grades: list[Grade]) -> dict[str, dict[str, Grade]]:

@@ -118,7 +118,7 @@ def demo(
     """Run the course once: release, solutions, a sample class, grades, reports."""
     from labkit.authoring.demo import run_demo
     from labkit.course import Course
-    from labkit.grading.results.feedback import duration
+    from labkit.formatting import duration
 
     course = Course.here()
     with GradingProgress(console) as progress:

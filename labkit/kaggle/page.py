@@ -1,33 +1,15 @@
 """A team's HTML page, with everything it did."""
 
-import base64
-import io
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labkit import files
+from labkit import pages
 from labkit.kaggle.evidence import Evidence
 from labkit.kaggle.scoring import Measures, Score
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-    from matplotlib.figure import Figure
+from labkit.pages import Picture, embedded
 
 PAGE_MISTAKES = 12
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure as the address of an <img>, its alternative text and size in pixels."""
-
-    source: str
-    text: str
-    width: int
-    height: int
 
 
 def report(
@@ -55,16 +37,15 @@ def report(
         The file.
     """
     path = Path(path)
-    page = environment().get_template("team.html")
-    text = page.render(
+    pages.write(
+        path,
+        "team.html",
         team=team or evidence.team or "Our team",
         evidence=evidence,
         measures=_measures(evidence),
         submission=submission,
         figures=_figures(evidence),
-        made=datetime.now(),
     )
-    files.write_text(path, text)
     return path
 
 
@@ -125,29 +106,4 @@ def _figures(evidence: Evidence) -> dict[str, Picture]:
             count=PAGE_MISTAKES,
             title="The surest mistakes, and the five likeliest names for each",
         )
-    return {name: picture(figure) for name, figure in drawn.items()}
-
-
-def picture(figure: "Figure") -> Picture:
-    """Return a figure as a page holds it."""
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=144)
-    width, height = (round(96 * inches) for inches in figure.get_size_inches())
-    data = base64.b64encode(stream.getvalue()).decode("ascii")
-    text = " ".join(text.get_text() for text in figure.texts)
-    return Picture(f"data:image/png;base64,{data}", text, width, height)
-
-
-def environment(package: str = "labkit.kaggle") -> "Environment":
-    """Return the templates of a package, which may include this one's style.css."""
-    from jinja2 import ChoiceLoader, Environment, PackageLoader
-
-    loaders = [
-        PackageLoader(name) for name in dict.fromkeys((package, "labkit.kaggle"))
-    ]
-    return Environment(
-        loader=ChoiceLoader(loaders),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    return {name: embedded(figure, form="png") for name, figure in drawn.items()}

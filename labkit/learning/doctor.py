@@ -174,7 +174,7 @@ def _lab_times(speed: float) -> str:
     """What the labs of this course that train take on a machine of this speed, in words."""
     from labkit.course import Course
     from labkit.execution.speed import between
-    from labkit.grading.results.feedback import duration
+    from labkit.formatting import duration
     from labkit.labs.lab import find_labs, read_lab
 
     try:
@@ -182,7 +182,7 @@ def _lab_times(speed: float) -> str:
     except LabkitError:  # not in a course folder
         return ""
     return ", ".join(
-        f"{duration(between(*lab.run_seconds, speed))} for {lab.name}"
+        f"{duration(round(between(*lab.run_seconds, speed), -1))} for {lab.name}"
         for lab in labs
         if lab.run_seconds
     )

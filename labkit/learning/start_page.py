@@ -1,5 +1,6 @@
 """The page that JupyterLab opens first."""
 
+from labkit.formatting import duration
 from labkit.labs.lab import Lab
 
 START_PAGE = "start.md"
@@ -8,19 +9,10 @@ START_PAGE = "start.md"
 def start_page(labs: list[Lab]) -> str:
     """The page that JupyterLab opens first: the labs in order, one line each."""
     rows = [
-        f"| [{lab.title}]({lab.name}/{lab.name}.ipynb) | {lab.summary} | {_duration(lab.minutes)} |"
+        f"| [{lab.title}]({lab.name}/{lab.name}.ipynb) | {lab.summary} | {duration(60 * lab.minutes)} |"
         for lab in labs
     ]
     return START_TEXT.format(rows="\n".join(rows), first=labs[0].name)
-
-
-def _duration(minutes: int) -> str:
-    hours, rest = divmod(minutes, 60)
-    return " ".join(
-        part
-        for part in (f"{hours} h" if hours else "", f"{rest} min" if rest else "")
-        if part
-    )
 
 
 START_TEXT = """\

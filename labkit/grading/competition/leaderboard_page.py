@@ -5,23 +5,22 @@ import io
 from datetime import datetime
 from pathlib import Path
 
-from labkit import files
-from labkit.kaggle.page import Picture, environment, picture
+from labkit import files, pages
 from labkit.kaggle.ranking import Leaderboard, Place
+from labkit.pages import Picture, embedded
 
 
 def write_leaderboard(
     board: Leaderboard, folder: Path, title: str = "Leaderboard"
 ) -> list[Path]:
     """Write a leaderboard into a folder: index.html, which needs no other file, and leaderboard.csv."""
-    page = environment("labkit.grading.competition").get_template("leaderboard.html")
-    text = page.render(
+    pages.write(
+        folder / "index.html",
+        "leaderboard.html",
         board=board,
         title=title,
         history=_history(board) if board.entries else None,
-        made=datetime.now(),
     )
-    files.write_text(folder / "index.html", text)
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([name.replace(" ", "_") for name in board.columns])
@@ -59,4 +58,4 @@ def _history(board: Leaderboard) -> Picture:
         deadline=board.deadline,
         title=f"Best {part} score so far",
     )
-    return picture(figure)
+    return embedded(figure, form="png")

@@ -1,7 +1,7 @@
 """The class at a glance: what was handed in, the scores, and what was not understood.
 
 `class_report` computes it from the gradebook and from the judged checks in the autograded
-notebooks; `write_report` and `summary_tables` show it.
+notebooks; `report_page` shows it.
 """
 
 import json
@@ -245,7 +245,7 @@ def _cell_scores(gradebook: Gradebook) -> dict[tuple[str, str], list]:
         )
         .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
     )
-    found = {key: [] for key in _cell_order(gradebook)}
+    found: dict[tuple[str, str], list] = {key: [] for key in _cell_order(gradebook)}
     for student, lab, cell, *score in rows:
         found.setdefault((lab, cell), []).append((student, *score))
     return found
@@ -277,7 +277,8 @@ def _exercises(
 ) -> list[Exercise]:
     found = []
     for (lab, cell), rows in cells.items():
-        kinds, lost = Counter(), 0.0
+        kinds: Counter[str] = Counter()
+        lost = 0.0
         rows = [row for row in rows if (row[0], lab) not in unread]
         for student, score, possible, waiting, untouched in rows:
             if waiting:
@@ -287,10 +288,18 @@ def _exercises(
             nothing = untouched or (student, lab, cell) in not_tried
             kinds[_kind(score, possible, nothing)] += 1
         if rows:
-            counts = (kinds[k] for k in ("right", "partly", "wrong", "not tried"))
-            title = exercise_title(cell)
             found.append(
-                Exercise(lab, title, rows[0][2], *counts, kinds["waiting"], lost)
+                Exercise(
+                    lab,
+                    exercise_title(cell),
+                    max_score=rows[0][2],
+                    right=kinds["right"],
+                    partly=kinds["partly"],
+                    wrong=kinds["wrong"],
+                    not_tried=kinds["not tried"],
+                    waiting=kinds["waiting"],
+                    lost=lost,
+                )
             )
     return found
 

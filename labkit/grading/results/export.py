@@ -19,6 +19,7 @@ from traitlets import Unicode
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.files import write_text
+from labkit.formatting import points
 from labkit.grading.engine import Grade
 from labkit.grading.gradebook.database import require_gradebook
 from labkit.grading.gradebook.scores import ClassScores, Student, read_scores
@@ -100,7 +101,7 @@ def write_canvas(scores: ClassScores, path: Path, roster: Path | None = None) ->
     if roster is not None:
         return _canvas_from_roster(scores, path, read_canvas(roster))
     header = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *scores.labs]
-    maximum = [_number(points) for points in scores.labs.values()]
+    maximum = [points(value) for value in scores.labs.values()]
     rows = [
         [_safe(one.sortable_name), one.lms_user_id, "", one.id, ""]
         + [_cell(scores, one, lab, "") for lab in scores.labs]
@@ -145,7 +146,7 @@ def _canvas_cells(
     for lab, column in columns.items():
         there = person.get(column, "").strip()
         score = _cell(scores, student, lab, there)
-        if there.upper() in KEPT_IN_CANVAS and score != there:
+        if student and there.upper() in KEPT_IN_CANVAS and score != there:
             export.notes.append(f"{there} in Canvas, left so: {student.label}, {lab}")
             score = there
         cells.append(score)
@@ -157,14 +158,14 @@ def _possible(
 ) -> list[str]:
     """The points possible: what Canvas has, so that an import does not change them."""
     cells = []
-    for lab, points in scores.labs.items():
+    for lab, maximum in scores.labs.items():
         there = roster.points.get(columns[lab], "").strip()
-        if there and _as_number(there) != points:
+        if there and _as_number(there) != maximum:
             export.notes.append(
-                f"{lab}: {there} points possible in Canvas, {_number(points)} here; "
+                f"{lab}: {there} points possible in Canvas, {points(maximum)} here; "
                 "the scores are written as they are"
             )
-        cells.append(there or _number(points))
+        cells.append(there or points(maximum))
     return cells
 
 
@@ -271,7 +272,9 @@ def _matched(
     )
 
 
-def _about(person: dict[str, str], columns: list[str], exact: tuple) -> list[str]:
+def _about(
+    person: dict[str, str], columns: list[str], exact: tuple[str, ...]
+) -> list[str]:
     values = ((column, person.get(column, "")) for column in columns)
     return [value if column in exact else _safe(value) for column, value in values]
 
@@ -299,13 +302,8 @@ def _notes(scores: ClassScores, identifiers: Iterable[list[str]]) -> list[str]:
 
 
 def _cell(scores: ClassScores, student: Student | None, lab: str, missing: str) -> str:
-    points = scores.points.get((student.id, lab)) if student else None
-    return missing if points is None else _number(points)
-
-
-def _number(points: float) -> str:
-    """Points with at most two decimals, as both systems show them."""
-    return f"{points:.2f}".rstrip("0").rstrip(".")
+    score = scores.points.get((student.id, lab)) if student else None
+    return missing if score is None else points(score)
 
 
 def _as_number(text: str) -> float | None:
@@ -317,7 +315,7 @@ def _as_number(text: str) -> float | None:
 
 def _plain_rows(scores: ClassScores, students: list[Student]) -> list[list[str]]:
     return [
-        [one.id, lab, _number(scores.points[one.id, lab]), _number(maximum)]
+        [one.id, lab, points(scores.points[one.id, lab]), points(maximum)]
         for one in students
         for lab, maximum in scores.labs.items()
         if (one.id, lab) in scores.points

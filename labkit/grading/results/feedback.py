@@ -4,20 +4,18 @@ What is in a page comes from the gradebook, from the judged checks and from what
 repaired. No source of a check cell and nothing that a student's code put out is.
 """
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
-from jinja2 import Environment, PackageLoader
-from markupsafe import Markup, escape
 from nbformat import NotebookNode
+from nbgrader.api import Comment as Remark
 from nbgrader.api import Grade as Entry
 from nbgrader.api import Gradebook, SubmittedNotebook
 
+from labkit import pages
 from labkit.checks.results import Result
 from labkit.course import Course
-from labkit.files import write_text
 from labkit.grading.gradebook.database import require_gradebook
 from labkit.grading.intake import Intake, take_in
 from labkit.grading.pipeline.visible_results import visible_results
@@ -61,7 +59,7 @@ class CellFeedback:
 class Page:
     """What one feedback page says.
 
-    `score` is after the late penalty. `reason` says why a submission could not be
+    `score` is after the late penalty; `late` is in seconds. `reason` says why a submission could not be
     graded; `stopped` why its run ended early.
     """
 
@@ -69,12 +67,17 @@ class Page:
     title: str
     max_score: float
     score: float = 0.0
-    late: str = ""
+    late: float = 0.0
     penalty: float = 0.0
     reason: str = ""
     stopped: str = ""
     repairs: list[str] = field(default_factory=list)
     cells: list[CellFeedback] = field(default_factory=list)
+
+    @property
+    def share(self) -> float:
+        """The share of the points that were reached, 0 to 1."""
+        return min(1.0, self.score / self.max_score) if self.max_score else 0.0
 
     @property
     def waiting(self) -> list[CellFeedback]:
@@ -90,14 +93,13 @@ def write_feedback(course: Course, folder: Path | None = None) -> list[Path]:
     """
     folder = folder or course.feedback
     require_gradebook(course)
-    template = _template()
     written = []
     known = lab_cells(course)
     with Gradebook(course.gradebook_url) as gradebook:
         for student, lab in _submissions(course, gradebook, known):
             target = folder / student / f"{lab}.html"
             found = page(course, gradebook, student, lab, known)
-            write_text(target, template.render(page=found))
+            pages.write(target, "feedback.html", page=found)
             written.append(target)
     return written
 
@@ -149,27 +151,17 @@ def page(
     notebook = nbformat.read(graded, as_version=4)
     kept = notebook.metadata.get("labkit", {})
     penalty = submission.late_submission_penalty or 0.0
-    late = submission.total_seconds_late
     return Page(
         student,
         title,
         max_score,
         score=max(0.0, submission.score - penalty),
-        late=duration(late) if late > 0 else "",
+        late=submission.total_seconds_late,
         penalty=penalty,
         stopped=kept.get("stopped", ""),
         repairs=list(dict.fromkeys([*taken.notes, *kept.get("repairs", [])])),
         cells=_cells(gradebook.find_submission_notebook(lab, lab, student), notebook),
     )
-
-
-def duration(seconds: float) -> str:
-    """A span of time in words, in its largest unit."""
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
-        if seconds >= length:
-            count = round(seconds / length)
-            return f"{count} {unit}{'s' if count > 1 else ''}"
-    return "0 seconds"
 
 
 def _cells(submitted: SubmittedNotebook, notebook: NotebookNode) -> list[CellFeedback]:
@@ -192,7 +184,7 @@ def _cells(submitted: SubmittedNotebook, notebook: NotebookNode) -> list[CellFee
     return found
 
 
-def _comments(comment, graded: bool) -> list[Comment]:
+def _comments(comment: Remark | None, graded: bool) -> list[Comment]:
     if comment is None:
         return []
     if comment.manual_comment:
@@ -218,17 +210,3 @@ def _cell(entry: Entry, results: list[Result]) -> CellFeedback:
         again=by_hand and entry.needs_manual_grade,
         extra=entry.extra_credit or 0.0,
     )
-
-
-def _template():
-    environment = Environment(
-        loader=PackageLoader("labkit.grading"), autoescape=True, trim_blocks=True
-    )
-    environment.filters["points"] = lambda value: f"{value:.2f}".rstrip("0").rstrip(".")
-    environment.filters["marked"] = _marked
-    return environment.get_template("feedback.html")
-
-
-def _marked(text: str) -> Markup:
-    """Text as HTML, with what stands in `backticks` as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))

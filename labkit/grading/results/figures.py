@@ -1,7 +1,5 @@
-"""The figures of the report: SVG for an <img>, each with its text for those who cannot see it."""
+"""The figures of the report, each with its text for those who cannot see it."""
 
-import base64
-import io
 from dataclasses import dataclass
 
 import matplotlib
@@ -9,7 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from labkit.grading.results.class_report import BINS, Exercise, LabReport
-from labkit.plots import INK, STYLE
+from labkit.pages import Picture, embedded
+from labkit.plots import INK
+from labkit.plots.style import styled
 
 # A phone is about this wide: a figure is never shrunk until its text is too small.
 WIDTH = 4.0  # inches of 96 pixels
@@ -21,41 +21,35 @@ KINDS = {
     "wrong": ("wrong", "#f6b48f", r"\\\\", "-"),
     "not tried": ("not_tried", "#ffffff", "", ":"),
 }
-REPORT_STYLE = {
-    **STYLE,
-    "hatch.linewidth": 0.5,
-    "hatch.color": INK,
-    "font.sans-serif": ["DejaVu Sans"],
-}
-_styled = matplotlib.rc_context(REPORT_STYLE)
+_hatched = matplotlib.rc_context(
+    {
+        "hatch.linewidth": 0.5,
+        "hatch.color": INK,
+        "font.sans-serif": ["DejaVu Sans"],
+    }
+)
 LABELS_BELOW = 1000  # longer numbers would touch each other
 LABEL_FROM = 0.08  # of the bar: a narrower part has no room for its number
-
-
-@dataclass(frozen=True)
-class Image:
-    """A figure as the address of an <img>, and its alternative text."""
-
-    source: str
-    text: str
 
 
 @dataclass(frozen=True)
 class LabFigures:
     """The figures of one lab."""
 
-    scores: Image
-    exercises: Image
+    scores: Picture
+    exercises: Picture
 
 
-@_styled
+@styled
+@_hatched
 def of_lab(lab: LabReport) -> LabFigures:
     """The score distribution of a lab and of each of its exercises."""
     return LabFigures(_scores(lab), _exercises(lab))
 
 
-@_styled
-def histogram(counts: list[int], edges: list[float], label: str, text: str) -> Image:
+@styled
+@_hatched
+def histogram(counts: list[int], edges: list[float], label: str, text: str) -> Picture:
     """Bars of counts between edges, one more edge than counts; `label` names the x axis."""
     figure = Figure(figsize=(WIDTH, 2.2), layout="constrained")
     axes = figure.subplots()
@@ -73,21 +67,10 @@ def histogram(counts: list[int], edges: list[float], label: str, text: str) -> I
     axes.margins(x=0, y=0.15)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
     axes.set_xlabel(label)
-    return Image(svg(figure), text)
+    return embedded(figure, text)
 
 
-def svg(figure: Figure) -> str:
-    """A figure as a data: address of an SVG whose text stays text."""
-    stream = io.StringIO()
-    # The same report is the same file: no date, no random ids.
-    settings = {"svg.fonttype": "none", "svg.hashsalt": "labkit"}
-    with matplotlib.rc_context(settings):
-        figure.savefig(stream, format="svg", metadata={"Date": None})
-    data = base64.b64encode(stream.getvalue().encode()).decode()
-    return f"data:image/svg+xml;base64,{data}"
-
-
-def _scores(lab: LabReport) -> Image:
+def _scores(lab: LabReport) -> Picture:
     counts = lab.histogram()
     edges = [lab.max_score * number / BINS for number in range(BINS + 1)]
     low, middle, high = lab.quartiles()
@@ -98,7 +81,7 @@ def _scores(lab: LabReport) -> Image:
     return histogram(counts, edges, f"points of {lab.max_score:.4g}", text)
 
 
-def _exercises(lab: LabReport) -> Image:
+def _exercises(lab: LabReport) -> Picture:
     rows = [one for one in lab.exercises if one.scored]
     figure = Figure(figsize=(WIDTH, 1.0 + 0.26 * len(rows)), layout="constrained")
     axes = figure.subplots()
@@ -137,7 +120,7 @@ def _exercises(lab: LabReport) -> Image:
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     figure.legend(loc="outside upper left", ncols=4, handlelength=1.4, columnspacing=1)
-    return Image(svg(figure), _exercises_text(rows))
+    return embedded(figure, _exercises_text(rows))
 
 
 def _exercises_text(rows: list[Exercise]) -> str:

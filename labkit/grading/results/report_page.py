@@ -1,14 +1,12 @@
 """The report of a class as tables for a terminal and as a page."""
 
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, PackageLoader
-from markupsafe import Markup
+from rich.markup import escape
 from rich.table import Table
 
-from labkit.files import write_text
+from labkit import pages
 from labkit.grading.results.class_report import ClassReport
 
 SHOWN = 10
@@ -48,7 +46,7 @@ def _check_table(report: ClassReport) -> Table:
     for one in report.checks[:SHOWN]:
         name = f"{one.name} (hidden)" if one.hidden else one.name
         table.add_row(
-            one.lab, one.exercise, _plain(name), f"{one.failed} of {one.judged}"
+            one.lab, one.exercise, escape(name), f"{one.failed} of {one.judged}"
         )
     return table
 
@@ -57,18 +55,12 @@ def _hint_table(report: ClassReport) -> Table:
     table = _table("Hints most given", "lab", "exercise", "hint")
     table.add_column("given", justify="right")
     for one in report.hints[:SHOWN]:
-        table.add_row(one.lab, one.exercise, _plain(one.text), str(one.given))
+        table.add_row(one.lab, one.exercise, escape(one.text), str(one.given))
     return table
 
 
 def _table(title: str, *columns: str) -> Table:
     return Table(*columns, title=title, title_justify="left", box=None)
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
 
 
 def _blocks(counts: list[int]) -> str:
@@ -79,27 +71,14 @@ def _blocks(counts: list[int]) -> str:
     return "".join(BLOCKS[int(np.ceil(count * scale))] for count in counts)
 
 
-def _breakable(name: str) -> Markup:
-    """A name that a narrow column may break after an underscore."""
-    return Markup("_<wbr>").join(name.split("_"))
-
-
 def write_report(report: ClassReport, path: Path) -> None:
     """Write the report as one HTML file that needs no other."""
     from labkit.grading.results import figures
 
-    environment = Environment(
-        loader=PackageLoader("labkit.grading"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["points"] = lambda value: f"{round(value, 1):g}"
-    environment.filters["name"] = _breakable
-    page = environment.get_template("report.html").render(
+    pages.write(
+        path,
+        "report.html",
         report=report,
         shown=SHOWN,
         figures={lab.name: figures.of_lab(lab) for lab in report.labs if lab.scores},
-        made=datetime.now().astimezone(),
     )
-    write_text(path, page)

@@ -9,19 +9,22 @@ import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 import numpy as np
-from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 from nbformat import NotebookNode
 from scipy.sparse import csr_array
 
+from labkit import pages
 from labkit.course import Course
 from labkit.errors import LabkitError
-from labkit.files import write_text
 from labkit.grading.intake import take_in
 from labkit.labs.lab import find_labs, grade_id
+
+if TYPE_CHECKING:
+    from copydetect import CodeFingerprint
 
 # Characters of a fingerprint, names shortened to one: about a line and a half.
 LENGTH = 16
@@ -146,10 +149,11 @@ def compare_lab(
 def _read(course: Course, lab: str, announce: Callable[[str], None]) -> _Answers:
     released = _released(course, lab)
     starter = {
-        grade_id(cell): cell.source
+        name: cell.source
         for cell in released.cells
-        if cell.cell_type == "code"
-        and cell.metadata.get("nbgrader", {}).get("solution")
+        if (name := grade_id(cell))
+        and cell.cell_type == "code"
+        and cell.metadata["nbgrader"].get("solution")
     }
     known = {lab: {name for cell in released.cells if (name := grade_id(cell))}}
     read = _Answers()
@@ -204,7 +208,7 @@ def _answers(notebook: NotebookNode, starter: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _fingerprint(code: str):
+def _fingerprint(code: str) -> "CodeFingerprint":
     from copydetect import CodeFingerprint
 
     # A window of 1 keeps every fingerprint: which ones a wider window keeps depends on
@@ -216,7 +220,8 @@ def _compare(
     fingerprints: list[np.ndarray], at_least: float
 ) -> tuple[int, list[tuple[float, int, int]], np.ndarray]:
     """The number of close pairs, the closest of them, and all pairs counted by percent."""
-    counts, found, close = np.zeros(100, dtype=int), 0, []
+    counts, found = np.zeros(100, dtype=int), 0
+    close: list[tuple[float, int, int]] = []
     if len(fingerprints) < 2:
         return found, close, counts
     sizes = np.array([len(one) for one in fingerprints])
@@ -289,14 +294,4 @@ def write_similarity(found: Iterable[LabSimilarity], path: Path) -> None:
         for one in labs
         if one.total
     }
-    environment = Environment(
-        loader=PackageLoader("labkit.grading"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = lambda share: f"{share:.0%}".replace(
-        "%", "\N{NO-BREAK SPACE}%"
-    )
-    page = environment.get_template("similarity.html")
-    write_text(path, page.render(labs=labs, baselines=baselines, shown=SHOWN))
+    pages.write(path, "similarity.html", labs=labs, baselines=baselines, shown=SHOWN)

@@ -1,0 +1,25 @@
+"""Numbers as people read them, the same in a terminal, on a page and in a file."""
+
+from itertools import pairwise
+
+_UNITS = (("day", 86400), ("h", 3600), ("min", 60), ("s", 1))
+
+
+def duration(seconds: float) -> str:
+    """A span of time in its two largest units: `1 day 4 h`, `2 h 30 min`, `45 s`."""
+    for (unit, length), (smaller, step) in pairwise(_UNITS):
+        count, rest = divmod(round(seconds / step), length // step)
+        if count:
+            name = "days" if unit == "day" and count > 1 else unit
+            return f"{count} {name}" + (f" {rest} {smaller}" if rest else "")
+    return f"{round(seconds)} s"
+
+
+def points(value: float) -> str:
+    """Points with at most two decimals, and none that is nought."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def percent(share: float) -> str:
+    """A share from 0 to 1 as whole percent."""
+    return f"{share:.0%}"
