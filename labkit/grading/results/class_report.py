@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from nbgrader.api import (
@@ -141,13 +142,25 @@ class ClassReport:
 
 @dataclass
 class _Judged:
-    """What the notebooks of a class say, counted by (lab, cell id)."""
+    """What the notebooks of a class say: counts of (lab, cell id, name of a check, hidden),
+    of (lab, cell id, hint), and (student, lab, cell id).
+    """
 
-    failed: Counter = field(default_factory=Counter)
-    judged: Counter = field(default_factory=Counter)
-    hints: Counter = field(default_factory=Counter)
+    failed: Counter[tuple[str, str, str, bool]] = field(default_factory=Counter)
+    judged: Counter[tuple[str, str, str, bool]] = field(default_factory=Counter)
+    hints: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     # Those of whom every check of the cell says that nothing is there.
-    not_tried: set = field(default_factory=set)
+    not_tried: set[tuple[str, str, str]] = field(default_factory=set)
+
+
+class _CellScore(NamedTuple):
+    """A submission's points for one cell. Untouched is an answer in words as released."""
+
+    student: str
+    score: float
+    possible: float
+    waiting: bool
+    untouched: bool
 
 
 def class_report(course: Course) -> ClassReport:
@@ -189,7 +202,7 @@ def class_report(course: Course) -> ClassReport:
     )
 
 
-def judged_cells(notebook: Path) -> Iterator[tuple[str, list[dict]]]:
+def judged_cells(notebook: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """The judged checks in an autograded notebook, by the id of their cell.
 
     Its own JSON reading, not nbformat's: that validates megabytes of pictures.
@@ -212,7 +225,7 @@ def _count(course: Course, submissions: Iterable[tuple[str, str]]) -> _Judged:
 
 
 def _count_cell(
-    found: _Judged, student: str, lab: str, cell: str, checks: list[dict]
+    found: _Judged, student: str, lab: str, cell: str, checks: list[dict[str, Any]]
 ) -> None:
     for check in checks:
         key = (lab, cell, check["name"], check["hidden"])
@@ -223,8 +236,8 @@ def _count_cell(
         found.not_tried.add((student, lab, cell))
 
 
-def _cell_scores(gradebook: Gradebook) -> dict[tuple[str, str], list]:
-    """(student, points, possible, waiting, untouched) of each submission, by (lab, cell)."""
+def _cell_scores(gradebook: Gradebook) -> dict[tuple[str, str], list[_CellScore]]:
+    """The points of each submission, by (lab, cell)."""
     rows = (
         gradebook.db.query(
             SubmittedAssignment.student_id,
@@ -245,9 +258,11 @@ def _cell_scores(gradebook: Gradebook) -> dict[tuple[str, str], list]:
         )
         .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
     )
-    found: dict[tuple[str, str], list] = {key: [] for key in _cell_order(gradebook)}
+    found: dict[tuple[str, str], list[_CellScore]] = {
+        key: [] for key in _cell_order(gradebook)
+    }
     for student, lab, cell, *score in rows:
-        found.setdefault((lab, cell), []).append((student, *score))
+        found.setdefault((lab, cell), []).append(_CellScore(student, *score))
     return found
 
 
@@ -273,26 +288,28 @@ def _without(scores: ClassScores, unread: set[tuple[str, str]]) -> ClassScores:
 
 
 def _exercises(
-    cells: dict[tuple[str, str], list], not_tried: set, unread: set
+    cells: dict[tuple[str, str], list[_CellScore]],
+    not_tried: set[tuple[str, str, str]],
+    unread: set[tuple[str, str]],
 ) -> list[Exercise]:
     found = []
     for (lab, cell), rows in cells.items():
         kinds: Counter[str] = Counter()
         lost = 0.0
-        rows = [row for row in rows if (row[0], lab) not in unread]
-        for student, score, possible, waiting, untouched in rows:
-            if waiting:
+        rows = [row for row in rows if (row.student, lab) not in unread]
+        for row in rows:
+            if row.waiting:
                 kinds["waiting"] += 1
                 continue
-            lost += max(0.0, possible - score)
-            nothing = untouched or (student, lab, cell) in not_tried
-            kinds[_kind(score, possible, nothing)] += 1
+            lost += max(0.0, row.possible - row.score)
+            nothing = row.untouched or (row.student, lab, cell) in not_tried
+            kinds[_kind(row.score, row.possible, nothing)] += 1
         if rows:
             found.append(
                 Exercise(
                     lab,
                     exercise_title(cell),
-                    max_score=rows[0][2],
+                    max_score=rows[0].possible,
                     right=kinds["right"],
                     partly=kinds["partly"],
                     wrong=kinds["wrong"],
@@ -328,9 +345,9 @@ def _given_hints(judged: _Judged) -> tuple[GivenHint, ...]:
     )
 
 
-def _late(gradebook: Gradebook) -> Counter:
+def _late(gradebook: Gradebook) -> Counter[str]:
     """How many submissions of each lab came after their due date and extension."""
-    late: Counter = Counter()
+    late: Counter[str] = Counter()
     rows = gradebook.db.query(
         Assignment.name,
         Assignment.duedate,
