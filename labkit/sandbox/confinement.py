@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -91,8 +92,8 @@ def _missing(name: str) -> tuple[str, ...]:
         return unlocked + elsewhere + _PLAIN
     # The system does not count root's processes, and bubblewrap leaves root root.
     uncounted = name == "bubblewrap" and os.geteuid() == 0
-    unlocked = version < _LANDLOCK_NEEDED
-    return (_NO_LANDLOCK,) * unlocked + (_COUNTED,) * uncounted
+    one_wall = version < _LANDLOCK_NEEDED
+    return (_NO_LANDLOCK,) * one_wall + (_COUNTED,) * uncounted
 
 
 def _try_namespaces() -> str:
@@ -120,7 +121,7 @@ def _try(command: list[str]) -> str:
     return "" if done.returncode == 0 else (done.stderr.strip() or "it failed")
 
 
-_TRIALS = {
+_TRIALS: dict[str, Callable[[], str]] = {
     "namespaces": _try_namespaces,
     "bubblewrap": _try_bubblewrap,
     "plain": lambda: "",

@@ -57,7 +57,7 @@ def knows_machine() -> bool:
     return platform.system() == "Linux" and machine() in _NUMBERS
 
 
-def call(number: int, *arguments) -> int:
+def call(number: int, *arguments: int | ctypes.c_char_p | ctypes.c_void_p) -> int:
     """Make a system call; raises OSError."""
     plain = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
     return _checked(_libc().syscall(ctypes.c_long(number), *plain))
@@ -83,7 +83,7 @@ def fork_into(flags: int) -> int:
     python = ctypes.PyDLL(None, use_errno=True)  # keeps Python's lock, as a fork must
     arguments = [ctypes.c_long(a) for a in (flags | signal.SIGCHLD, 0, 0, 0, 0)]
     python.PyOS_BeforeFork()
-    pid = python.syscall(ctypes.c_long(_NUMBERS[machine()]["clone"]), *arguments)
+    pid: int = python.syscall(ctypes.c_long(_NUMBERS[machine()]["clone"]), *arguments)
     error = ctypes.get_errno()
     (python.PyOS_AfterFork_Child if pid == 0 else python.PyOS_AfterFork_Parent)()
     if pid < 0:

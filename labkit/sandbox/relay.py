@@ -97,9 +97,9 @@ class Relay:
     def _accept(self) -> None:
         waiting = selectors.DefaultSelector()
         for listening in (self._awake, *self._routes):
-            waiting.register(listening, selectors.EVENT_READ)
+            waiting.register(listening, selectors.EVENT_READ, listening)
         while True:
-            ready = [key.fileobj for key, _ in waiting.select()]
+            ready = [key.data for key, _ in waiting.select()]
             if self._awake in ready:
                 waiting.close()
                 return

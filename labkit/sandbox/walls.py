@@ -9,15 +9,15 @@ import ctypes
 import os
 import stat
 import struct
+import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from labkit.sandbox import linux
 from labkit.sandbox.policy import Policy
 
-try:
+if sys.platform != "win32":
     import resource
-except ImportError:  # Windows
-    resource = None
 
 # Landlock's rights on files, from its header file.
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
@@ -35,7 +35,7 @@ def set_limits(policy: Policy, *, own_user: bool) -> None:
     The system counts processes by user: only one who has none but these
     (`own_user`) can be given a limit on them.
     """
-    if resource is None:
+    if sys.platform == "win32":
         return
     limits = {
         "RLIMIT_CORE": 0,
@@ -100,65 +100,46 @@ def _allow(ruleset: int, path: Path, rights: int) -> None:
             os.close(place)
 
 
-# What a notebook has no use for: memory that no limit counts, the keys of the user who
-# grades, other processes' insides, mounts and namespaces of one's own.
+# What a notebook has no use for, by its number on x86-64 and on AArch64: memory and
+# counters that no limit counts, the keys of the user who grades, other processes'
+# insides, mounts and namespaces of one's own.
 _REFUSED = {
-    "x86_64": {
-        "shmget": 29,
-        "msgget": 68,
-        "ptrace": 101,
-        "pivot_root": 155,
-        "mount": 165,
-        "umount2": 166,
-        "add_key": 248,
-        "request_key": 249,
-        "keyctl": 250,
-        "unshare": 272,
-        "perf_event_open": 298,
-        "setns": 308,
-        "memfd_create": 319,
-        "bpf": 321,
-        "userfaultfd": 323,
-    },
-    "aarch64": {
-        "umount2": 39,
-        "mount": 40,
-        "pivot_root": 41,
-        "unshare": 97,
-        "ptrace": 117,
-        "msgget": 186,
-        "shmget": 194,
-        "add_key": 217,
-        "request_key": 218,
-        "keyctl": 219,
-        "perf_event_open": 241,
-        "setns": 268,
-        "memfd_create": 279,
-        "bpf": 280,
-        "userfaultfd": 282,
-    },
+    "add_key": (248, 217),
+    "bpf": (321, 280),
+    "fsopen": (430, 430),
+    "io_uring_setup": (425, 425),
+    "keyctl": (250, 219),
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "mount": (165, 40),
+    "mount_setattr": (442, 442),
+    "move_mount": (429, 429),
+    "msgget": (68, 186),
+    "open_tree": (428, 428),
+    "open_tree_attr": (467, 467),
+    "perf_event_open": (298, 241),
+    "pidfd_getfd": (438, 438),
+    "pivot_root": (155, 41),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "ptrace": (101, 117),
+    "request_key": (249, 218),
+    "semget": (64, 190),
+    "setns": (308, 268),
+    "shmget": (29, 194),
+    "umount2": (166, 39),
+    "unshare": (272, 97),
+    "userfaultfd": (323, 282),
 }
-_REFUSED_EVERYWHERE = {
-    "io_uring_setup": 425,
-    "open_tree": 428,
-    "move_mount": 429,
-    "fsopen": 430,
-    "mount_setattr": 442,
-    "memfd_secret": 447,
-}
-_CLONE3 = 435
-_SOCKET = {"x86_64": 41, "aarch64": 198}
-_CONNECTING = {
-    "x86_64": {"connect": 42, "sendmsg": 46, "sendmmsg": 307},
-    "aarch64": {"connect": 203, "sendmsg": 211, "sendmmsg": 269},
-}
-_SENDTO = {"x86_64": 44, "aarch64": 206}
-_SOCKETPAIR = {"x86_64": 53, "aarch64": 199}
-_CLONE = {"x86_64": 56, "aarch64": 220}
-_ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-_FAMILIES = (1, 2, 10, 16)  # Unix, IPv4, IPv6, and netlink, which looks names up
+# Refused where nothing of the machine may be reached over a socket.
+_CONNECTING = {"connect": (42, 203), "sendmmsg": (307, 269), "sendmsg": (46, 211)}
+_CLONE, _CLONE3 = (56, 220), (435, 435)
+_SENDTO, _SOCKET, _SOCKETPAIR = (44, 206), (41, 198), (53, 199)
+_ARCHITECTURE = (0xC000003E, 0xC00000B7)
+_MACHINES = ("x86_64", "aarch64")
 _NAMESPACES = 0x7E020000  # every CLONE_NEW... flag that clone() takes
 _X32 = 0x40000000
+_UNIX, _IPV4, _IPV6, _NETLINK = 1, 2, 10, 16  # netlink looks names up
 
 _ALLOW = 0x7FFF0000
 _ERROR = 0x00050000
@@ -167,18 +148,24 @@ _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _AT_NUMBER, _AT_ARCHITECTURE, _AT_FIRST_ARGUMENT, _AT_FIFTH_ARGUMENT = 0, 4, 16, 48
 
 
+class Instruction(NamedTuple):
+    """A line of a filter, and the labels to go on at; where there is none, the next line."""
+
+    operation: int
+    value: int
+    if_true: str = ""
+    if_false: str = ""
+
+
 def filter_calls(*, connections: bool) -> None:
     """Refuse system calls that a notebook has no use for, from here on; raises OSError.
 
     Without `connections` there is no way to a service of this machine: for a kernel
     that shares its network and its files.
     """
-    name = linux.machine()
     if not linux.knows_machine():
         return
-    program = b"".join(
-        struct.pack("HBBI", *line) for line in _program(name, connections)
-    )
+    program = assembled(call_filter(linux.machine(), connections=connections))
     buffer = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(buffer))
     kept = ctypes.create_string_buffer(header, len(header))
@@ -186,54 +173,71 @@ def filter_calls(*, connections: bool) -> None:
     linux.prctl(linux.PR_SET_SECCOMP, linux.SECCOMP_MODE_FILTER, ctypes.addressof(kept))
 
 
-def _program(name: str, connections: bool) -> list[tuple[int, int, int, int]]:
-    """The filter: (operation, lines to skip if true, if false, value) a line."""
-    refuse = (_RETURN, 0, 0, _ERROR | _EPERM)
-    lines = [
-        (_LOAD, 0, 0, _AT_ARCHITECTURE),
-        (_EQUAL, 1, 0, _ARCHITECTURE[name]),
-        refuse,
-        (_LOAD, 0, 0, _AT_NUMBER),
-    ]
-    if name == "x86_64":  # the same calls under other numbers
-        lines += [(_AT_LEAST, 0, 1, _X32), refuse]
-    for number in (*_REFUSED[name].values(), *_REFUSED_EVERYWHERE.values()):
-        lines += [(_EQUAL, 0, 1, number), refuse]
-    # Its flags lie in memory, where a filter cannot look. Without it clone() is used.
-    lines += [(_EQUAL, 0, 1, _CLONE3), (_RETURN, 0, 0, _ERROR | _ENOSYS)]
-    lines += [
-        (_EQUAL, 0, 3, _CLONE[name]),
-        (_LOAD, 0, 0, _AT_FIRST_ARGUMENT),
-        (_ANY_BIT, 0, 1, _NAMESPACES),
-        refuse,
-        (_LOAD, 0, 0, _AT_NUMBER),
-    ]
+def assembled(lines: list[Instruction | str]) -> bytes:
+    """The program as the system takes it; a text among the lines is a label.
+
+    Raises struct.error where a label is behind or more than 255 lines ahead.
+    """
+    places: dict[str, int] = {}
+    program: list[Instruction] = []
+    for line in lines:
+        if isinstance(line, str):
+            places[line] = len(program)
+        else:
+            program.append(line)
+
+    def skipped(number: int, label: str) -> int:
+        return places[label] - number - 1 if label else 0
+
+    return b"".join(
+        struct.pack(
+            "HBBI",
+            line.operation,
+            skipped(number, line.if_true),
+            skipped(number, line.if_false),
+            line.value,
+        )
+        for number, line in enumerate(program)
+    )
+
+
+def call_filter(machine: str, *, connections: bool) -> list[Instruction | str]:
+    """The filter for a processor, as `assembled` takes it."""
+    column = _MACHINES.index(machine)
+    refused = [numbers[column] for numbers in _REFUSED.values()]
+    families: tuple[int, ...] = (_UNIX, _IPV4, _IPV6, _NETLINK)
+    looked_at = {"clone": _CLONE, "socket": _SOCKET, "socketpair": _SOCKETPAIR}
     if not connections:
-        for number in _CONNECTING[name].values():
-            lines += [(_EQUAL, 0, 1, number), refuse]
-        lines += [
-            (_EQUAL, 0, 6, _SENDTO[name]),
-            (_LOAD, 0, 0, _AT_FIFTH_ARGUMENT),
-            (_EQUAL, 0, 2, 0),
-            (_LOAD, 0, 0, _AT_FIFTH_ARGUMENT + 4),
-            (_EQUAL, 1, 0, 0),
-            refuse,  # it names an address
-            (_LOAD, 0, 0, _AT_NUMBER),
-        ]
-    lines += _families_of(_SOCKET[name], _FAMILIES)
-    lines += _families_of(_SOCKETPAIR[name], _FAMILIES)
-    return [*lines, (_RETURN, 0, 0, _ALLOW)]
-
-
-def _families_of(
-    number: int, families: tuple[int, ...]
-) -> list[tuple[int, int, int, int]]:
-    """Lines that let a system call pass for these families of sockets alone."""
-    tests = [(_EQUAL, len(families) - n, 0, f) for n, f in enumerate(families)]
+        refused += [numbers[column] for numbers in _CONNECTING.values()]
+        families = (_UNIX,)
+        looked_at["sendto"] = _SENDTO
+    is_x86 = machine == "x86_64"  # which has the same calls under other numbers, too
     return [
-        (_EQUAL, 0, len(tests) + 3, number),
-        (_LOAD, 0, 0, _AT_FIRST_ARGUMENT),
-        *tests,
-        (_RETURN, 0, 0, _ERROR | _EAFNOSUPPORT),
-        (_LOAD, 0, 0, _AT_NUMBER),
+        Instruction(_LOAD, _AT_ARCHITECTURE),
+        Instruction(_EQUAL, _ARCHITECTURE[column], "", "refused"),
+        Instruction(_LOAD, _AT_NUMBER),
+        *[Instruction(_AT_LEAST, _X32, "refused")] * is_x86,
+        *(Instruction(_EQUAL, number, "refused") for number in refused),
+        Instruction(_EQUAL, _CLONE3[column], "missing"),
+        *(Instruction(_EQUAL, n[column], call) for call, n in looked_at.items()),
+        Instruction(_RETURN, _ALLOW),
+        "clone",
+        Instruction(_LOAD, _AT_FIRST_ARGUMENT),
+        Instruction(_ANY_BIT, _NAMESPACES, "refused", "allowed"),
+        "sendto",  # with an address
+        Instruction(_LOAD, _AT_FIFTH_ARGUMENT),
+        Instruction(_EQUAL, 0, "", "refused"),
+        Instruction(_LOAD, _AT_FIFTH_ARGUMENT + 4),
+        Instruction(_EQUAL, 0, "allowed", "refused"),
+        "socket",
+        "socketpair",
+        Instruction(_LOAD, _AT_FIRST_ARGUMENT),
+        *(Instruction(_EQUAL, family, "allowed") for family in families),
+        Instruction(_RETURN, _ERROR | _EAFNOSUPPORT),
+        "missing",  # its flags lie in memory, where a filter cannot look: use clone()
+        Instruction(_RETURN, _ERROR | _ENOSYS),
+        "refused",
+        Instruction(_RETURN, _ERROR | _EPERM),
+        "allowed",
+        Instruction(_RETURN, _ALLOW),
     ]
