@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from labkit.errors import LabkitError
-from labkit.execution.client import OutputLimits
+from labkit.execution.output_quota import OutputLimits
 from labkit.sandbox import confinement
 from labkit.sandbox.confinement import strength
 from labkit.sandbox.policy import MIB
@@ -165,13 +165,13 @@ def test_what_would_hide_memory_is_refused():
         "import os; os.memfd_create('x')",
         "import ctypes; c = ctypes.CDLL(None, use_errno=True)\n"
         "[c.shmget(0, 4096, 0o1600), c.unshare(0x10000000), c.unshare(0x20000),\n"
-        " c.syscall(250, 0, 0), c.syscall(425, 1, 0)]",
+        " c.syscall(250, 0, 0), c.syscall(425, 1, 0), c.semget(0, 32000, 0o1600)]",
         "import socket; socket.socket(40, socket.SOCK_STREAM)",
         ALIVE,
     )
     assert "MemoryError" in ran.errors[0]
     assert "PermissionError" in ran.errors[1]
-    assert ran.texts[2] == "[-1, -1, -1, -1, -1]"
+    assert ran.texts[2] == "[-1, -1, -1, -1, -1, -1]"
     assert "Address family not supported" in ran.errors[3]
     assert ran.texts[4] == "alive"
 
@@ -233,15 +233,33 @@ def test_checks_arrive_after_much_output_in_their_own_cell():
     assert len(ran.texts[0]) < 9 * MIB
 
 
-def test_messages_that_no_kernel_sends_end_the_run():
+@pytest.mark.parametrize(
+    "message",
+    [
+        "iopub_socket, 'display_data', {'data': 5, 'metadata': 1}",
+        "iopub_socket, 'execute_result', {'data': {}, 'metadata': {}}",
+        "iopub_socket, 'stream', {'name': 'stdout', 'text': '', 'transient': 5}",
+    ],
+    ids=["of another type", "lacks a part", "a part of another type"],
+)
+def test_messages_that_no_kernel_sends_end_the_run(message):
     ran = run(
-        "k = get_ipython().kernel\n"
-        "k.session.send(k.iopub_socket, 'display_data', {'data': 5, 'metadata': 1},\n"
-        "               parent=k.get_parent('shell'))\n"
-        "import time; time.sleep(5)",
+        f"k = get_ipython().kernel\nk.session.send(k.{message}, "
+        "parent=k.get_parent('shell'))\nimport time; time.sleep(5)",
         ALIVE,
     )
     assert "cannot be read" in ran.stopped
+
+
+def test_a_reply_that_no_kernel_sends_ends_the_run():
+    ran = run(
+        "k = get_ipython().kernel\n"
+        "send = k.session.send\n"
+        "k.session.send = lambda stream, kind, content=None, *a, **b: send(\n"
+        "    stream, kind, {} if kind == 'execute_reply' else content, *a, **b)",
+        ALIVE,
+    )
+    assert "cannot be read (execute_reply)" in ran.stopped
 
 
 @pytest.mark.parametrize(

@@ -5,72 +5,64 @@ import contextlib
 import itertools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from queue import Empty
 from typing import Any
 
+from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete
-from nbclient.util import ensure_async, run_hook
+from nbclient.util import run_hook
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-from labkit.checks.protocol import MIME
+from labkit.execution.output_quota import (
+    OutputLimits,
+    OutputQuota,
+    Stopped,
+    Unreadable,
+)
+from labkit.kernels.provisioner import LabKernelManager
 from labkit.sandbox.meter import BACKSTOP, LOOK_SECONDS, Meter, Taken
 
 # How long an interrupted kernel may take to come back.
 INTERRUPTED_SECONDS = 10
-_DISPLAYS = ("display_data", "execute_result", "update_display_data")
-_OUTPUTS = ("stream", "error", *_DISPLAYS)
-# nbgrader scores by these, so what was written before them does not push them out.
-_ONE_IS_KEPT = ("error", "execute_result")
-_SIZE = "labkit_bytes"
 
 
-@dataclass(frozen=True)
-class OutputLimits:
-    """How much a notebook may write; sizes in bytes.
+class GuardedChannel(AsyncZMQSocketChannel):
+    """A channel of a kernel that may send anything; `admits` says what to take of it."""
 
-    Of what a cell writes, `cell_kept` bytes are kept, of the notebook's `kept` bytes. A
-    cell that goes on to `cell_bytes` or `cell_messages` is interrupted. What checks send
-    is counted apart: `checks` bytes in all.
-    """
+    @staticmethod
+    def admits(message: dict[str, Any], size: int) -> bool:
+        """Whether to take a message of so many bytes; raises Stopped where that ends it."""
+        return True
 
-    cell_kept: int = 8 * 2**20
-    kept: int = 64 * 2**20
-    cell_bytes: int = 64 * 2**20
-    cell_messages: int = 20_000
-    checks: int = 200 * 2**20
+    async def get_msg(  # type: ignore[override]  # as the class above it
+        self, timeout: float | None = None
+    ) -> dict[str, Any]:
+        """The next message to take; raises queue.Empty after `timeout` seconds.
 
-
-class Stopped(Exception):
-    """The run cannot go on; says why in plain words."""
-
-
-@dataclass
-class _Written:
-    """What the cell that runs has written so far."""
-
-    size: int = 0
-    messages: int = 0
-    once: set[str] = field(default_factory=set)
-    cut: bool = False
-    interrupt: asyncio.Future | None = None
+        Raises Unreadable where it is not one.
+        """
+        while await self.socket.poll(None if timeout is None else int(timeout * 1000)):
+            parts = await self.socket.recv_multipart()
+            # The sender is the student's code as much as the kernel.
+            try:
+                _, signed = self.session.feed_identities(parts)
+                message = self.session.deserialize(signed)
+            except Exception as error:
+                raise Unreadable(type(error).__name__) from None
+            if self.admits(message, sum(map(len, parts))):
+                return message
+        raise Empty
 
 
-class MeasuredChannel(AsyncZMQSocketChannel):
-    """A channel that notes the size of each message in the message."""
-
-    async def _recv(self, **kwargs: Any) -> dict:
-        parts = await self.socket.recv_multipart(**kwargs)
-        # The sender is the student's code as much as the kernel: expect anything.
-        try:
-            _, message = self.session.feed_identities(parts)
-            found = self.session.deserialize(message)
-        except Exception as error:
-            raise _unreadable(type(error).__name__) from None
-        return {**found, _SIZE: sum(map(len, parts))}
+def _is_reply(message: dict[str, Any], size: int) -> bool:
+    """Take a reply, in which nbclient relies on these; raises Unreadable."""
+    parent, content = message["parent_header"], message["content"]
+    if isinstance(parent, dict) and isinstance(content, dict) and "status" in content:
+        return True
+    raise Unreadable(str(message["msg_type"])[:40])
 
 
 class BoundedClient(NotebookClient):
@@ -88,6 +80,7 @@ class BoundedClient(NotebookClient):
     def __init__(
         self,
         notebook: NotebookNode,
+        manager: LabKernelManager,
         *,
         cell_seconds: float | None,
         seconds: float | None,
@@ -105,40 +98,34 @@ class BoundedClient(NotebookClient):
             store_widget_state=widgets,
             **options,
         )
+        # Not as the argument `km`: then nbclient would leave it to others to end the kernel.
+        self.km = self._manager = manager
         self.stopped = ""
         self._cell_seconds = cell_seconds
         self._all_seconds = seconds
         self._stretch = stretch
         self._known_stretch: float | None = None
-        self._limits = limits
-        self._widgets = widgets
-        self._kept = self._checks = 0
-        self._written = _Written()
+        self._quota = OutputQuota(limits, widgets=widgets)
+        self._cell = NotebookNode()  # the one that runs
+        self._interrupting: asyncio.Future[None] | None = None
         self._over = ""
 
-    async def async_start_new_kernel_client(self) -> Any:
+    async def async_start_new_kernel_client(self) -> AsyncKernelClient:
         """Connect, and wait until the kernel answers and its messages arrive."""
-        self.kc = self.km.client()
-        self.kc.iopub_channel_class = self.kc.shell_channel_class = MeasuredChannel
-        self.kc.start_channels(hb=False, stdin=False)
+        client = self.kc = self._manager.client()
+        client.iopub_channel_class = client.shell_channel_class = GuardedChannel
+        client.start_channels(hb=False, stdin=False)
         end = time.monotonic() + self.startup_timeout
-        while not await self._answers():
+        while not await _answers(client):
             await self._async_check_alive()
             if time.monotonic() > end:
                 raise Stopped(
                     f"The kernel did not answer for {self.startup_timeout} s."
                 )
+        client.shell_channel.admits = _is_reply
+        client.iopub_channel.admits = self._admits
         await run_hook(self.on_notebook_start, notebook=self.nb)
-        return self.kc
-
-    async def _answers(self) -> bool:
-        self.kc.kernel_info()
-        try:
-            await self.kc.shell_channel.get_msg(timeout=1)
-            await self.kc.iopub_channel.get_msg(timeout=0.2)
-        except Empty:
-            return False
-        return True
+        return client
 
     async def async_execute_cell(
         self, cell: NotebookNode, cell_index: int, *args: Any, **kwargs: Any
@@ -148,24 +135,25 @@ class BoundedClient(NotebookClient):
             return cell
         if self._over:
             raise Stopped(self._over)
-        self._written = _Written()
+        self._cell, self._interrupting = cell, None
+        self._quota.begin_cell()
         self.meter.asked = True
-        watch = asyncio.ensure_future(self._watch_time(cell))
+        watch = asyncio.ensure_future(self._watch_time())
         try:
             return await super().async_execute_cell(cell, cell_index, *args, **kwargs)
         finally:
             self.meter.asked = False
             watch.cancel()
-            if self._written.interrupt is not None:
-                self._written.interrupt.cancel()
+            if self._interrupting is not None:
+                self._interrupting.cancel()
             cell.outputs = _joined(cell.outputs)
 
-    async def _watch_time(self, cell: NotebookNode) -> None:
+    async def _watch_time(self) -> None:
         """Interrupt a cell when it, or the notebook with it, reaches its limit of time."""
         begun = self.meter.taken
         while not (found := await self._time_limit(begun)):
             await asyncio.sleep(LOOK_SECONDS)
-        self._interrupt(cell, found, "TimeLimit")
+        self._interrupt(found, "TimeLimit")
 
     async def _time_limit(self, begun: Taken) -> str:
         """Which limit of time a cell that began then has reached; empty where none."""
@@ -184,72 +172,46 @@ class BoundedClient(NotebookClient):
             self._known_stretch = await asyncio.to_thread(self._stretch)
         return taken.excess(seconds, self._known_stretch)
 
-    async def _async_poll_output_msg(
-        self, parent_msg_id: str, cell: NotebookNode, cell_index: int
-    ) -> None:
-        """Take the messages of a cell until it is done; those of others count, too."""
+    def process_message(
+        self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
+    ) -> NotebookNode | None:
+        """Take a message of a cell as nbclient does; raises Unreadable where it cannot."""
         try:
-            while True:
-                message = await self.kc.iopub_channel.get_msg(timeout=None)
-                kept = self._admit(message, cell)
-                if kept and message["parent_header"].get("msg_id") == parent_msg_id:
-                    self.process_message(message, cell, cell_index)
+            return super().process_message(msg, cell, cell_index)
         except CellExecutionComplete:
-            return
-        except RecursionError:  # a message nested deeper than anything that is meant
-            self._stop(str(_unreadable("nested too deeply")))
-            raise _unreadable("nested too deeply") from None
+            raise
+        except Exception as error:  # it lacks a part, say, or is nested too deeply
+            unreadable = Unreadable(type(error).__name__)
+            self._stop(str(unreadable))
+            raise unreadable from None
+
+    def _admits(self, message: dict[str, Any], size: int) -> bool:
+        """Whether to keep what the kernel publishes, whichever cell it belongs to."""
+        try:
+            verdict = self._quota.admit(message, size)
         except Stopped as reason:
             self._stop(str(reason))
             raise
+        if verdict.cut:
+            self._cell.outputs.append(_note("[cut here: too much output]"))
+        if verdict.stop:
+            self._interrupt("the cell wrote too much output", "OutputLimit")
+        return verdict.keep
 
-    def _admit(self, message: dict, cell: NotebookNode) -> bool:
-        """Count a message; whether it is to be kept. Raises Stopped for a malformed one."""
-        kind, size, written = message["msg_type"], message[_SIZE], self._written
-        if not _well_formed(message):
-            raise _unreadable(str(kind)[:40])
-        written.messages += 1
-        if kind.startswith("comm"):
-            written.size += size
-            kept = self._widgets
-        elif kind not in _OUTPUTS:
-            return True
-        elif MIME in message["content"].get("data", ()):
-            self._checks += size
-            kept = self._checks <= self._limits.checks
-        else:
-            written.size += size
-            kept = kind in _ONE_IS_KEPT and kind not in written.once
-            written.once.add(kind)
-            room = self._kept + size <= self._limits.kept
-            kept = kept or (room and written.size <= self._limits.cell_kept)
-            self._kept += size if kept else 0
-        if not (kept or written.cut or kind.startswith("comm")):
-            written.cut = True
-            cell.outputs.append(_note("[cut here: too much output]"))
-        self._watch_flood(cell)
-        return kept
-
-    def _watch_flood(self, cell: NotebookNode) -> None:
-        written, limits = self._written, self._limits
-        too_many = written.messages > limits.cell_messages
-        if too_many or written.size > limits.cell_bytes:
-            self._interrupt(cell, "the cell wrote too much output", "OutputLimit")
-
-    def _interrupt(self, cell: NotebookNode, why: str, name: str) -> None:
+    def _interrupt(self, why: str, name: str) -> None:
         """Interrupt a cell that has reached a limit, and end a kernel that goes on."""
-        if self._written.interrupt is not None:
+        if self._interrupting is not None:
             return
         text = f"{why} and was stopped"
-        cell.metadata["labkit"] = {"limit": text}
-        cell.outputs.append(
+        self._cell.metadata["labkit"] = {"limit": text}
+        self._cell.outputs.append(
             new_output("error", ename=name, evalue=text, traceback=[text])
         )
-        self._written.interrupt = asyncio.ensure_future(self._end_cell(why))
+        self._interrupting = asyncio.ensure_future(self._end_cell(why))
 
     async def _end_cell(self, why: str) -> None:
         with contextlib.suppress(RuntimeError):  # it has ended meanwhile
-            await ensure_async(self.km.interrupt_kernel())
+            await self._manager.interrupt_kernel()
         begun = self.meter.taken
         while not self.meter.taken.since(begun).excess(INTERRUPTED_SECONDS):
             await asyncio.sleep(LOOK_SECONDS)
@@ -258,34 +220,17 @@ class BoundedClient(NotebookClient):
     def _stop(self, reason: str) -> None:
         """End the kernel: nbclient then finds it dead."""
         self.stopped = self.stopped or reason
-        self.km.provisioner.process.kill()
+        self._manager.provisioner.process.kill()
 
 
-def _unreadable(what: str) -> Stopped:
-    return Stopped(f"The kernel sent a message that cannot be read ({what}).")
-
-
-def _well_formed(message: dict) -> bool:
-    """Whether an output is what the protocol says; code in the kernel may send anything."""
-    kind, content = message["msg_type"], message["content"]
-    if not (isinstance(kind, str) and isinstance(content, dict)):
+async def _answers(client: AsyncKernelClient) -> bool:
+    client.kernel_info()
+    try:
+        await client.shell_channel.get_msg(timeout=1)
+        await client.iopub_channel.get_msg(timeout=0.2)
+    except Empty:
         return False
-    if not isinstance(message["parent_header"], dict):
-        return False
-    if not isinstance(content.get("execution_count", 0), int | None):
-        return False
-    if kind == "stream":
-        known = content.get("name") in ("stdout", "stderr")
-        return known and isinstance(content.get("text"), str)
-    if kind in _DISPLAYS:
-        data = content.get("data")
-        return isinstance(data, dict) and isinstance(content.get("metadata"), dict)
-    if kind == "error":
-        lines = content.get("traceback")
-        texts = [content.get("ename"), content.get("evalue")]
-        texts += lines if isinstance(lines, list) else [None]
-        return all(isinstance(text, str) for text in texts)
-    return kind != "status" or isinstance(content.get("execution_state"), str)
+    return True
 
 
 def _note(text: str) -> NotebookNode:
@@ -294,9 +239,8 @@ def _note(text: str) -> NotebookNode:
 
 def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """Outputs with neighbouring texts of one stream made into one."""
-    joined = []
+    joined: list[NotebookNode] = []
     for stream, group in itertools.groupby(outputs, lambda out: out.get("name")):
-        group = list(group)
         if stream is None:
             joined += group
         else:

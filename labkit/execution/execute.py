@@ -15,11 +15,12 @@ from nbformat import NotebookNode
 from labkit.course import Limits
 from labkit.data import standins
 from labkit.data.cache import configured
-from labkit.execution.client import BoundedClient, OutputLimits, Stopped
+from labkit.execution.client import BoundedClient
+from labkit.execution.output_quota import OutputLimits, Stopped
 from labkit.execution.run_metadata import RunMetadata, forget_claims
 from labkit.execution.speed import stretch
 from labkit.kernels.owner import warm_parent
-from labkit.kernels.provisioner import kernel_manager
+from labkit.kernels.provisioner import WarmProvisioner, kernel_manager
 from labkit.sandbox.confinement import can_fork, strength
 from labkit.sandbox.meter import BACKSTOP
 from labkit.sandbox.policy import Policy
@@ -128,8 +129,11 @@ def execute(
     """
     notebook = copy.deepcopy(notebook)
     forget_claims(notebook)  # a limit that the file speaks of is none of this run's
+    manager = kernel_manager(environment, folder, policy)
+    provisioner = manager.provisioner
     client = BoundedClient(
         notebook,
+        manager,
         cell_seconds=cell_seconds,
         seconds=seconds,
         stretch=partial(stretch, environment),
@@ -141,14 +145,13 @@ def execute(
         # What a confined kernel would still do at its end is of no use to anybody.
         shutdown_kernel="graceful" if policy is None else "immediate",
     )
-    manager = client.km = kernel_manager(environment, folder, policy)
-    watch = _Watch(client, policy, seconds)
+    watch = _Watch(client, provisioner, policy, seconds)
     client.on_notebook_start = watch.begin
     stopped = ""
     try:
         client.execute(cleanup_kc=True)
     except (DeadKernelError, CellTimeoutError, Stopped) as error:
-        known = watch.reason or client.stopped or manager.provisioner.excess
+        known = watch.reason or client.stopped or provisioner.excess
         stopped = known or _reason(error)
     finally:
         watch.end()
@@ -166,18 +169,22 @@ class _Watch:
     """The watchdog of a kernel, from when it has started."""
 
     def __init__(
-        self, client: BoundedClient, policy: Policy | None, seconds: float | None
+        self,
+        client: BoundedClient,
+        provisioner: WarmProvisioner,
+        policy: Policy | None,
+        seconds: float | None,
     ) -> None:
         self._client = client
+        self._provisioner = provisioner
         self._policy = policy
         self._seconds = seconds or math.inf
         self._watchdog: Watchdog | None = None
 
     def begin(self, **_: Any) -> None:
         """Called by nbclient as the first cell is about to run."""
-        process = self._client.km.provisioner.process
         seconds = self._seconds * BACKSTOP + _GRACE_SECONDS
-        self._watchdog = Watchdog(process, self._policy, seconds)
+        self._watchdog = Watchdog(self._provisioner.process, self._policy, seconds)
         self._client.meter = self._watchdog.meter
         self._watchdog.start()
 

@@ -91,7 +91,8 @@ def _write_tests(root: Path, name: str, seed: str, arrays: dict[str, Any]) -> No
     shuffled = {**arrays, "test_labels": rng.permutation(arrays["test_labels"])}
     for folder, content in (("true", arrays), ("shuffled", shuffled)):
         (root / folder).mkdir(exist_ok=True)
-        np.savez(root / folder / f"{name}.npz", **content)
+        # None of the arrays is called `allow_pickle`.
+        np.savez(root / folder / f"{name}.npz", **content)  # type: ignore[arg-type]
 
 
 def _number(seed: str, purpose: str) -> int:

@@ -27,6 +27,15 @@ class KernelApplication(kernelapp.IPKernelApp):
         _take_over(s, port)
         return super()._try_bind_socket(s, port)
 
+    def init_heartbeat(self) -> None:
+        """Start to answer whether this kernel is alive."""
+        if self.hb_port not in _sockets:
+            super().init_heartbeat()
+            return
+        address = (self.transport, self.ip, self.hb_port)
+        self.heartbeat = Heartbeat(zmq.Context(), address)
+        self.heartbeat.start()
+
 
 class Heartbeat(heartbeat.Heartbeat):
     """The kernel's heartbeat, on a socket that is open already."""
@@ -36,19 +45,12 @@ class Heartbeat(heartbeat.Heartbeat):
         return super()._try_bind_socket()
 
 
-class PublishingThread(iostream.IOPubThread):
-    """The thread that sends output, without the TCP port for what forked processes print."""
-
-    def __init__(self, socket: zmq.Socket, pipe: bool = False, **options: Any) -> None:
-        super().__init__(socket, pipe=False, **options)
-
-
 class Stream(iostream.OutStream):
     """Standard output that is sent in pieces, and waits where the reader is slow."""
 
     _unsent = 0
 
-    def write(self, string: str) -> int | None:
+    def write(self, string: str) -> int:
         """Write text; as print does."""
         for start in range(0, len(string), _TEXT_CHARACTERS):
             piece = string[start : start + _TEXT_CHARACTERS]
@@ -83,18 +85,11 @@ def _take_over(socket: zmq.Socket, port: int) -> None:
 
 
 def start_application(
-    arguments: list[str],
-    connection: dict[str, Any],
-    listening: list[int],
-    *,
-    confined: bool,
+    arguments: list[str], connection: dict[str, Any], listening: list[int]
 ) -> KernelApplication:
     """The kernel, initialised; what it is sent waits in its sockets until it starts."""
     ports = [connection[f"{name}_port"] for name in _CHANNELS]
     _sockets.update(zip(ports, listening, strict=False))
-    kernelapp.Heartbeat = Heartbeat
-    if confined:  # there are no ports
-        kernelapp.IOPubThread = PublishingThread
     app = KernelApplication.instance()
     app.initialize(arguments)
     return app

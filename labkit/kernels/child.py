@@ -59,14 +59,13 @@ class Request:
         return cls(**plain)
 
 
-def confined(request: Request) -> Request:
+def confined(request: Request, policy: Policy) -> Request:
     """Raise the walls around this process; returns the request as it reads behind them."""
     apart = request.strength != "plain"
     home, folder = (
         (HOME, FOLDER) if apart else (Path(request.home), Path(request.folder))
     )
     temporary = Path("/tmp") if apart else home / "tmp"
-    policy = request.policy
     _close_standard_streams()
     walls.set_limits(policy, own_user=apart)
     readable = [*visible_paths(policy), Path("/proc"), *map(Path, _NAMES_OF_USERS)]
@@ -132,12 +131,7 @@ def _application(request: Request, listening: list[int]) -> Any:
 
     arguments = ["-f", _connection_file(request), *request.arguments]
     sys.argv = ["ipykernel_launcher.py", *arguments]
-    return start_application(
-        arguments,
-        request.connection,
-        listening,
-        confined=request.policy is not None,
-    )
+    return start_application(arguments, request.connection, listening)
 
 
 def _connection_file(request: Request) -> str:
@@ -150,8 +144,12 @@ def _connection_file(request: Request) -> str:
 
 
 def _end() -> None:
-    """End as a Python program does: waits for threads, runs what is to run at exit."""
-    threading._shutdown()
+    """End as a Python program does: waits for threads, runs what is to run at exit.
+
+    Returning from main() would not do: below it, the parent's own is on the stack. Python
+    has no public name for the two; its multiprocessing ends a forked child the same way.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     for stream in (sys.__stdout__, sys.__stderr__):
         if stream is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from labkit.files import copy_files
 from labkit.kernels.child import Request, confined, run_kernel
 from labkit.sandbox import bubblewrap
-from labkit.sandbox.policy import FOLDER
+from labkit.sandbox.policy import FOLDER, Policy
 
 
 def main() -> None:
@@ -18,7 +18,9 @@ def main() -> None:
     request = Request.from_json(Path(f"/dev/fd/{asked}").read_text())
     if request.strength == "bubblewrap":
         copy_files(bubblewrap.SOURCE, FOLDER)
-    run_kernel(confined(request), report, listening)
+    # It is started where there is a policy alone; without one, the usual must do.
+    policy = request.policy or Policy()
+    run_kernel(confined(request, policy), report, listening)
 
 
 if __name__ == "__main__":

@@ -125,7 +125,8 @@ def _joined(folders: list[Path], name: str) -> str:
 def _cuda_roots() -> list[Path]:
     """Return where pip puts NVIDIA's packages."""
     spec = importlib.util.find_spec("nvidia")
-    return [Path(root) for root in (spec.submodule_search_locations if spec else ())]
+    places = spec.submodule_search_locations if spec else None
+    return [Path(root) for root in places or ()]
 
 
 def library_folders() -> list[Path]:

@@ -58,15 +58,19 @@ class WarmKernel:
     def poll(self) -> int | None:
         """The exit status, None while it runs."""
         with self._asking:
-            if self.returncode is None and self._ended(0):
-                self.returncode = self._parent.status(self.pid)
-            return self.returncode
+            return self._status() if self._ended(0) else None
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end; raises subprocess.TimeoutExpired after `timeout` seconds."""
-        if self.returncode is None and not self._ended(timeout):
-            raise subprocess.TimeoutExpired("kernel", timeout)
-        return self.poll()
+        if not self._ended(timeout):
+            raise subprocess.TimeoutExpired("kernel", timeout or 0)
+        with self._asking:
+            return self._status()
+
+    def _status(self) -> int:
+        if self.returncode is None:
+            self.returncode = self._parent.status(self.pid)
+        return self.returncode
 
     def send_signal(self, signum: int) -> None:
         """Signal the kernel and what it started in its group; nothing where it has ended."""

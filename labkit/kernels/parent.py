@@ -127,20 +127,22 @@ class Parent:
     def _start(self, message: dict, files: list[int]) -> tuple[dict, list[int]]:
         request = Request.from_json(message["kernel"])
         report, *listening = files
-        if request.strength == "namespaces":
-            pid = namespaces.fork_confined(
-                Path(request.folder),
-                request.policy,
-                lambda: run_kernel(confined(request), report, listening),
-                files,
-            )
-        elif request.policy is not None:
-            pid = _fork(lambda: run_kernel(confined(request), report, listening), files)
-        else:
+        policy = request.policy
+        if policy is None:
             pid = _fork(lambda: run_kernel(request, report, listening), files)
+        else:
+
+            def become() -> None:
+                run_kernel(confined(request, policy), report, listening)
+
+            pid = (
+                namespaces.fork_confined(Path(request.folder), policy, become, files)
+                if request.strength == "namespaces"
+                else _fork(become, files)
+            )
         self._kernels.add(pid)
         self._places.add(request.place)
-        self._strict |= request.policy is not None
+        self._strict |= policy is not None
         return {"pid": pid}, [os.pidfd_open(pid)]
 
     def _status(self, message: dict, files: list[int]) -> tuple[dict, list[int]]:

@@ -17,6 +17,7 @@ from typing import Any
 
 import zmq
 from jupyter_client.asynchronous import AsyncKernelClient
+from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
@@ -42,11 +43,14 @@ class WarmProvisioner(LocalProvisioner):
     """
 
     excess = ""
+    process: Any = None  # a WarmKernel or a subprocess.Popen
     _relay: Relay | None = None
 
-    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict:
+    async def launch_kernel(
+        self, cmd: list[str], **kwargs: Any
+    ) -> KernelConnectionInfo:
         """Start the kernel that `cmd` names, confined where its manager has a policy."""
-        policy = getattr(self.parent, "policy", None)
+        policy: Policy | None = getattr(self.parent, "policy", None)
         ours = cmd[:3] == [sys.executable, "-m", "ipykernel_launcher"]
         if os.name == "nt" or not ours or (policy is None and not can_fork()):
             return await super().launch_kernel(cmd, **kwargs)
@@ -59,14 +63,14 @@ class WarmProvisioner(LocalProvisioner):
             arguments=cmd[file + 1 :],
             policy=policy,
             place=str(getattr(self.parent, "place", "")),
-            connection=_plain(self.connection_info),
+            connection=_plain(dict(self.connection_info)),
         )
         if policy is not None:
             request = replace(request, strength=strength().name)
         with ExitStack() as sockets:
             listening = self._listen(sockets, policy is not None)
-            if request.strength == "bubblewrap" or not can_fork():
-                await self._launch_cold(request, listening, kwargs)
+            if policy and (request.strength == "bubblewrap" or not can_fork()):
+                await self._launch_cold(request, policy, listening, kwargs)
             else:
                 # Not in this thread: the parent may still be importing Keras.
                 await asyncio.to_thread(self._fork, request, listening)
@@ -78,12 +82,12 @@ class WarmProvisioner(LocalProvisioner):
         self.process = parent.start(_in_place(request), listening)
 
     async def _launch_cold(
-        self, request: Request, listening: list[int], kwargs: dict
+        self, request: Request, policy: Policy, listening: list[int], kwargs: dict
     ) -> None:
         """Start a confined kernel from its command; interrupts go to it as messages."""
         self.kernel_spec.interrupt_mode = "message"
         before = (
-            bubblewrap.command(Path(request.folder), request.policy)
+            bubblewrap.command(Path(request.folder), policy)
             if request.strength == "bubblewrap"
             else []
         )
@@ -106,7 +110,7 @@ class WarmProvisioner(LocalProvisioner):
 
         A confined kernel gets others, and a relay between the two.
         """
-        info = self.connection_info
+        info: dict[str, Any] = dict(self.connection_info)
         if info["transport"] != "ipc":
             return []
         paths = [Path(f"{info['ip']}-{info[f'{name}_port']}") for name in CHANNELS]
@@ -160,6 +164,8 @@ def _in_place(request: Request) -> Request:
 class LabKernelManager(AsyncKernelManager):
     """A manager of one kernel in a folder and environment, confined if it has a policy."""
 
+    provisioner: WarmProvisioner
+
     def __init__(
         self, environment: dict[str, str], folder: Path, policy: Policy | None
     ) -> None:
@@ -182,7 +188,8 @@ class LabKernelManager(AsyncKernelManager):
     async def _async_pre_start_kernel(self, **kw: Any) -> tuple[list[str], dict]:
         return await super()._async_pre_start_kernel(**{**self._start, **kw})
 
-    def client(self, **kwargs: Any) -> AsyncKernelClient:
+    # The type is AsyncKernelManager's own, whose base has another.
+    def client(self, **kwargs: Any) -> AsyncKernelClient:  # type: ignore[override]
         """A client that takes no more from the kernel at once than is good for us."""
         client = super().client(**kwargs)
         _bound(client.context)
