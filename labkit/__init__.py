@@ -8,7 +8,7 @@ import importlib
 import os
 import platform
 
-from labkit.machine import quiet
+from labkit.machine import patches
 
 __version__ = "0.1.0"
 __all__ = [
@@ -30,7 +30,7 @@ if platform.machine() in ("x86_64", "AMD64"):
     # CPU with AVX2 only, as most laptops have, it trains the labs' networks 1.3 to 2
     # times as fast.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-quiet.install()
+patches.install()
 
 
 def __getattr__(name: str):

@@ -12,6 +12,7 @@ from labkit import __version__
 from labkit.cli import authoring, data, grading, kaggle, learning
 from labkit.cli.terminal import console, errors
 from labkit.errors import LabkitError
+from labkit.machine.patches import skip_address_grammar
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -57,9 +58,7 @@ def main() -> None:
     # nbgrader calls alembic by its name, also where this environment is not activated.
     programs = str(Path(sys.executable).parent)
     os.environ["PATH"] = os.pathsep.join([programs, os.environ.get("PATH", "")])
-    # jsonschema, which reads notebooks, would compile a grammar of web addresses as it is
-    # imported: half a second, for a check that no notebook asks for.
-    sys.modules.setdefault("rfc3987_syntax", None)
+    skip_address_grammar()
     try:
         # Not standalone: typer would answer wrong usage with a box of six lines.
         sys.exit(app(standalone_mode=False))

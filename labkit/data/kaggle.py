@@ -11,7 +11,6 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from unittest import mock
 
 import numpy as np
 
@@ -89,16 +88,29 @@ def _downloading(folder: Path, kind: str, handle: str) -> Iterator[ModuleType]:
         raise DataError(
             f"{handle} comes from Kaggle, and kagglehub is not installed. {INSTALL}"
         ) from None
-    # there a download that broke off is resumed, and nothing is kept twice
-    place = mock.patch.dict(os.environ, KAGGLEHUB_CACHE=str(_scratch(folder)))
     try:
-        with place:
+        # there a download that broke off is resumed, and nothing is kept twice
+        with _environment("KAGGLEHUB_CACHE", str(_scratch(folder))):
             yield kagglehub
     except DataError:
         raise
     # kagglehub's errors have no common class, and it lets those of requests and of the disk through
     except Exception as error:
         raise DataError(_plainly(error, kind, handle)) from None
+
+
+@contextlib.contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """Have another value in the environment for a while: kagglehub looks there alone."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def _plainly(error: Exception, kind: str, handle: str) -> str:

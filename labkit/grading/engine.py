@@ -32,19 +32,15 @@ from labkit.execution.keys import run_key
 from labkit.execution.memory_gate import MemoryGate
 from labkit.execution.run_metadata import RunMetadata
 from labkit.files import write_text
-from labkit.grading.gradebook.api import (
-    generate_assignment,
-    nbgrader_api,
-    schema_taken_as_right,
-)
+from labkit.grading.gradebook.api import generate_assignment, nbgrader_api
 from labkit.grading.gradebook.database import (
     automatic_points,
     back_up,
-    one_engine,
     only_grader,
     prepare_gradebook,
     require_gradebook,
 )
+from labkit.grading.gradebook.patches import one_engine, schema_taken_as_right
 from labkit.grading.pipeline.configuration import configure
 from labkit.grading.plan import (
     Record,

@@ -10,8 +10,7 @@ from pathlib import Path
 import nbgrader.api
 from alembic.script import ScriptDirectory
 from filelock import FileLock, Timeout
-from sqlalchemy import Engine, create_engine, event, func, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import func, text
 
 from labkit.course import Course
 from labkit.errors import LabkitError
@@ -29,48 +28,6 @@ def require_gradebook(course: Course) -> None:
     file = course.gradebook_file
     if file is not None and not file.is_file():
         raise LabkitError(f"No gradebook at {file}. Type: labkit grade")
-
-
-@contextlib.contextmanager
-def one_engine() -> Iterator[None]:
-    """Let nbgrader open each database once, and SQLite so that readers do not wait.
-
-    It makes a new engine for every step of every submission, which compiles every
-    statement anew: half of the time that it takes to record one.
-    """
-    engines: dict[str, Engine] = {}
-
-    def engine(url: str, **_) -> Engine:
-        if url not in engines:
-            engines[url] = _open(url)
-        return engines[url]
-
-    original = nbgrader.api.create_engine
-    nbgrader.api.create_engine = engine
-    try:
-        yield
-    finally:
-        nbgrader.api.create_engine = original
-        for made in engines.values():
-            type(made).dispose(made)
-
-
-def _open(url: str) -> Engine:
-    sqlite = make_url(url).get_backend_name() == "sqlite"
-    engine = create_engine(url, future=True)
-    if sqlite:
-        event.listen(engine, "connect", _let_readers_read)
-    # nbgrader disposes of it after each step; it is ours to close.
-    engine.dispose = lambda *_, **__: None
-    return engine
-
-
-def _let_readers_read(connection: sqlite3.Connection, _) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
-    # A power cut can undo the last commits, but not damage the file. What they held
-    # is then missing in the gradebook, and recorded again.
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA busy_timeout = 30000")
 
 
 @contextlib.contextmanager
