@@ -1,12 +1,14 @@
 """A lab's text: what is read from it, and every fault in it named at once."""
 
+import shutil
+
 import nbformat
 import pytest
 
 from labkit.authoring.sample_class import write_class
 from labkit.course import Course
 from labkit.labs.lab import LabError, find_labs, read_lab
-from labkit.labs.source import source_notebook
+from labkit.labs.source import source_notebook, write_source
 
 HEADER = """\
 # ---
@@ -182,3 +184,15 @@ def test_labs_are_found_by_prefix(course):
     assert [path.stem for path in find_labs(course.solutions, ["91"])] == ["91_tiny"]
     with pytest.raises(LabError, match="The labs: 91_tiny"):
         find_labs(course.solutions, ["07"])
+
+
+def test_an_older_text_that_is_put_back_is_what_counts(course):
+    path = course.solutions / "91_tiny" / "91_tiny.py"
+    kept = shutil.copy2(path, course.root / "kept.py")  # as `cp -p` does
+    path.write_text(path.read_text().replace("A tiny lab", "A newer lab"))
+    source = write_source(path)
+    assert "A newer lab" in source.read_text()
+    shutil.copy2(kept, path)
+    assert "A tiny lab" in write_source(path).read_text()
+    written = source.stat().st_mtime_ns
+    assert write_source(path).stat().st_mtime_ns == written

@@ -22,6 +22,7 @@ from labkit.execution.output_quota import (
     Stopped,
     Unreadable,
 )
+from labkit.execution.run_metadata import CellMetadata
 from labkit.kernels.provisioner import LabKernelManager
 from labkit.sandbox.meter import BACKSTOP, LOOK_SECONDS, Meter, Taken
 
@@ -203,7 +204,7 @@ class BoundedClient(NotebookClient):
         if self._interrupting is not None:
             return
         text = f"{why} and was stopped"
-        self._cell.metadata["labkit"] = {"limit": text}
+        CellMetadata(limit=text).write(self._cell)
         self._cell.outputs.append(
             new_output("error", ename=name, evalue=text, traceback=[text])
         )

@@ -1,6 +1,7 @@
 """nbgrader's source notebook of a lab, made from its text."""
 
 import hashlib
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from labkit.course import Course
-from labkit.files import write_text
+from labkit.execution.keys import package_hash
+from labkit.files import content_hash, write_text
 from labkit.labs.lab import ROLES, Lab, cell_id, find_labs, read_lab
 
 KERNELSPEC = {
@@ -78,10 +80,25 @@ def write_sources(course: Course) -> None:
 
 
 def write_source(lab_path: Path) -> Path:
-    """Write nbgrader's source notebook of one lab, where its text has changed; returns it."""
+    """Write nbgrader's source notebook of one lab, where its text has changed; returns it.
+
+    What it was made from stands in its metadata: an older text that is put back is as
+    much of a change as a newer one. Students do not get this metadata.
+    """
     target = lab_path.with_suffix(".ipynb")
-    if not target.is_file() or target.stat().st_mtime < lab_path.stat().st_mtime:
-        text = nbformat.writes(source_notebook(read_lab(lab_path)))
-        write_text(target, text + "\n")
-        target.touch()
+    key = content_hash(f"{content_hash(lab_path.read_bytes())} {package_hash()}")
+    if _made_from(target) != key:
+        notebook = source_notebook(read_lab(lab_path))
+        notebook.metadata["labkit"] = {"source": key}
+        write_text(target, nbformat.writes(notebook) + "\n")
     return target
+
+
+def _made_from(source: Path) -> str:
+    """The key of a source notebook; empty where there is none that can be read."""
+    try:
+        return str(
+            json.loads(source.read_text("utf-8"))["metadata"]["labkit"]["source"]
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

@@ -66,6 +66,7 @@ class ShipExpected(CoursePart):
             # nbconvert's writer writes these beside the notebook.
             files = resources.setdefault("outputs", {})
             files[EXPECTED] = references.visible().text().encode()
+        nb.metadata.pop("labkit", None)  # what the source was made from
         return nb, resources
 
 
