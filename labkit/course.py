@@ -119,9 +119,9 @@ class Limits(_Table):
     `labkit.execution.speed.REFERENCE`; on a slower one there are more of them.
     """
 
-    cell_seconds: float = Field(120, gt=0, description="a number above 0")
-    submission_seconds: float = Field(600, gt=0, description="a number above 0")
-    memory_gib: float = Field(4, gt=0, description="a number above 0")
+    cell_seconds: float = Field(default=120, gt=0, description="a number above 0")
+    submission_seconds: float = Field(default=600, gt=0, description="a number above 0")
+    memory_gib: float = Field(default=4, gt=0, description="a number above 0")
 
     @property
     def memory(self) -> int:
@@ -139,17 +139,21 @@ class Competition(_Table):
     for any number. points: (least private score in 0..1, points), by rising score.
     """
 
-    lab: str = Field("", description="a text")
-    cell: str = Field("leaderboard", description="a text")
-    truth: str | None = Field(None, description="a text")
-    submissions: str = Field("submission*.csv", description="a text")
-    public: float = Field(0.3, gt=0, lt=1, description="a share between 0 and 1")
+    lab: str = Field(default="", description="a text")
+    cell: str = Field(default="leaderboard", description="a text")
+    truth: str | None = Field(default=None, description="a text")
+    submissions: str = Field(default="submission*.csv", description="a text")
+    public: float = Field(
+        default=0.3, gt=0, lt=1, description="a share between 0 and 1"
+    )
     deadline: (
         Annotated[datetime, AfterValidator(_in_utc), BeforeValidator(_moment)] | None
-    ) = Field(None, description="a date and time such as 2030-01-31T23:59:00Z")
-    per_day: int | None = Field(None, gt=0, description="a whole number above 0")
+    ) = Field(default=None, description="a date and time such as 2030-01-31T23:59:00Z")
+    per_day: int | None = Field(
+        default=None, gt=0, description="a whole number above 0"
+    )
     points: Annotated[list[_Pair], AfterValidator(_scale)] = Field(
-        [], description=f"pairs of score and points: {POINTS}"
+        default=[], description=f"pairs of score and points: {POINTS}"
     )
 
     def earned(self, score: float) -> float:
@@ -166,10 +170,10 @@ class Competition(_Table):
 class Settings(_Table):
     """All of course.toml."""
 
-    seed: str = Field("", description='a text: seed = "any text"')
-    database: str = Field("", description="an address of SQLAlchemy's")
-    limits: Limits = Field(Limits(), description="a table: [limits]")
-    kaggle: Competition = Field(Competition(), description="a table: [kaggle]")
+    seed: str = Field(default="", description='a text: seed = "any text"')
+    database: str = Field(default="", description="an address of SQLAlchemy's")
+    limits: Limits = Field(default=Limits(), description="a table: [limits]")
+    kaggle: Competition = Field(default=Competition(), description="a table: [kaggle]")
 
 
 def read_settings(path: Path) -> Settings:
@@ -192,7 +196,8 @@ def read_settings(path: Path) -> Settings:
 def _first_fault(error: ValidationError, found: dict[str, Any]) -> str:
     """The first fault in words: where, what was found, what was expected."""
     fault = error.errors()[0]
-    table, name, model, value = "", str(fault["loc"][0]), Settings, found
+    model: type[_Table] = Settings
+    table, name, value = "", str(fault["loc"][0]), found
     if len(fault["loc"]) > 1:
         table, value, model = f"[{name}] has ", found[name], _TABLES[name]
         name = str(fault["loc"][1])
@@ -239,8 +244,10 @@ class Course:
     def at(cls, root: Path) -> "Course":
         """The course in a folder, in the usual layout."""
         root = root.resolve()
-        folders = [root / name for name in ("solutions", "notebooks", "build")]
-        return cls(root, *folders, read_settings(root / COURSE_FILE).database)
+        database = read_settings(root / COURSE_FILE).database
+        return cls(
+            root, root / "solutions", root / "notebooks", root / "build", database
+        )
 
     @classmethod
     def here(cls) -> "Course":

@@ -251,6 +251,16 @@ def test_messages_that_no_kernel_sends_end_the_run(message):
     assert "cannot be read" in ran.stopped
 
 
+def test_a_message_that_nobody_can_read_ends_the_run_at_once():
+    ran = run(
+        "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "get_ipython().kernel.iopub_socket.send_multipart([b'', b'{'])\n"
+        "while True: pass",
+        ALIVE,
+    )
+    assert "cannot be read" in ran.stopped
+
+
 def test_a_reply_that_no_kernel_sends_ends_the_run():
     ran = run(
         "k = get_ipython().kernel\n"

@@ -8,6 +8,8 @@ import re
 import pytest
 
 MODULES = (
+    "labkit.data",
+    "labkit.kaggle",
     "labkit.models",
     "labkit.plots",
     "labkit.profile",

@@ -107,3 +107,7 @@ def test_imports_run_downwards():
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_types_agree(tmp_path):
+    subprocess.run([BIN / "mypy", "--cache-dir", tmp_path], cwd=ROOT, check=True)

@@ -14,22 +14,13 @@ from labkit.authoring.release import release
 from labkit.authoring.run import Run, run_solution
 from labkit.course import Course
 from labkit.errors import LabkitError
-from labkit.grading.engine import Grade, Options, Progress, grade
+from labkit.grading.engine import Grade, Options, grade
+from labkit.grading.progress import Progress
 from labkit.grading.results.export import write_grades
 from labkit.grading.results.feedback import write_feedback
 from labkit.labs.lab import Lab, find_labs, read_lab
 
 FACTS = "scores.json"
-
-
-class DemoProgress(Progress):
-    """What a caller may show while the demo runs. This one shows nothing."""
-
-    def step(self, title: str) -> None:
-        """One of the demo's steps begins."""
-
-    def cell(self, lab: str, number: int, count: int, heading: str) -> None:
-        """A cell of a solution begins."""
 
 
 @dataclass
@@ -56,7 +47,7 @@ class Demo:
 
 
 def run_demo(
-    course: Course, folder: Path, progress: DemoProgress, jobs: int | None = None
+    course: Course, folder: Path, progress: Progress, jobs: int | None = None
 ) -> Demo:
     """Run the course once in `folder`, away from the course's own gradebook.
 
@@ -95,7 +86,7 @@ def run_demo(
     return demo
 
 
-def _run(lab: Lab, folder: Path, course: Course, progress: DemoProgress) -> Run:
+def _run(lab: Lab, folder: Path, course: Course, progress: Progress) -> Run:
     shutil.rmtree(folder, ignore_errors=True)
 
     def cell(number: int, count: int, heading: str) -> None:
@@ -114,9 +105,7 @@ def _run(lab: Lab, folder: Path, course: Course, progress: DemoProgress) -> Run:
     return run
 
 
-def _grade_class(
-    course: Course, progress: DemoProgress, jobs: int | None
-) -> list[Grade]:
+def _grade_class(course: Course, progress: Progress, jobs: int | None) -> list[Grade]:
     # A class from an earlier run may have had other students.
     shutil.rmtree(course.submitted, ignore_errors=True)
     shutil.rmtree(course.autograded, ignore_errors=True)

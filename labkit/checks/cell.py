@@ -203,7 +203,7 @@ def _display(result: Result) -> None:
 def _publish(data: dict[str, Any]) -> None:
     from IPython.display import publish_display_data
 
-    publish_display_data(data)  # type: ignore[no-untyped-call]  # IPython's
+    publish_display_data(data)
 
 
 def _mutable(value: Any) -> bool:

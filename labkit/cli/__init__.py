@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -29,7 +29,7 @@ app.add_typer(data.app, name="data", rich_help_panel=learning.PANEL)
 app.add_typer(kaggle.app, name="kaggle", rich_help_panel=learning.PANEL)
 
 # Typer names only the last of its errors; this is the class of all wrong usage.
-UsageError = typer.BadParameter.__base__
+UsageError: Any = typer.BadParameter.__base__
 
 
 def _show_version(asked: bool) -> None:

@@ -1,23 +1,27 @@
 """Progress lines in the terminal: what is done, what runs, how long it will take."""
 
 import time
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.progress import Progress as Bars
+
+from labkit.grading.progress import Progress
 
 
-class GradingProgress:
+class GradingProgress(Progress):
     """Progress lines for grading and the demo: steps, submissions done, time left."""
 
     def __init__(self, console: Console) -> None:
-        self._bars = Progress(
+        self._bars = Bars(
             TextColumn("{task.description:38}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
@@ -27,7 +31,7 @@ class GradingProgress:
             TextColumn("{task.fields[note]}"),
             console=console,
         )
-        self._task = None
+        self._task: TaskID | None = None
         self._begun = 0.0
         self._started = self._done = self._failed = 0
 
@@ -60,21 +64,20 @@ class GradingProgress:
     def running(self, submission) -> None:
         """A submission begins to run."""
         self._started += 1
-        self._bars.update(self._task, note=self._note())
+        self._update(note=self._note())
 
     def done(self, submission, reason: str) -> None:
         """A submission is in the gradebook."""
         self._done += 1
         self._failed += bool(reason)
-        self._bars.update(self._task, advance=1, note=self._note())
+        self._update(advance=1, note=self._note())
 
     def cell(self, lab: str, number: int, count: int, heading: str) -> None:
         """A cell of a solution begins."""
         if number == 1:
             self._close()
             self._task = self._bars.add_task(f"  {lab}", total=count, note="")
-        self._bars.update(
-            self._task,
+        self._update(
             completed=number - 1,
             description=f"  {lab}: {heading[:28]}"[:38],
         )
@@ -84,6 +87,10 @@ class GradingProgress:
         running = max(self._started + self._failed - self._done, 0)
         failed = f", [red]{self._failed} not readable[/]" if self._failed else ""
         return f"{running} running{failed}, {self._done / minutes:.0f} a minute"
+
+    def _update(self, **changes: Any) -> None:
+        if self._task is not None:
+            self._bars.update(self._task, **changes)
 
     def _close(self) -> None:
         """The bar at hand is complete: its step is over."""
@@ -97,7 +104,7 @@ class CellProgress:
     """A progress line for a notebook that runs: cells done, heading, time."""
 
     def __init__(self, console: Console, name: str) -> None:
-        self._progress = Progress(
+        self._progress = Bars(
             TextColumn(f"{name:24}"),
             BarColumn(bar_width=24),
             TextColumn("{task.completed}/{task.total} cells"),

@@ -31,31 +31,39 @@ INTERRUPTED_SECONDS = 10
 
 
 class GuardedChannel(AsyncZMQSocketChannel):
-    """A channel of a kernel that may send anything; `admits` says what to take of it."""
+    """A channel of a kernel that may send anything: its owner says what to take of it."""
 
     @staticmethod
     def admits(message: dict[str, Any], size: int) -> bool:
-        """Whether to take a message of so many bytes; raises Stopped where that ends it."""
+        """Whether to take a message of so many bytes; raises Unreadable."""
         return True
+
+    @staticmethod
+    def refuse(reason: Unreadable) -> None:
+        """Do what is to be done about a message that cannot be read."""
+        raise reason
 
     async def get_msg(  # type: ignore[override]  # as the class above it
         self, timeout: float | None = None
     ) -> dict[str, Any]:
-        """The next message to take; raises queue.Empty after `timeout` seconds.
-
-        Raises Unreadable where it is not one.
-        """
+        """The next message to take; raises queue.Empty after `timeout` seconds."""
         while await self.socket.poll(None if timeout is None else int(timeout * 1000)):
             parts = await self.socket.recv_multipart()
-            # The sender is the student's code as much as the kernel.
             try:
-                _, signed = self.session.feed_identities(parts)
-                message = self.session.deserialize(signed)
-            except Exception as error:
-                raise Unreadable(type(error).__name__) from None
-            if self.admits(message, sum(map(len, parts))):
-                return message
+                message = self._read(parts)
+                if self.admits(message, sum(map(len, parts))):
+                    return message
+            except Unreadable as reason:
+                self.refuse(reason)
         raise Empty
+
+    def _read(self, parts: list[bytes]) -> dict[str, Any]:
+        # The sender is the student's code as much as the kernel: expect anything.
+        try:
+            _, signed = self.session.feed_identities(parts)
+            return self.session.deserialize(signed)
+        except Exception as error:
+            raise Unreadable(type(error).__name__) from None
 
 
 def _is_reply(message: dict[str, Any], size: int) -> bool:
@@ -125,6 +133,7 @@ class BoundedClient(NotebookClient):
                 )
         client.shell_channel.admits = _is_reply
         client.iopub_channel.admits = self._admits
+        client.shell_channel.refuse = client.iopub_channel.refuse = self._refuse
         await run_hook(self.on_notebook_start, notebook=self.nb)
         return client
 
@@ -176,23 +185,21 @@ class BoundedClient(NotebookClient):
     def process_message(
         self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
     ) -> NotebookNode | None:
-        """Take a message of a cell as nbclient does; raises Unreadable where it cannot."""
+        """Take a message of a cell as nbclient does, or end the kernel where it cannot."""
         try:
             return super().process_message(msg, cell, cell_index)
         except CellExecutionComplete:
             raise
         except Exception as error:  # it lacks a part, say, or is nested too deeply
-            unreadable = Unreadable(type(error).__name__)
-            self._stop(str(unreadable))
-            raise unreadable from None
+            self._refuse(Unreadable(type(error).__name__))
+            return None
+
+    def _refuse(self, reason: Unreadable) -> None:
+        self._stop(str(reason))
 
     def _admits(self, message: dict[str, Any], size: int) -> bool:
         """Whether to keep what the kernel publishes, whichever cell it belongs to."""
-        try:
-            verdict = self._quota.admit(message, size)
-        except Stopped as reason:
-            self._stop(str(reason))
-            raise
+        verdict = self._quota.admit(message, size)
         if verdict.cut:
             self._cell.outputs.append(_note("[cut here: too much output]"))
         if verdict.stop:

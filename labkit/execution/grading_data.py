@@ -92,7 +92,7 @@ def _write_tests(root: Path, name: str, seed: str, arrays: dict[str, Any]) -> No
     for folder, content in (("true", arrays), ("shuffled", shuffled)):
         (root / folder).mkdir(exist_ok=True)
         # None of the arrays is called `allow_pickle`.
-        np.savez(root / folder / f"{name}.npz", **content)  # type: ignore[arg-type]
+        np.savez(root / folder / f"{name}.npz", **content)
 
 
 def _number(seed: str, purpose: str) -> int:

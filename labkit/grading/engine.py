@@ -52,6 +52,7 @@ from labkit.grading.plan import (
     prepare,
     prepared_place,
 )
+from labkit.grading.progress import Progress
 from labkit.labs.lab import find_labs
 from labkit.labs.reference_run import lab_references
 from labkit.labs.source import write_source
@@ -72,22 +73,6 @@ class Grade:
     late_seconds: float = 0.0
     needs_manual: bool = False
     reason: str = ""
-
-
-class Progress:
-    """What a caller may show while a course is graded. This one shows nothing."""
-
-    def announce(self, text: str) -> None:
-        """A step without a known length begins."""
-
-    def start(self, total: int, unchanged: int) -> None:
-        """`total` submissions are graded now; `unchanged` ones are graded already."""
-
-    def running(self, submission: Submission) -> None:
-        """A submission begins to run."""
-
-    def done(self, submission: Submission, reason: str) -> None:
-        """A submission is in the gradebook; `reason` says why it could not be read."""
 
 
 @dataclass(frozen=True)

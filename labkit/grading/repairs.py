@@ -160,7 +160,9 @@ def _put_back(cell: LabCell, graded: _Cells, lab: list[LabCell]) -> list[str]:
     return [f"{cell.subject} was missing. The lab's own was put back {place}."]
 
 
-def _place(cell: LabCell, names: list[str | None], titles: dict[str, str]) -> str:
+def _place(
+    cell: LabCell, names: list[str | None], titles: dict[str | None, str]
+) -> str:
     index = names.index(cell.name)
     if index and names[index - 1] in titles:
         return f"below the {titles[names[index - 1]]}"

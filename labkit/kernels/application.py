@@ -19,6 +19,7 @@ class KernelApplication(kernelapp.IPKernelApp):
     outstream_class = f"{__name__}.Stream"
     # "1": nobody to look after, and how to reach this kernel need not be printed.
     parent_handle = 1
+    confined = False
 
     def _session_default(self) -> Session:
         return ShortSession(parent=self)
@@ -26,6 +27,24 @@ class KernelApplication(kernelapp.IPKernelApp):
     def _try_bind_socket(self, s: zmq.Socket, port: int) -> Any:
         _take_over(s, port)
         return super()._try_bind_socket(s, port)
+
+    def init_iopub(self, context: zmq.Context) -> None:
+        """Make the channel of outputs, as IPython does.
+
+        Where confined, without the TCP port for what forked processes print: ZeroMQ ends
+        a process that may not ask for the machine's addresses.
+        """
+        if not self.confined:
+            super().init_iopub(context)
+            return
+        socket = self.iopub_socket = context.socket(zmq.XPUB)
+        socket.linger = 1000
+        self.iopub_port = self._bind_socket(socket, self.iopub_port)
+        self.configure_tornado_logger()
+        self.iopub_thread = iostream.IOPubThread(socket, pipe=False)
+        self.iopub_thread.session = self.session  # which welcomes who subscribes
+        self.iopub_thread.start()
+        self.iopub_socket = self.iopub_thread.background_socket
 
     def init_heartbeat(self) -> None:
         """Start to answer whether this kernel is alive."""
@@ -85,11 +104,16 @@ def _take_over(socket: zmq.Socket, port: int) -> None:
 
 
 def start_application(
-    arguments: list[str], connection: dict[str, Any], listening: list[int]
+    arguments: list[str],
+    connection: dict[str, Any],
+    listening: list[int],
+    *,
+    confined: bool,
 ) -> KernelApplication:
     """The kernel, initialised; what it is sent waits in its sockets until it starts."""
     ports = [connection[f"{name}_port"] for name in _CHANNELS]
     _sockets.update(zip(ports, listening, strict=False))
     app = KernelApplication.instance()
+    app.confined = confined
     app.initialize(arguments)
     return app

@@ -131,7 +131,12 @@ def _application(request: Request, listening: list[int]) -> Any:
 
     arguments = ["-f", _connection_file(request), *request.arguments]
     sys.argv = ["ipykernel_launcher.py", *arguments]
-    return start_application(arguments, request.connection, listening)
+    return start_application(
+        arguments,
+        request.connection,
+        listening,
+        confined=request.policy is not None,
+    )
 
 
 def _connection_file(request: Request) -> str:

@@ -153,7 +153,7 @@ def _add_trials(
 
 
 def _code_cell(source: str) -> NotebookNode:
-    cell: NotebookNode = nbformat.v4.new_code_cell(source)  # type: ignore[no-untyped-call]  # nbformat's
+    cell: NotebookNode = nbformat.v4.new_code_cell(source)
     return cell
 
 

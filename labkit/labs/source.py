@@ -3,10 +3,18 @@
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
+from nbformat.v4 import (
+    new_code_cell,
+    new_markdown_cell,
+    new_notebook,
+    new_raw_cell,
+)
 
 from labkit.course import Course
 from labkit.execution.keys import package_hash
@@ -29,14 +37,15 @@ def source_notebook(lab: Lab) -> NotebookNode:
     ]
     _number_ids(cells)
     metadata = {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}}
-    return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+    notebook: NotebookNode = new_notebook(cells=cells, metadata=metadata)
+    return notebook
 
 
 def _nbgrader_cell(cell: NotebookNode) -> NotebookNode:
-    make = {
-        "code": nbformat.v4.new_code_cell,
-        "markdown": nbformat.v4.new_markdown_cell,
-        "raw": nbformat.v4.new_raw_cell,
+    make: Callable[..., NotebookNode] = {
+        "code": new_code_cell,
+        "markdown": new_markdown_cell,
+        "raw": new_raw_cell,
     }[cell.cell_type]
     role = next((role for role in ROLES if role in cell.metadata), None)
     metadata = {"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {}
@@ -45,7 +54,7 @@ def _nbgrader_cell(cell: NotebookNode) -> NotebookNode:
     return make(cell.source, metadata=metadata)
 
 
-def _nbgrader_metadata(role: str, cell: NotebookNode) -> dict:
+def _nbgrader_metadata(role: str, cell: NotebookNode) -> dict[str, Any]:
     metadata = {
         "schema_version": 3,
         "grade_id": cell_id(role, cell.metadata[role]),
@@ -61,7 +70,7 @@ def _nbgrader_metadata(role: str, cell: NotebookNode) -> dict:
 
 def _number_ids(cells: list[NotebookNode]) -> None:
     """Stable ids: a role's own, else made from the text, so that order does not matter."""
-    seen: Counter = Counter()
+    seen: Counter[str] = Counter()
     for cell in cells:
         name = cell.metadata.get("nbgrader", {}).get("grade_id")
         if name is None:

@@ -54,6 +54,7 @@ def run_contest(
 ) -> Contest:
     """Rank the submissions, write page and CSV, enter points; None comes from the course."""
     course = _course(needed=submissions is None or truth is None or enter)
+    ends = moment(deadline) if deadline else None
     if truth is None and course and (named := course.settings.kaggle.truth):
         truth = course.settings_file.parent / named
     if truth is None:
@@ -64,7 +65,7 @@ def run_contest(
     rules = _rules(course)
     given: dict[str, Any] = {
         "public": public,
-        "deadline": moment(deadline) if deadline else None,
+        "deadline": ends,
         "per_day": per_day,
     }
     rules = rules.model_copy(update={k: v for k, v in given.items() if v is not None})
@@ -96,14 +97,15 @@ def write_reports(
 ) -> Reports:
     """Write a page for each run file, those named or the class's; a bad file stops no other."""
     course = _course(needed=not runs)
-    lab = _rules(course).lab
+    lab = course.settings.kaggle.lab if course else ""
     if not runs:
         submitted = _certain(course).submitted
-        runs = sorted(submitted.glob(f"*/{lab}/{RUN_FILE}"))
+        runs = sorted(submitted.glob(f"*/{lab or '*'}/{RUN_FILE}"))
         if not runs:
+            place = f"{lab or '<lab>'}/{RUN_FILE}"
             raise LabkitError(
-                f"No {submitted}/<student>/{lab}/{RUN_FILE}. Name a file:"
-                f" labkit kaggle report build/run/{lab}/{RUN_FILE}"
+                f"No {submitted}/<student>/{place}. Name a file:"
+                f" labkit kaggle report build/run/{place}"
             )
     folder = out or (course.build if course else Path("build")) / "teams"
     pages, failed = [], []
