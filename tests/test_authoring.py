@@ -8,7 +8,7 @@ import pytest
 from labkit.authoring.sample_class import write_class
 from labkit.course import Course
 from labkit.labs.lab import LabError, find_labs, read_lab
-from labkit.labs.source import source_notebook, write_source
+from labkit.labs.source import source_notebook, write_source, write_sources
 
 HEADER = """\
 # ---
@@ -196,3 +196,12 @@ def test_an_older_text_that_is_put_back_is_what_counts(course):
     assert "A tiny lab" in write_source(path).read_text()
     written = source.stat().st_mtime_ns
     assert write_source(path).stat().st_mtime_ns == written
+
+
+def test_a_lab_that_is_being_written_leaves_the_others_their_sources(course):
+    torn = course.lab("90_torn")
+    torn.parent.mkdir()
+    torn.write_text('# %% check="f"\n')
+    write_sources(course)
+    assert course.lab("91_tiny").with_suffix(".ipynb").is_file()
+    assert not torn.with_suffix(".ipynb").exists()

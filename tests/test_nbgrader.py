@@ -99,6 +99,27 @@ def test_validate_agrees_with_the_checks(course, released, nbgrader, monkeypatch
     assert "FAILED" in nbgrader("validate", path)
 
 
+def test_a_fault_in_the_settings_stops_nbgrader_before_anything_runs(
+    released_course, run_command, tmp_path_factory
+):
+    """nbgrader's own answer is to go on without our parts: unconfined."""
+    course = released_course
+    done = run_command(
+        "nbgrader", "generate_assignment", LAB, "--force", folder=course.root
+    )
+    assert done.returncode == 0, done.stderr
+    notebook = nbformat.read(course.released(LAB), as_version=4)
+    outside = tmp_path_factory.mktemp("outside") / "mark"
+    code = f"open({str(outside)!r}, 'w').close()"
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(code))
+    hand_in(course, "eve", notebook)
+    course.settings_file.write_text("[limit]\ncell_seconds = 9\n")
+    done = run_command("nbgrader", "autograde", LAB, folder=course.root)
+    assert done.returncode != 0
+    assert "labkit: " in done.stderr and "Do you mean limits?" in done.stderr
+    assert not outside.exists()
+
+
 def test_the_formgrader_grades_through_its_own_api(course, released):
     """What the formgrader's autograde button calls, in the process of the server."""
     hand_in(

@@ -1,5 +1,6 @@
 """nbgrader's source notebook of a lab, made from its text."""
 
+import contextlib
 import hashlib
 import json
 from collections import Counter
@@ -19,7 +20,7 @@ from nbformat.v4 import (
 from labkit.course import Course
 from labkit.execution.keys import package_hash
 from labkit.files import content_hash, write_text
-from labkit.labs.lab import ROLES, Lab, cell_id, find_labs, read_lab
+from labkit.labs.lab import ROLES, Lab, LabError, cell_id, find_labs, read_lab
 
 KERNELSPEC = {
     "display_name": "Python 3 (ipykernel)",
@@ -85,7 +86,8 @@ def write_sources(course: Course) -> None:
     A lab with faults is left for `labkit release` to report.
     """
     for path in find_labs(course.solutions):
-        write_source(path)
+        with contextlib.suppress(LabError):
+            write_source(path)
 
 
 def write_source(lab_path: Path) -> Path:
