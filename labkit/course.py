@@ -1,12 +1,14 @@
 """A course folder: where its labs, submissions, gradebook and reports lie, and course.toml."""
 
 import difflib
+import json
 import os
+import re
 import secrets
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +21,6 @@ from pydantic import (
     Strict,
     ValidationError,
 )
-from sqlalchemy.engine import make_url
 
 from labkit.errors import LabkitError
 from labkit.files import write_text
@@ -85,6 +86,8 @@ def moment(text: str) -> datetime:
 
 
 def _moment(found: Any) -> Any:
+    if isinstance(found, date) and not isinstance(found, datetime):
+        found = found.isoformat()  # a day of TOML's own: its first moment
     if not isinstance(found, str):
         return found
     try:
@@ -187,6 +190,8 @@ def read_settings(path: Path) -> Settings:
         raise LabkitError(
             f'{path}: not TOML: {error}. It should hold a line such as seed = "any text".'
         ) from None
+    except OSError as error:
+        raise LabkitError(f"{path}: cannot be read: {error.strerror}.") from None
     try:
         return Settings.model_validate(found)
     except ValidationError as error:
@@ -204,10 +209,13 @@ def _first_fault(error: ValidationError, found: dict[str, Any]) -> str:
     said = f"{table}{name} = {value[name]!r}"
     if fault["type"] == "extra_forbidden":
         return f"{said}, a name that is not known. {_known(name, model)}"
-    expected = model.model_fields[name].description
+    field = model.model_fields[name]
+    expected = field.description
     if fault["type"] == "value_error" and name == "points":
         expected = str(fault["ctx"]["error"])
-    return f"{said}; expected {expected}."
+    usual = field.default if isinstance(field.default, (float, int, str)) else None
+    write = f" Write: {name} = {json.dumps(usual)}" if usual else ""
+    return f"{said}; expected {expected}.{write}"
 
 
 _TABLES: dict[str, type[_Table]] = {"limits": Limits, "kaggle": Competition}
@@ -239,6 +247,10 @@ class Course:
     notebooks: Path
     build: Path
     database: str = ""
+
+    def __post_init__(self) -> None:
+        if self.database:
+            _dialect(self.database)
 
     @classmethod
     def at(cls, root: Path) -> "Course":
@@ -287,7 +299,8 @@ class Course:
 
     def create_seed(self) -> None:
         """Write a course.toml with a seed of its own, where there is no course.toml."""
-        if not (os.environ.get("LABKIT_SEED") or self.settings_file.is_file()):
+        named = os.environ.get("LABKIT_SEED", "").strip()
+        if not (named or self.settings_file.is_file()):
             text = COURSE_TEXT.format(seed=secrets.token_hex(16))
             write_text(self.settings_file, text)
 
@@ -331,9 +344,11 @@ class Course:
     @property
     def gradebook_file(self) -> Path | None:
         """The gradebook's file; None where it is a database on a server."""
-        address = make_url(self.gradebook_url)
-        sqlite = address.get_backend_name() == "sqlite"
-        return Path(address.database or "") if sqlite else None
+        from sqlalchemy.engine import make_url
+
+        if _dialect(self.gradebook_url) != "sqlite":
+            return None
+        return Path(make_url(self.gradebook_url).database or "")
 
     def submissions(
         self, labs: Iterable[str] = (), students: Iterable[str] = ()
@@ -350,3 +365,19 @@ class Course:
             for student, lab in found
             if (not labs or lab in labs) and (not students or student in students)
         ]
+
+
+def _dialect(address: str) -> str:
+    """The kind of database at an address; raises LabkitError where it is no address."""
+    # It takes longer to import than all the rest, and few commands open a gradebook.
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return str(make_url(address).get_dialect().name)
+    except ArgumentError:
+        shown = re.sub(r":[^:@/]+@", ":***@", address)  # a password is not for a log
+        raise LabkitError(
+            f"database = {shown!r} is no address, or of no kind of database, that "
+            'SQLAlchemy knows. Write: database = "postgresql://user@host/gradebook"'
+        ) from None

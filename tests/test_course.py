@@ -1,5 +1,7 @@
 """course.toml: what it may say, what is refused, and who writes one."""
 
+from datetime import datetime, timezone
+
 import pytest
 
 from labkit.course import Course
@@ -34,6 +36,9 @@ def written(course, text):
         ('[limits]\nmemory_gib = "4"', "memory_gib = '4'; expected a number above 0"),
         ("limits = 3", r"limits = 3; expected a table: \[limits\]"),
         ("seed = 3", "seed = 3; expected a text"),
+        ("[limits]\ncell_seconds = 0", "a number above 0. Write: cell_seconds = 120"),
+        ("[kaggle]\npublic = nan", "a share between 0 and 1. Write: public = 0.3"),
+        ("[kaggle]\npoints = [[true, 1]]", "expected pairs of score and points"),
         ("seed =", "not TOML"),
     ],
 )
@@ -50,6 +55,33 @@ def test_numbers_and_points_are_read(course):
     )
     assert (course.limits.cell_seconds, course.limits.memory) == (10, 2**29)
     assert course.settings.kaggle.points == [(0.5, 1), (0.9, 2)]
+
+
+@pytest.mark.parametrize("day", ["2030-01-31", '"2030-01-31"', "2030-01-31T00:00:00Z"])
+def test_a_deadline_may_be_a_day(course, day):
+    written(course, f"[kaggle]\ndeadline = {day}\n")
+    first_moment = datetime(2030, 1, 31, tzinfo=timezone.utc)
+    assert course.settings.kaggle.deadline == first_moment
+
+
+@pytest.mark.parametrize("address", ["gradebook", "postgres://me:secret@host/book"])
+def test_a_database_that_is_none_is_told_without_its_password(course, address):
+    written(course, f'database = "{address}"\n')
+    with pytest.raises(LabkitError, match=r"Write: database = .postgresql://") as told:
+        Course.at(course.root)
+    assert "secret" not in str(told.value)
+
+
+def test_a_file_that_cannot_be_read_is_told(course):
+    course.settings_file.write_bytes(b"\xff")
+    with pytest.raises(LabkitError, match=r"course.toml: not TOML"):
+        Course.at(course.root)
+
+
+def test_a_blank_variable_is_no_seed(course, monkeypatch):
+    monkeypatch.setenv("LABKIT_SEED", " ")
+    course.create_seed()
+    assert len(course.seed) == 32
 
 
 def test_reading_the_seed_writes_nothing(course, monkeypatch):
