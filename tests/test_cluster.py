@@ -95,6 +95,7 @@ def test_a_worker_that_dies_costs_no_submission(released_course, scheduler, star
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        env={**os.environ, "LABKIT_SEED": ""},  # a new course, without a course.toml
     )
     end = time.monotonic() + 120
     while not list((course.build / "executed" / LAB).glob("student_*/*.ipynb")):
@@ -104,6 +105,7 @@ def test_a_worker_that_dies_costs_no_submission(released_course, scheduler, star
     os.killpg(workers[0].pid, signal.SIGKILL)
     output, _ = grader.communicate(timeout=240)
     assert grader.returncode == 0, output
+    assert course.settings_file.is_file()
     assert {one.student: one.score for one in read_grades(course)} == {
         f"student_{number}": 7 for number in range(STUDENTS)
     }

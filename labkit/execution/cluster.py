@@ -43,6 +43,7 @@ def cluster_runner(
             raise LabkitError(
                 f"The scheduler at {address} has no workers. Start one with: dask worker {address}"
             )
+        course.create_seed()
         environment = submission_environment(course.build, course.seed)
         packed = pack_data(Path(environment[GRADING_DATA]))
         data = client.scatter(packed, broadcast=True)

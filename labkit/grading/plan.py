@@ -57,7 +57,7 @@ def plan(
             f"No submissions in {course.submitted}. Put each notebook where nbgrader has it: "
             "submitted/<student>/<lab>/<lab>.ipynb."
         )
-    return [Submission(s, lab, course.submitted / s / lab) for s, lab in found]
+    return [Submission(s, lab, course.submission(s, lab)) for s, lab in found]
 
 
 def lab_cells(course: Course) -> dict[str, set[str]]:
@@ -79,7 +79,7 @@ def grade_key(course: Course, submission: Submission, references_key: str) -> st
     """
     known = f"{course.seed} {package_hash()} {references_key}"
     digest = hashlib.sha256(known.encode())
-    for folder in (submission.folder, course.solutions / submission.lab):
+    for folder in (submission.folder, course.lab(submission.lab).parent):
         for path in sorted(folder.rglob("*")):
             digest.update(str(path.relative_to(folder)).encode())
             if path.is_file() and not path.is_symlink():
@@ -121,7 +121,7 @@ class Records:
 
     def __init__(self, course: Course) -> None:
         self._folder = course.build / "graded"
-        self._autograded = course.autograded
+        self._notebook = course.autograded_notebook
         self._points = automatic_points(course)
 
     def read(self, submission: Submission) -> Record | None:
@@ -139,7 +139,7 @@ class Records:
             record is not None
             and record.key == key
             and self._points.get((student, lab)) == record.points
-            and (self._autograded / student / lab / f"{lab}.ipynb").is_file()
+            and self._notebook(student, lab).is_file()
         )
 
     def graded_before(self, submission: Submission) -> bool:
