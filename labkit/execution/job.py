@@ -1,7 +1,6 @@
 """One run of a submission: bytes go in, bytes come out, on this machine or on another."""
 
 import contextlib
-import hashlib
 import io
 import json
 import tempfile
@@ -18,7 +17,7 @@ from labkit.data import standins
 from labkit.execution.execute import execute, grading_environment, grading_policy
 from labkit.execution.keys import package_hash
 from labkit.execution.run_metadata import CellMetadata, RunMetadata
-from labkit.files import own_files, write_bytes, write_text
+from labkit.files import content_hash, own_files, write_bytes, write_text
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def pack_data(chosen: Path) -> bytes:
 
 def _unpacked(data: bytes) -> Path:
     """The folder of labels of a packed data set, unpacked the first time."""
-    root = data_cache.place("grading-data", hashlib.sha256(data).hexdigest()[:16])
+    root = data_cache.place("grading-data", content_hash(data)[:16])
     if not root.is_dir():
         made = Path(tempfile.mkdtemp(dir=root.parent, prefix=".unpacked-"))
         with zipfile.ZipFile(io.BytesIO(data)) as archive:

@@ -308,7 +308,7 @@ def submission_files(
     course: Course, config: Config, submission: Submission
 ) -> dict[str, bytes]:
     """What lies beside a submission as it runs: its own files, and the lab's over them."""
-    source = course.solutions / submission.lab
+    source = course.lab(submission.lab).parent
     ignored = [*config.CourseDirectory.ignore, "*.ipynb"]
     lab_files = {
         str(Path(name).relative_to(source)): Path(name).read_bytes()

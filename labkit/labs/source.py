@@ -1,7 +1,6 @@
 """nbgrader's source notebook of a lab, made from its text."""
 
 import contextlib
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -75,7 +74,7 @@ def _number_ids(cells: list[NotebookNode]) -> None:
     for cell in cells:
         name = cell.metadata.get("nbgrader", {}).get("grade_id")
         if name is None:
-            name = hashlib.sha256(cell.source.encode()).hexdigest()[:12]
+            name = content_hash(cell.source)[:12]
         seen[name] += 1
         cell["id"] = name if seen[name] == 1 else f"{name}-{seen[name]}"
 
