@@ -261,6 +261,21 @@ def test_a_message_that_nobody_can_read_ends_the_run_at_once():
     assert "cannot be read" in ran.stopped
 
 
+@pytest.mark.parametrize("attempt", range(4))
+def test_what_comes_after_a_message_that_cannot_be_read_is_not_taken(attempt):
+    ran = run(
+        "from IPython.display import publish_display_data\n"
+        "deep = []\n"
+        "for _ in range(400): deep = {'a': [deep]}\n"
+        "publish_display_data({'text/plain': 'before'})\n"
+        "publish_display_data({'application/json': deep})\n"
+        "publish_display_data({'text/plain': 'after'})",
+        ALIVE,
+    )
+    assert "cannot be read" in ran.stopped
+    assert ran.texts == ["before", ""]
+
+
 def test_a_reply_that_no_kernel_sends_ends_the_run():
     ran = run(
         "k = get_ipython().kernel\n"

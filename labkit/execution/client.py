@@ -131,7 +131,7 @@ class BoundedClient(NotebookClient):
                 raise Stopped(
                     f"The kernel did not answer for {self.startup_timeout} s."
                 )
-        client.shell_channel.admits = _is_reply
+        client.shell_channel.admits = self._admits_reply
         client.iopub_channel.admits = self._admits
         client.shell_channel.refuse = client.iopub_channel.refuse = self._refuse
         await run_hook(self.on_notebook_start, notebook=self.nb)
@@ -186,6 +186,8 @@ class BoundedClient(NotebookClient):
         self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
     ) -> NotebookNode | None:
         """Take a message of a cell as nbclient does, or end the kernel where it cannot."""
+        if self.stopped:
+            return None
         try:
             return super().process_message(msg, cell, cell_index)
         except CellExecutionComplete:
@@ -199,12 +201,18 @@ class BoundedClient(NotebookClient):
 
     def _admits(self, message: dict[str, Any], size: int) -> bool:
         """Whether to keep what the kernel publishes, whichever cell it belongs to."""
+        if self.stopped:
+            return False
         verdict = self._quota.admit(message, size)
         if verdict.cut:
             self._cell.outputs.append(_note("[cut here: too much output]"))
         if verdict.stop:
             self._interrupt("the cell wrote too much output", "OutputLimit")
         return verdict.keep
+
+    def _admits_reply(self, message: dict[str, Any], size: int) -> bool:
+        """Whether to take a reply to what was asked of the kernel."""
+        return not self.stopped and _is_reply(message, size)
 
     def _interrupt(self, why: str, name: str) -> None:
         """Interrupt a cell that has reached a limit, and end a kernel that goes on."""
@@ -226,7 +234,10 @@ class BoundedClient(NotebookClient):
         self._stop(f"{why[0].upper()}{why[1:]} and could not be interrupted.")
 
     def _stop(self, reason: str) -> None:
-        """End the kernel: nbclient then finds it dead."""
+        """End the kernel: nbclient then finds it dead.
+
+        What it had sent by then is not taken, so that no run depends on who was faster.
+        """
         self.stopped = self.stopped or reason
         self._manager.provisioner.process.kill()
 
