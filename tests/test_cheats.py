@@ -151,6 +151,7 @@ def graded_by_nbgrader(graded_by_labkit, tmp_path_factory, run_command):
     no_results = shutil.ignore_patterns("gradebook.db*", "autograded", "graded")
     shutil.copytree(graded_by_labkit.root, root, dirs_exist_ok=True, ignore=no_results)
     course = Course.at(root)
+    shutil.rmtree(course.build / "runs")  # nobody takes another's
     for student in RUN_BY_NBGRADER:
         cached_run_path(course.build, student, LAB, LAB).unlink()
     for step in ("generate_assignment", "autograde"):

@@ -70,9 +70,10 @@ def hand_in_class(course):
     lab = read_lab(course.solutions / LAB / f"{LAB}.py")
     blank = nbformat.read(course.notebooks / LAB / f"{LAB}.ipynb", as_version=4)
     solved = solve(blank, lab)
-    # Long enough that a worker can be killed while it is at work.
-    solved.cells.insert(3, nbformat.v4.new_code_cell("import time; time.sleep(1)"))
+    # Long enough that a worker can be killed while it is at work; nobody's is another's.
+    solved.cells.insert(3, nbformat.v4.new_code_cell())
     for number in range(STUDENTS):
+        solved.cells[3].source = f"import time; time.sleep(1)  # {number}"
         folder = course.submitted / f"student_{number}" / LAB
         folder.mkdir(parents=True)
         nbformat.write(solved, folder / f"{LAB}.ipynb")

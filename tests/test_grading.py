@@ -6,6 +6,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import time
 from pathlib import Path
 
 import nbformat
@@ -143,8 +144,9 @@ def test_an_edited_check_cell_is_put_back(course, hand_in):
 def test_what_has_run_is_not_run_again_and_a_changed_submission_is(
     course, hand_in, monkeypatch
 ):
-    hand_in("one")
-    hand_in("two")
+    own = "def double(x): return x + x"
+    hand_in("one", double=own)
+    hand_in("two", double=f"{own}  # two")
     ran = []
 
     def counted(notebook, *args, **options):
@@ -160,7 +162,8 @@ def test_what_has_run_is_not_run_again_and_a_changed_submission_is(
     assert scores(course)["two"] == 4
     assert len(ran) == 3
     # The same code in a notebook with other damage: the run is taken, the rest is new.
-    hand_in("one", check_double="assert True", manual_why="In other words.")
+    altered = {"check_double": "assert True", "manual_why": "In other words."}
+    hand_in("one", double=own, **altered)
     assert scores(course)["one"] == 7
     assert len(ran) == 3
     write_feedback(course)
@@ -170,6 +173,30 @@ def test_what_has_run_is_not_run_again_and_a_changed_submission_is(
     assert "In other words." in graded.read_text()
     assert scores(course, options=Options(force=True)) == {"one": 7, "two": 4}
     assert len(ran) == 5
+
+
+def test_who_handed_in_the_same_takes_the_run_that_there_is(
+    course, hand_in, monkeypatch
+):
+    ran = []
+
+    def counted(notebook, *args, **options):
+        ran.append(notebook)
+        return execute(notebook, *args, **options)
+
+    monkeypatch.setattr("labkit.execution.job.execute", counted)
+    for student in ("one", "two", "three"):
+        folder = hand_in(student, double="def double(x): return 0")
+        (folder / "timestamp.txt").write_text(f"2026-01-1{len(student)} 12:00:00 UTC")
+    hand_in("four", double="def double(x): return 2 * x  # mine")
+    (hand_in("five", double="def double(x): return 0") / "mine.txt").write_text("")
+    found = scores(course)
+    assert found == {"one": 4, "two": 4, "three": 4, "four": 7, "five": 4}
+    # Three share one; another file beside a notebook is something else to run.
+    assert len(ran) == 3
+    hand_in("six", double="def double(x): return 0")
+    assert scores(course)["six"] == 4
+    assert len(ran) == 3
 
 
 def test_a_late_submission_is_marked_late(course, hand_in):
@@ -277,27 +304,42 @@ def test_readers_do_not_block_the_writer(course, hand_in):
 @pytest.mark.timeout(300)
 def test_a_grader_killed_at_any_moment_goes_on_where_it_was(course, hand_in):
     for number in range(6):
-        hand_in(f"student_{number}")
+        hand_in(f"student_{number}", double=f"def double(x): return 2 * x  # {number}")
     hand_in("student_2", double="def double(x): return 0")
-    kills = 0
-    for pause in (2.5, 4.0, 5.5, 7.0):
-        grader = subprocess.Popen(
-            ["labkit", "grade"],
-            cwd=course.root,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
-            grader.wait(pause)
-        except subprocess.TimeoutExpired:
-            os.killpg(grader.pid, signal.SIGKILL)
-            kills += 1
-        grader.wait()
-    assert kills
+    states = [
+        lambda: course.gradebook_file.is_file(),
+        lambda: _count(course.build / "prepared", "student_*") >= 2,
+        lambda: _count(course.build / "executed", f"{LAB}/student_*/*.ipynb") >= 1,
+        lambda: _count(course.build / "graded", f"{LAB}/student_*.json") >= 1,
+        lambda: _count(course.build / "graded", f"{LAB}/student_*.json") >= 4,
+    ]
+    kills = sum(_killed_when(reached, course) for reached in states)
+    assert kills >= 3
     disturbed = scores(course)
     assert disturbed == {f"student_{n}": 4 if n == 2 else 7 for n in range(6)}
     assert _entries(course) == _entries_of_an_undisturbed_run(course)
+
+
+def _killed_when(reached, course):
+    """Start a grader and kill it once that is reached; False where it was done before."""
+    grader = subprocess.Popen(
+        ["labkit", "grade"],
+        cwd=course.root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    while grader.poll() is None and not reached():
+        time.sleep(0.01)
+    killed = grader.poll() is None
+    if killed:
+        os.killpg(grader.pid, signal.SIGKILL)
+    grader.wait()
+    return killed
+
+
+def _count(folder, pattern):
+    return len(list(folder.glob(pattern)))
 
 
 def _entries(course):

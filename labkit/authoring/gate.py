@@ -22,7 +22,7 @@ from labkit.checks.references import CheckReference, References
 from labkit.course import Course
 from labkit.execution.execute import grading_environment
 from labkit.execution.job import cached_run_path
-from labkit.execution.run_metadata import CellMetadata
+from labkit.execution.run_metadata import CellMetadata, RunMetadata
 from labkit.execution.speed import stretch
 from labkit.files import write_text
 from labkit.grading import engine
@@ -35,9 +35,6 @@ from labkit.labs.reference_run import cell_duration
 SOLUTION, BLANK = "the_solution", "the_blank_lab"
 # Shorter texts of a reference can stand in a notebook by chance.
 TELLING_LENGTH = 120
-# The last cell of the graded solution tells what the run has cost. Other work on the
-# machine lengthens the time on the clock, not this.
-COST = "import time\nround(time.process_time(), 1)"
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,6 @@ def grading_faults(
     """
     blank = nbformat.read(course.released(lab.name), as_version=4)
     solved = solve(copy.deepcopy(blank), lab)
-    solved.cells.append(nbformat.v4.new_code_cell(COST, id="cost"))
     for student, notebook in ((SOLUTION, solved), (BLANK, blank)):
         place = course.submission(student, lab.name) / f"{lab.name}.ipynb"
         write_text(place, nbformat.writes(notebook) + "\n")
@@ -300,7 +296,7 @@ def _cached_run(course: Course, lab: Lab, student: str) -> NotebookNode:
 def _budget_faults(
     ran: NotebookNode, times: list[CellTime], budget: float
 ) -> list[str]:
-    spent = float(ran.cells[-1].outputs[0].data["text/plain"])
+    spent = RunMetadata.of(ran).cpu_seconds
     if spent <= budget:
         return []
     times_more = stretch(grading_environment())
@@ -321,5 +317,5 @@ def _times(ran: NotebookNode) -> list[CellTime]:
     return [
         CellTime(heading, cell.source.strip().splitlines()[0][:60], cell_duration(cell))
         for cell, heading in zip(ran.cells, headings(ran), strict=True)
-        if cell.cell_type == "code" and cell.source.strip() and cell.source != COST
+        if cell.cell_type == "code" and cell.source.strip()
     ]

@@ -121,8 +121,9 @@ def execute(
 
     With a policy the kernel is confined and works on a copy of the folder. A kernel that
     dies, cannot be interrupted or takes too much ends the run: the reason is kept in the
-    notebook's metadata (`labkit.stopped`) and the cells after it have no outputs; so is the
-    most memory that it took (`labkit.peak_bytes`). `cell_seconds` bounds each cell and
+    notebook's metadata (`labkit.stopped`) and the cells after it have no outputs; so are the
+    most memory that it took (`labkit.peak_bytes`) and the CPU seconds that it computed
+    (`labkit.cpu_seconds`). `cell_seconds` bounds each cell and
     `seconds` the whole run, as `Limits` counts them; a cell that was stopped has the reason
     in its metadata (`labkit.limit`). `on_cell(cell=..., cell_index=...)` is called before
     each code cell.
@@ -158,7 +159,7 @@ def execute(
         manager.forget()
         # nbclient leaves it there where a kernel did not start.
         atexit.unregister(client._cleanup_kernel)
-    RunMetadata(stopped=stopped, peak_bytes=watch.peak if policy else 0).write(notebook)
+    watch.measured(stopped).write(notebook)
     if policy is not None:
         # The kernel's own words, which may be anything.
         notebook.metadata["language_info"] = {"name": "python"}
@@ -196,9 +197,12 @@ class _Watch:
     def reason(self) -> str:
         return self._watchdog.reason if self._watchdog else ""
 
-    @property
-    def peak(self) -> int:
-        return self._watchdog.peak if self._watchdog else 0
+    def measured(self, stopped: str) -> RunMetadata:
+        """What a run that was stopped for this reason, if any, says of itself."""
+        if self._watchdog is None:
+            return RunMetadata(stopped=stopped)
+        computed = round(self._watchdog.meter.taken.computing, 1)
+        return RunMetadata("", stopped, (), self._watchdog.peak, computed)
 
 
 def _reason(error: Exception) -> str:

@@ -19,6 +19,8 @@ from labkit.execution.keys import package_hash
 from labkit.execution.run_metadata import CellMetadata, RunMetadata
 from labkit.files import content_hash, own_files, write_bytes, write_text
 
+TIMESTAMP = "timestamp.txt"  # nbgrader's, of the time at which it was handed in
+
 
 @dataclass(frozen=True)
 class Job:
@@ -93,11 +95,14 @@ def _unpacked(data: bytes) -> Path:
 
 
 def files_beside(folder: Path) -> dict[str, bytes]:
-    """What lies beside a notebook, by its path in the folder; links are left out."""
+    """What lies beside a notebook, by its path in the folder; links are left out.
+
+    So is the time at which it was handed in: no run depends on that.
+    """
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in own_files(folder)
-        if path.suffix != ".ipynb"
+        if path.suffix != ".ipynb" and path != folder / TIMESTAMP
     }
 
 
@@ -123,15 +128,31 @@ def cache_run(notebook: NotebookNode, key: str, path: Path) -> NotebookNode:
     replace(RunMetadata.of(notebook), key=key).write(notebook)
     # Not by nbformat, which checks the whole notebook: it does so as it is read.
     write_text(path, json.dumps(notebook))
+    if key:
+        executed = path.parents[2]
+        write_text(_last_run(executed, key), str(path.relative_to(executed)))
     return notebook
 
 
 def cached_run(key: str, path: Path) -> NotebookNode | None:
-    """The executed notebook that is cached in a file; None where it is of another key."""
-    if not path.is_file():
-        return None
-    run = nbformat.read(path, as_version=4)
-    return run if RunMetadata.of(run).key == key else None
+    """The cached run of a key: that in the file, or another submission's of the same code.
+
+    None where there is neither.
+    """
+    executed = path.parents[2]
+    last = _last_run(executed, key)
+    places = [path, executed / last.read_text("utf-8")] if last.is_file() else [path]
+    for place in places:
+        if place.is_file():
+            run = nbformat.read(place, as_version=4)
+            if RunMetadata.of(run).key == key:
+                return run
+    return None
+
+
+def _last_run(executed: Path, key: str) -> Path:
+    """The file that names the last submission whose run has this key."""
+    return executed.parent / "runs" / key
 
 
 def cached_run_path(build: Path, student: str, lab: str, notebook: str) -> Path:

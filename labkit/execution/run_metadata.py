@@ -19,13 +19,15 @@ NAME = "labkit"
 class RunMetadata:
     """Of a notebook: `key`, what its run was made from; `stopped`, why it ended early.
 
-    `repairs` are sentences to the student, `peak_bytes` the most memory that the run took.
+    `repairs` are sentences to the student. `peak_bytes` is the most memory that the run
+    took, `cpu_seconds` what it computed.
     """
 
     key: str = ""
     stopped: str = ""
     repairs: tuple[str, ...] = ()
     peak_bytes: int = 0
+    cpu_seconds: float = 0.0
 
     @classmethod
     def of(cls, notebook: NotebookNode) -> "RunMetadata":
@@ -36,6 +38,7 @@ class RunMetadata:
             found.get("stopped", ""),
             tuple(found.get("repairs", ())),
             found.get("peak_bytes", 0),
+            found.get("cpu_seconds", 0.0),
         )
 
     def write(self, notebook: NotebookNode) -> None:

@@ -211,6 +211,8 @@ class MapStage:
         self._limits = course.limits
         self._gate = MemoryGate()
         self._over = threading.Event()
+        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
         self._pool = ThreadPoolExecutor(options.jobs or cores())
 
     def __enter__(self) -> "MapStage":
@@ -243,11 +245,17 @@ class MapStage:
             return Outcome(submission, taken.reason)
         files = submission_files(self._course, self._config, submission)
         key = run_key(self._seed, notebook, files)
-        run = None if self._options.force else cached_run(key, path)
-        if run is None:
-            run = self._run(submission, notebook, files)
-        cache_run(with_outputs(notebook, run), key, path)
+        with self._alone(key):
+            run = None if self._options.force else cached_run(key, path)
+            if run is None:
+                run = self._run(submission, notebook, files)
+            cache_run(with_outputs(notebook, run), key, path)
         return Outcome(submission)
+
+    def _alone(self, key: str) -> threading.Lock:
+        """Held by the one who runs this code: whoever handed in the same takes its run."""
+        with self._lock:
+            return self._locks.setdefault(key, threading.Lock())
 
     def _run(
         self, submission: Submission, notebook: NotebookNode, files: dict[str, bytes]
