@@ -14,6 +14,7 @@ import pytest
 from nbgrader.api import Gradebook
 from sqlalchemy import text
 
+from labkit.authoring.release import release
 from labkit.errors import LabkitError
 from labkit.execution.execute import execute
 from labkit.grading.engine import Options, grade, read_grades
@@ -259,6 +260,26 @@ def test_a_changed_lab_is_graded_anew(course, hand_in):
     path = course.solutions / LAB / f"{LAB}.py"
     path.write_text(path.read_text().replace("half_of_ten = 5", "half_of_ten = 6"))
     assert scores(course) == {"one": 6}
+
+
+def test_points_that_students_have_not_seen_are_told(course, hand_in, run_command):
+    hand_in("one")
+    assert (
+        "labkit release"
+        not in run_command("labkit", "grade", folder=course.root).stdout
+    )
+    path = course.lab(LAB)
+    text = path.read_text()
+    path.write_text(text.replace('check="double" points=3', 'check="double" points=5'))
+    for _ in range(2):  # until it is released
+        done = run_command("labkit", "grade", folder=course.root)
+        said = " ".join((done.stdout + done.stderr).split())
+        assert "check-double is worth 5 points instead of 3" in said
+        assert f"labkit release {LAB}" in said
+    assert scores(course) == {"one": 9}
+    release(course)
+    done = run_command("labkit", "grade", folder=course.root)
+    assert "instead of" not in done.stdout + done.stderr
 
 
 def test_the_gradebook_is_backed_up_before_a_regrade(course, hand_in):

@@ -29,7 +29,7 @@ from labkit.grading import engine
 from labkit.grading.pipeline.skipping import NEEDED_TAG
 from labkit.labs.answers import solve
 from labkit.labs.headings import headings
-from labkit.labs.lab import Lab, visible_source
+from labkit.labs.lab import MARKERS, Lab, visible_source
 from labkit.labs.reference_run import cell_duration
 
 SOLUTION, BLANK = "the_solution", "the_blank_lab"
@@ -109,8 +109,7 @@ def _notebook_faults(notebook: NotebookNode) -> list[str]:
 
 
 def _leaks(lab: Lab, notebook: NotebookNode, text: str) -> list[str]:
-    markers = ("BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS", "MARK SCHEME")
-    leaks = [f"the marker {marker}" for marker in markers if marker in text]
+    leaks = [f"the marker {marker}" for marker in MARKERS if marker in text]
     released = "\n".join(cell.source for cell in notebook.cells)
     for cell in lab.cells("mistakes"):
         leaks += [

@@ -6,7 +6,6 @@ compares, in a process that the student's code cannot reach.
 """
 
 import ast
-import hashlib
 import json
 import os
 import random
@@ -32,6 +31,7 @@ from labkit.checks.references import CheckReference, References
 from labkit.checks.results import Result, error_message
 from labkit.checks.values import MAX_BYTES, encode
 from labkit.errors import LabkitError
+from labkit.files import content_hash
 
 
 class CheckFailed(AssertionError):
@@ -217,7 +217,7 @@ def _digest(value: Any) -> str:
         described = f"{value.dtype} {value.shape}".encode() + value.tobytes()
     else:
         described = json.dumps(encode(value)).encode()
-    return hashlib.sha256(described).hexdigest()
+    return content_hash(described)
 
 
 def _compare_at_home(message: CheckMessage) -> Result:

@@ -105,6 +105,7 @@ class BoundedClient(NotebookClient):
             iopub_timeout=INTERRUPTED_SECONDS * BACKSTOP,
             raise_on_iopub_timeout=True,
             store_widget_state=widgets,
+            on_cell_executed=_tell_failure,
             **options,
         )
         # Not as the argument `km`: then nbclient would leave it to others to end the kernel.
@@ -250,6 +251,23 @@ async def _answers(client: AsyncKernelClient) -> bool:
     except Empty:
         return False
     return True
+
+
+def _tell_failure(
+    cell: NotebookNode, execute_reply: dict[str, Any], **_: object
+) -> None:
+    """Show that a cell failed where the kernel says so and the cell's output does not.
+
+    Code can keep a traceback from being shown; an assert that fails is one all the same.
+    """
+    content = execute_reply["content"]
+    shown = any(output.output_type == "error" for output in cell.outputs)
+    if content["status"] == "error" and not shown:
+        name, value = (str(content.get(key, ""))[:200] for key in ("ename", "evalue"))
+        text = "The cell failed, and its traceback was not shown."
+        cell.outputs.append(
+            new_output("error", ename=name, evalue=value, traceback=[text])
+        )
 
 
 def _note(text: str) -> NotebookNode:

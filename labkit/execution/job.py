@@ -1,6 +1,5 @@
 """One run of a submission: bytes go in, bytes come out, on this machine or on another."""
 
-import contextlib
 import io
 import json
 import tempfile
@@ -17,7 +16,9 @@ from labkit.data import standins
 from labkit.execution.execute import execute, grading_environment, grading_policy
 from labkit.execution.keys import package_hash
 from labkit.execution.run_metadata import CellMetadata, RunMetadata
-from labkit.files import content_hash, own_files, write_bytes, write_text
+from labkit.files import content_hash, new_folder, own_files, write_bytes, write_text
+
+TIMESTAMP = "timestamp.txt"  # nbgrader's, of the time at which it was handed in
 
 TIMESTAMP = "timestamp.txt"  # nbgrader's, of the time at which it was handed in
 
@@ -85,12 +86,9 @@ def _unpacked(data: bytes) -> Path:
     """The folder of labels of a packed data set, unpacked the first time."""
     root = data_cache.place("grading-data", content_hash(data)[:16])
     if not root.is_dir():
-        made = Path(tempfile.mkdtemp(dir=root.parent, prefix=".unpacked-"))
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with new_folder(root) as made, zipfile.ZipFile(io.BytesIO(data)) as archive:
+            made.chmod(0o755)  # a confined kernel may be another user's
             archive.extractall(made)
-        made.chmod(0o755)
-        with contextlib.suppress(OSError):  # another run on this machine was first
-            made.rename(root)
     return root / "labels"
 
 

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -41,7 +42,7 @@ from labkit.grading.gradebook.database import (
     require_gradebook,
 )
 from labkit.grading.gradebook.patches import one_engine, schema_taken_as_right
-from labkit.grading.pipeline.configuration import configure
+from labkit.grading.pipeline.configuration import configure, own_settings
 from labkit.grading.plan import (
     Record,
     Records,
@@ -64,7 +65,10 @@ Runner = Callable[[Job], str]
 
 @dataclass(frozen=True)
 class Grade:
-    """A graded submission; `reason` says why it could not be read (its score is then 0)."""
+    """A graded submission; `reason` says why it could not be read (its score is then 0).
+
+    A late penalty is taken off its score.
+    """
 
     student: str
     lab: str
@@ -134,6 +138,7 @@ def _grade(
     course: Course, labs: list[str] | None, students: Iterable[str], options: Options
 ) -> list[Grade]:
     submissions = plan(course, labs, students)
+    settings = own_settings(course)
     course.create_seed()
     progress = options.progress
     prepare_gradebook(course)
@@ -147,9 +152,9 @@ def _grade(
     if any(records.graded_before(submission) for submission in todo):
         back_up(course)
     progress.start(len(todo), len(submissions) - len(todo))
-    recorder = _Recorder(course, records)
+    recorder = _Recorder(course, records, settings)
     problems: dict[Submission, str] = {}
-    with MapStage(course, options) as stage:
+    with MapStage(course, options, settings) as stage:
         for outcome in stage.outcomes(todo):
             submission = outcome.submission
             problem = outcome.problem or recorder.record(outcome, keys[submission])
@@ -177,7 +182,41 @@ def register(course: Course, lab_path: Path, announce: Callable[[str], None]) ->
         released = replace(course, notebooks=course.build / "released")
         generate_assignment(released, lab_path.stem)
         write_text(registered, registration)
+    if difference := _unreleased(course, lab_path.stem):
+        announce(f"{lab_path.stem}: {difference}")
     return key
+
+
+def _unreleased(course: Course, lab: str) -> str:
+    """How the notebook that students have differs from the lab that is graded; "" if not."""
+    given, current = (
+        course.released(lab),
+        course.build / "released" / lab / f"{lab}.ipynb",
+    )
+    if not (given.is_file() and current.is_file()):
+        return ""
+    if given.read_bytes() == current.read_bytes():
+        return ""
+    before, now = (_points(path) for path in (given, current))
+    other = [
+        f"{name} is worth {points:g} points instead of {before[name]:g}"
+        for name, points in now.items()
+        if before.get(name, points) != points
+    ]
+    return (
+        f"{given} is not what {course.lab(lab)} gives now"
+        f"{': ' if other else ''}{', '.join(other)}. "
+        f"It is graded by the latter. For students to get it, type: labkit release {lab}"
+    )
+
+
+def _points(notebook: Path) -> dict[str, float]:
+    """What the graded cells of a notebook are worth, by name."""
+    return {
+        cell.metadata.nbgrader.grade_id: cell.metadata.nbgrader.points
+        for cell in nbformat.read(notebook, as_version=4).cells
+        if "points" in cell.metadata.get("nbgrader", {})
+    }
 
 
 def _is_known(course: Course, lab: str) -> bool:
@@ -201,10 +240,10 @@ class Outcome:
 class MapStage:
     """Runs submissions side by side: each is read, put in order, and executed."""
 
-    def __init__(self, course: Course, options: Options) -> None:
+    def __init__(self, course: Course, options: Options, settings: Config) -> None:
         self._course = course
         self._options = options
-        self._config = configure(Config(), course, "map")
+        self._config = configure(deepcopy(settings), course, "map")
         self._labs = lab_cells(course)
         self._seed = course.seed
         self._environment = submission_environment(course.build, course.seed)
@@ -272,10 +311,11 @@ class MapStage:
 class _Recorder:
     """The one who writes into the gradebook."""
 
-    def __init__(self, course: Course, records: Records) -> None:
+    def __init__(self, course: Course, records: Records, settings: Config) -> None:
         self._course = course
         self._records = records
-        self._api = nbgrader_api(course, configure(Config(), course, "record"))
+        config = configure(deepcopy(settings), course, "record")
+        self._api = nbgrader_api(course, config)
 
     def record(self, outcome: Outcome, key: str) -> str:
         """Let nbgrader score a submission that has run; returns why it could not."""
@@ -371,7 +411,7 @@ def _grade_of(
     return Grade(
         student,
         lab,
-        entry.score,
+        max(0.0, entry.score - (entry.late_submission_penalty or 0.0)),
         highest[lab],
         late_seconds=entry.total_seconds_late,
         needs_manual=entry.needs_manual_grade,

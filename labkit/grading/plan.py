@@ -12,7 +12,7 @@ import nbformat
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.execution.keys import package_hash
-from labkit.files import copy_files, write_text
+from labkit.files import copy_files, file_hash, write_text
 from labkit.grading.gradebook.database import automatic_points
 from labkit.grading.intake import Intake, take_in
 from labkit.labs.lab import find_labs, grade_id
@@ -77,7 +77,9 @@ def grade_key(course: Course, submission: Submission, references_key: str) -> st
 
     `references_key` is that of the lab's references. Links count by their names alone.
     """
-    known = f"{course.seed} {package_hash()} {references_key}"
+    config = course.root / "nbgrader_config.py"
+    settings = file_hash(config) if config.is_file() else ""
+    known = f"{course.seed} {package_hash()} {references_key} {settings}"
     digest = hashlib.sha256(known.encode())
     for folder in (submission.folder, course.lab(submission.lab).parent):
         for path in sorted(folder.rglob("*")):

@@ -23,6 +23,9 @@ from labkit.errors import LabkitError
 
 GRADING_SECONDS = 60
 ROLES = ("solution", "check", "manual", "mistakes")
+# What encloses that which only staff may see.
+MARKERS = ("BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS", "MARK SCHEME")
+_LONGEST_LAB = 2**22  # bytes: what is larger is no lab's text
 HIDDEN = re.compile(r"^[^\n]*BEGIN HIDDEN TESTS.*?END HIDDEN TESTS[^\n]*$", re.S | re.M)
 
 
@@ -119,6 +122,29 @@ def find_labs(solutions: Path, names: list[str] | None = None) -> list[Path]:
             raise LabError(f"No single lab is named {name!r}. The labs: {known}.")
         chosen += matches
     return chosen
+
+
+def staff_files(solutions: Path) -> list[str]:
+    """The names of the files in the labs' folders that hold the text of a lab.
+
+    Those are the labs themselves, under whatever name, and what editors leave of them: a
+    copy, a backup. No student, and no submission that runs, gets to see one.
+    """
+    return sorted(
+        {
+            path.name
+            for path in solutions.glob("*/**/*")
+            if path.is_file() and (path.stem == path.parent.name or _holds_lab(path))
+            if path.suffix != ".ipynb"
+        }
+    )
+
+
+def _holds_lab(path: Path) -> bool:
+    if path.stat().st_size > _LONGEST_LAB:
+        return False
+    content = path.read_bytes()
+    return any(marker.encode() in content for marker in MARKERS)
 
 
 def read_lab(path: Path) -> Lab:

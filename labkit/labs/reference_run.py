@@ -1,6 +1,5 @@
 """The reference run: what the solution, and each usual mistake, gives for every check."""
 
-import hashlib
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from labkit.execution.execute import execute, grading_environment
 from labkit.execution.grading_data import reference_environment
 from labkit.execution.keys import package_hash
 from labkit.execution.run_metadata import RunMetadata
+from labkit.files import content_hash
 from labkit.labs.lab import (
     Lab,
     LabError,
@@ -117,7 +117,7 @@ def record_references(lab: Lab, environment: dict[str, str]) -> References:
 
 def _key(lab_path: Path, seed: str) -> str:
     try:
-        text = hashlib.sha256(seed.encode() + lab_path.read_bytes()).hexdigest()
+        text = content_hash(seed.encode() + lab_path.read_bytes())
     except OSError as error:
         raise LabkitError(f"{lab_path}: cannot be read: {error}") from None
     return f"{text[:16]}-{package_hash()[:16]}"

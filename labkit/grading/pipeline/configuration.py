@@ -1,9 +1,12 @@
 """nbgrader's configuration: its folders, and our parts in its pipelines."""
 
+import glob
 import math
 from typing import Literal
 
+from jupyter_core.paths import jupyter_config_path
 from nbconvert.preprocessors import ClearMetadataPreprocessor, CSSHTMLHeaderPreprocessor
+from nbgrader.apps.baseapp import NbGrader
 from nbgrader.preprocessors import (
     AssignLatePenalties,
     CheckCellMetadata,
@@ -20,12 +23,12 @@ from nbgrader.preprocessors import (
     LockCells,
     OverwriteCells,
     OverwriteKernelspec,
-    SaveAutoGrades,
     SaveCells,
 )
-from traitlets.config import Config
+from traitlets.config import Application, Config
 
-from labkit.course import Course
+from labkit.course import COURSE_FILE, Course
+from labkit.errors import LabkitError
 from labkit.grading.pipeline import validating
 from labkit.grading.pipeline.mending import (
     CurrentFormat,
@@ -38,16 +41,22 @@ from labkit.grading.pipeline.mending import (
 from labkit.grading.pipeline.parts import (
     JudgeChecks,
     RunSubmission,
+    SaveGrades,
     ShipExpected,
     TakeRun,
 )
 from labkit.grading.pipeline.skipping import SkipUnneeded
 from labkit.grading.pipeline.visible_results import ClearHiddenChecks, ShowOnlyResults
 from labkit.grading.plan import prepared_folder
+from labkit.labs.lab import staff_files
 from labkit.sandbox.meter import BACKSTOP
 
 STUB = '# YOUR CODE HERE\nraise NotImplementedError("Write your code here.")'
 
+
+CONFIG_FILE = "nbgrader_config.py"
+# Of these, nothing that a course sets could count: other parts stand in their place.
+_REPLACED = ("CourseDirectory", "Execute", "ExecutePreprocessor", "DeduplicateIds")
 
 # What nbgrader does with a submission: all of it, as by its own commands; or, for our
 # engine, the half that comes before the run (map) or the half behind it (record).
@@ -77,7 +86,7 @@ def configure(config: Config, course: Course, stage: Stage = "whole") -> Config:
         "*.pyc",
         "__pycache__",
         "feedback",
-        "[0-9][0-9]_*.py",
+        *map(glob.escape, staff_files(course.solutions)),
     ]
     config.CoursePart.solutions = str(course.solutions)
     config.SkipUnneeded.solutions = str(course.solutions)
@@ -122,7 +131,7 @@ def configure(config: Config, course: Course, stage: Stage = "whole") -> Config:
         IgnorePattern,
         ClearMetadataPreprocessor,
         LimitOutput,
-        SaveAutoGrades,
+        SaveGrades,
         AssignLatePenalties,
         CheckCellMetadata,
     ]
@@ -143,3 +152,41 @@ def configure(config: Config, course: Course, stage: Stage = "whole") -> Config:
     config.Execute.timeout = math.ceil(course.limits.cell_seconds * BACKSTOP)
     config.Execute.extra_arguments = ["--ext", validating.__name__]
     return config
+
+
+def own_settings(course: Course) -> Config:
+    """What is set where nbgrader reads it, in the course and on this machine.
+
+    Late penalties, plugins, how much output is kept. Raises LabkitError where a file
+    fails, and with the names of settings that could not count.
+    """
+    app = NbGrader(raise_config_file_errors=True)
+    try:
+        # Not NbGrader's own method, which reads the working directory's file, too.
+        Application.load_config_file(
+            app, CONFIG_FILE, path=[str(course.root), *jupyter_config_path()]
+        )
+    except (Exception, SystemExit) as error:
+        raise LabkitError(f"{CONFIG_FILE}: {error}") from None
+    refused = _refused(app.config, configure(Config(), course))
+    if refused:
+        raise LabkitError(
+            f"{CONFIG_FILE} sets {', '.join(refused)}, which labkit sets itself, so it "
+            f"would not count. Take it out. Folders, limits and the gradebook are set in "
+            f"{COURSE_FILE}."
+        )
+    return app.config
+
+
+def _refused(settings: Config, ours: Config) -> list[str]:
+    """The names of settings that ours would replace, or that nothing reads."""
+    return sorted(
+        f"{section}.{name}"
+        for section, values in settings.items()
+        for name, value in values.items()
+        if (
+            ours[section][name] != value
+            if name in ours.get(section, {})
+            else section in _REPLACED
+        )
+    )

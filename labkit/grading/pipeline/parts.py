@@ -3,13 +3,14 @@
 nbgrader goes on doing what it does: sanitising, scoring, the gradebook, the formgrader.
 """
 
+import json
 from pathlib import Path
 
 import nbformat
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 from nbgrader import utils
-from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Dict, Unicode
 
 from labkit.checks.protocol import EXPECTED
@@ -26,6 +27,7 @@ from labkit.execution.job import (
 )
 from labkit.execution.keys import run_key
 from labkit.execution.run_metadata import RunMetadata
+from labkit.files import content_hash, write_text
 from labkit.grading.judging import judge_cell, judge_plain_cell
 from labkit.labs.reference_run import lab_references
 
@@ -123,3 +125,39 @@ class JudgeChecks(CoursePart):
             else:
                 judge_plain_cell(cell, stopped)
         return nb, resources
+
+
+class SaveGrades(CoursePart, SaveAutoGrades):
+    """nbgrader's, but that a mark given by hand stands while what it is for is the same.
+
+    nbgrader lets every one of them wait for a person again. An answer with another text
+    does wait, with its old mark and comment; so do points given in place of a check's,
+    where the check's own are others now.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
+        names = resources["nbgrader"]
+        folder = Path(self.build, "answers", names["assignment"])
+        path = folder / f"{names['student']}.json"
+        self._before = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        self._now: dict[str, str] = {}
+        nb, resources = super().preprocess(nb, resources)
+        write_text(path, json.dumps(self._now))
+        return nb, resources
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: ResourcesDict, cell_index: int
+    ):
+        if not utils.is_grade(cell):
+            return super().preprocess_cell(cell, resources, cell_index)
+        name = cell.metadata.nbgrader.grade_id
+        grade = self.gradebook.find_grade(
+            name, self.notebook_id, self.assignment_id, self.student_id
+        )
+        marked = grade.manual_score is not None and not grade.needs_manual_grade
+        cell, resources = super().preprocess_cell(cell, resources, cell_index)
+        self._now[name] = content_hash(f"{cell.source} {grade.auto_score}")
+        if marked and self._before.get(name) == self._now[name]:
+            grade.needs_manual_grade = False
+            self.gradebook.db.commit()
+        return cell, resources

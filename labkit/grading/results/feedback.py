@@ -16,6 +16,7 @@ from nbgrader.api import Gradebook, SubmittedNotebook
 from labkit import pages
 from labkit.checks.results import Result
 from labkit.course import Course
+from labkit.execution.run_metadata import RunMetadata
 from labkit.grading.gradebook.database import require_gradebook
 from labkit.grading.intake import Intake, take_in
 from labkit.grading.pipeline.visible_results import visible_results
@@ -149,7 +150,7 @@ def page(
         return Page(student, title, max_score, reason=reason)
     submission = gradebook.find_submission(lab, student)
     notebook = nbformat.read(graded, as_version=4)
-    kept = notebook.metadata.get("labkit", {})
+    run = RunMetadata.of(notebook)
     penalty = submission.late_submission_penalty or 0.0
     return Page(
         student,
@@ -158,15 +159,15 @@ def page(
         score=max(0.0, submission.score - penalty),
         late=submission.total_seconds_late,
         penalty=penalty,
-        stopped=kept.get("stopped", ""),
-        repairs=list(dict.fromkeys([*taken.notes, *kept.get("repairs", [])])),
+        stopped=run.stopped,
+        repairs=list(dict.fromkeys([*taken.notes, *run.repairs])),
         cells=_cells(gradebook.find_submission_notebook(lab, lab, student), notebook),
     )
 
 
 def _cells(submitted: SubmittedNotebook, notebook: NotebookNode) -> list[CellFeedback]:
     """The graded cells in the lab's order; a comment stands with the points it is about."""
-    stopped = notebook.metadata.get("labkit", {}).get("stopped", "")
+    stopped = RunMetadata.of(notebook).stopped
     results = {
         grade_id(cell): visible_results(cell, stopped) for cell in notebook.cells
     }
