@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from labkit import __version__
 from labkit.cli import authoring, data, grading, kaggle, learning
-from labkit.cli.terminal import console, errors
+from labkit.cli.terminal import console, errors, labelled
 from labkit.errors import LabkitError
 from labkit.machine.patches import skip_address_grammar
 
@@ -75,5 +74,5 @@ def main() -> None:
 
 
 def _refuse(text: str) -> None:
-    errors.print(f"[bold red]labkit:[/] {escape(text)}")
+    errors.print(labelled("labkit:", "bold red", text))
     sys.exit(2)

@@ -1,5 +1,6 @@
 """nbgrader's configuration: its folders, and our parts in its pipelines."""
 
+import glob
 import math
 from typing import Literal
 
@@ -26,6 +27,7 @@ from nbgrader.preprocessors import (
 from traitlets.config import Config
 
 from labkit.course import Course
+from labkit.grading.gradebook.patches import names_taken_literally
 from labkit.grading.pipeline import validating
 from labkit.grading.pipeline.mending import (
     CurrentFormat,
@@ -44,6 +46,7 @@ from labkit.grading.pipeline.parts import (
 from labkit.grading.pipeline.skipping import SkipUnneeded
 from labkit.grading.pipeline.visible_results import ClearHiddenChecks, ShowOnlyResults
 from labkit.grading.plan import prepared_folder
+from labkit.labs.lab import find_labs
 from labkit.sandbox.meter import BACKSTOP
 
 STUB = '# YOUR CODE HERE\nraise NotImplementedError("Write your code here.")'
@@ -59,6 +62,7 @@ def configure(config: Config, course: Course, stage: Stage = "whole") -> Config:
 
     In a stage of the engine's, submissions are taken as they are laid out for nbgrader.
     """
+    names_taken_literally()
     submitted = course.submitted if stage == "whole" else prepared_folder(course)
     directory = config.CourseDirectory
     directory.root = str(course.root)
@@ -77,7 +81,7 @@ def configure(config: Config, course: Course, stage: Stage = "whole") -> Config:
         "*.pyc",
         "__pycache__",
         "feedback",
-        "[0-9][0-9]_*.py",
+        *(glob.escape(path.name) for path in find_labs(course.solutions)),
     ]
     config.CoursePart.solutions = str(course.solutions)
     config.SkipUnneeded.solutions = str(course.solutions)
