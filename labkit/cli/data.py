@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from labkit.cli.terminal import console, errors, examples, labelled
+from labkit.cli.terminal import console, errors, examples, labelled, show
 
 app = typer.Typer(
     no_args_is_help=True, help="The data sets: what is here, fetch it, verify it."
@@ -26,7 +26,7 @@ def data_list() -> None:
         where = one.present or f"{one.lacks} (stand-in: {one.stand_in})"
         size = f"{one.size / 1e6:.0f}" if one.size else ""
         table.add_row(one.name, one.title, where, size, one.licence)
-    console.print(table)
+    show(table)
     console.print("Where a data set is absent: labkit data fetch NAME")
 
 

@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from labkit.cli.progress import GradingProgress
-from labkit.cli.terminal import Labs, console, errors, examples, labelled
+from labkit.cli.terminal import Labs, console, errors, examples, labelled, show
 
 PANEL = "For instructors"
 app = typer.Typer()
@@ -84,7 +84,7 @@ def grade(
     _print_grades(grades)
     report = class_report(course)
     for table in summary_tables(report):
-        console.print(table)
+        show(table)
     write_report(report, course.build / "report.html")
     console.print(f"More in {os.path.relpath(course.build / 'report.html')}")
     if not strength().full:
@@ -121,7 +121,7 @@ def _print_grades(grades: list) -> None:
         score, highest = f"{one.score:g}", f"{one.max_score:g}"
         table.add_row(one.student, one.lab, score, highest, "; ".join(notes))
     if shown:
-        console.print(table)
+        show(table)
     if len(shown) < len(grades):
         console.print(f"{len(grades)} submissions graded, {len(shown)} not readable.")
 
@@ -202,7 +202,7 @@ def report(
     course = Course.here()
     found = class_report(course)
     for table in summary_tables(found):
-        console.print(table)
+        show(table)
     path = out or course.build / "report.html"
     write_report(found, path)
     console.print(f"The whole report: {os.path.relpath(path)}")
