@@ -64,7 +64,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 def _beside(path: Path) -> Path:
     """Return a hidden name beside `path` that nobody can guess; their folder exists then."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    return path.with_name(f".{secrets.token_hex(12)}")
 
 
 def write_bytes(path: Path, content: bytes) -> bool:
@@ -77,8 +77,11 @@ def write_bytes(path: Path, content: bytes) -> bool:
 
 
 def write_text(path: Path, content: str) -> bool:
-    """Write a text file in one step, as UTF-8; returns False where nothing changed."""
-    return write_bytes(path, content.encode())
+    """Write a text file in one step, as UTF-8; returns False where nothing changed.
+
+    What UTF-8 has no bytes for becomes `?`: parts of names that are in another encoding.
+    """
+    return write_bytes(path, content.encode(errors="replace"))
 
 
 def copy_files(source: Path, target: Path, without: Collection[str] = ()) -> None:

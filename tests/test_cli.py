@@ -1,7 +1,12 @@
 """The command line: help with examples, clear answers, exit codes."""
 
+import errno
+import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -202,3 +207,73 @@ def test_data_verify_without_names_is_of_all_that_is_here(
     assert done.returncode == 1 and "does not verify" in done.stdout
     done = run_command("labkit", "data", "list", folder=course.root, **where)
     assert "incomplete: lacks train-images-idx3-ubyte.gz" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_a_run_that_is_ended_says_one_line_and_leaves_no_kernel(course, number, code):
+    mark = course.root / "sleeps"
+    path = course.lab("91_tiny")
+    path.write_text(
+        f"{path.read_text()}\n\n# %%\nimport os, time\n"
+        f"if os.environ.get('LABKIT_EXPECTED'):\n"
+        f"    open({str(mark)!r}, 'w').write(str(os.getpid()))\n    time.sleep(300)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-m", "labkit.cli", "run", "91"],
+        cwd=course.root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as runs:
+        while not (mark.is_file() and mark.read_text()):
+            assert runs.poll() is None, runs.stderr.read()
+            time.sleep(0.1)
+        runs.send_signal(number)
+        _, said = runs.communicate()
+    assert runs.returncode == code
+    assert [line for line in said.splitlines() if line] == [
+        "labkit: interrupted. Nothing is lost: the same command goes on."
+    ]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(mark.read_text()), 0)
+
+
+def test_a_log_in_any_encoding_takes_all_that_is_said(released_course, run_command):
+    words = ["check", "notebooks/91_tiny/91_tiny.ipynb"]
+    narrow = {"PYTHONIOENCODING": "ascii", "COLUMNS": "20"}
+    done = run_command(
+        "labkit", *words, folder=released_course.root, apart=True, **narrow
+    )
+    assert done.returncode == 1
+    assert done.stderr == ""
+    assert "x a number - not written yet" in done.stdout
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 256 KiB; it is full where `fill` has been called."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)]
+    if subprocess.run(words, capture_output=True).returncode:
+        pytest.skip("no disk can be mounted here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_is_said_in_one_line(small_disk, course, run_command):
+    shutil.copytree(course.solutions, small_disk / "solutions")
+    shutil.copy(course.root / "nbgrader_config.py", small_disk)
+    with pytest.raises(OSError) as full, (small_disk / "rest").open("wb") as rest:
+        while True:
+            rest.write(bytes(2**12))
+            rest.flush()
+    assert full.value.errno == errno.ENOSPC
+    done = run_command("labkit", "run", "91", folder=small_disk, LABKIT_SEED="")
+    assert done.returncode == 1
+    assert "No space left on device. Make room, and type the command" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (small_disk / "course.toml").exists()
+    (small_disk / "rest").unlink()

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from labkit.cli.progress import CellProgress, GradingProgress
-from labkit.cli.terminal import Labs, console, errors, examples
+from labkit.cli.terminal import Labs, console, errors, examples, labelled
 
 PANEL = "For authors"
 app = typer.Typer()
@@ -43,7 +43,12 @@ def release(
     from labkit.course import Course
 
     with console.status("release") as status:
-        outcome = make(Course.here(), labs, check=check, announce=status.update)
+        outcome = make(
+            Course.here(),
+            labs,
+            check=check,
+            announce=lambda text: status.update(Text(text)),
+        )
     for done in outcome:
         state = ", ".join(done.changed) if done.changed else "unchanged"
         counts = (
@@ -65,7 +70,7 @@ def _print_times(cells: list, every: bool) -> None:
         shown = sorted(shown, key=lambda cell: -cell.seconds)[:3]
     for cell in shown:
         line = f"    {cell.seconds:6.1f} s  {cell.heading[:32]:32}  {cell.first_line}"
-        console.print(escape(line))
+        console.print(line)
 
 
 @command(
@@ -93,9 +98,9 @@ def run(
         course.create_seed()
         done = run_solution(path, folder, course.build, course.seed, progress.cell)
     for warning in done.warnings:
-        console.print(f"[yellow]warning[/] {escape(warning)}")
+        console.print(labelled("warning", "yellow", warning))
     for failure in done.failed:
-        console.print(f"[red]failed[/] {escape(failure)}")
+        console.print(labelled("failed", "red", failure))
     console.print(f"{done.lab}: {done.seconds:.0f} s; wrote {folder}/")
     for file in done.files:
         console.print(f"  {file.name}")

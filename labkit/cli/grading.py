@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from labkit.cli.progress import GradingProgress
-from labkit.cli.terminal import Labs, console, errors, examples
+from labkit.cli.terminal import Labs, console, errors, examples, labelled, show
 
 PANEL = "For instructors"
 app = typer.Typer()
@@ -84,12 +84,12 @@ def grade(
     _print_grades(grades)
     report = class_report(course)
     for table in summary_tables(report):
-        console.print(table)
+        show(table)
     write_report(report, course.build / "report.html")
     console.print(f"More in {os.path.relpath(course.build / 'report.html')}")
     if not strength().full:
-        open_to = "; ".join(strength().missing)
-        console.print(f"[yellow]confinement {strength().name}:[/] {escape(open_to)}")
+        open_to = strength().explanation
+        console.print(labelled(f"confinement {strength().name}:", "yellow", open_to))
     if any(one.reason for one in grades):
         raise typer.Exit(1)
 
@@ -119,9 +119,9 @@ def _print_grades(grades: list) -> None:
         notes += ["late"] if one.late_seconds > 0 else []
         notes += ["answers in words wait for a person"] if one.needs_manual else []
         score, highest = f"{one.score:g}", f"{one.max_score:g}"
-        table.add_row(one.student, one.lab, score, highest, escape("; ".join(notes)))
+        table.add_row(one.student, one.lab, score, highest, "; ".join(notes))
     if shown:
-        console.print(table)
+        show(table)
     if len(shown) < len(grades):
         console.print(f"{len(grades)} submissions graded, {len(shown)} not readable.")
 
@@ -183,7 +183,7 @@ def export(
     done = export_scores(course, form, out, roster, chosen)
     console.print(f"{done.rows} rows in {done.path}")
     for line in done.messages():
-        errors.print(f"[yellow]{escape(line)}[/]")
+        errors.print(line, style="yellow")
     if not done.complete:
         raise typer.Exit(1)
 
@@ -202,7 +202,7 @@ def report(
     course = Course.here()
     found = class_report(course)
     for table in summary_tables(found):
-        console.print(table)
+        show(table)
     path = out or course.build / "report.html"
     write_report(found, path)
     console.print(f"The whole report: {os.path.relpath(path)}")
@@ -227,8 +227,13 @@ def similarity(
     course = Course.here()
     path = out or course.build / "similarity.html"
     with console.status("similarity") as status:
-        found = compare_class(course, [lab] if lab else None, at_least, status.update)
+        found = compare_class(
+            course,
+            [lab] if lab else None,
+            at_least,
+            lambda text: status.update(Text(text)),
+        )
         write_similarity(found, path)
     for one in found:
-        console.print(escape(one.text()))
+        console.print(one.text())
     console.print(f"Side by side: {os.path.relpath(path)}")

@@ -22,7 +22,7 @@ class GradingProgress(Progress):
 
     def __init__(self, console: Console) -> None:
         self._bars = Bars(
-            TextColumn("{task.description:38}"),
+            TextColumn("{task.description:38}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -46,7 +46,7 @@ class GradingProgress(Progress):
     def step(self, title: str) -> None:
         """One of the demo's steps begins."""
         self._close()
-        self._bars.console.print(f"[bold]{title}[/]")
+        self._bars.console.print(title, style="bold")
 
     def announce(self, text: str) -> None:
         """A step without a known length begins."""
@@ -105,18 +105,21 @@ class CellProgress:
 
     def __init__(self, console: Console, name: str) -> None:
         self._progress = Bars(
-            TextColumn(f"{name:24}"),
+            TextColumn("{task.fields[name]:24}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.completed}/{task.total} cells"),
             TimeElapsedColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             console=console,
             transient=True,
         )
+        self._name = name
 
     def __enter__(self) -> "CellProgress":
         self._progress.start()
-        self._task = self._progress.add_task("starting the kernel", total=None)
+        self._task = self._progress.add_task(
+            "starting the kernel", total=None, name=self._name
+        )
         return self
 
     def __exit__(self, *_) -> None:

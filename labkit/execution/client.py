@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import itertools
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from queue import Empty
 from typing import Any
 
@@ -81,7 +82,7 @@ class BoundedClient(NotebookClient):
     them, None for no limit; `stretch()` says how many times they count on this
     machine, and is asked where a limit is reached. A cell that reaches a limit is
     interrupted, and `labkit.limit` in its metadata says which. Where a run cannot go
-    on, `stopped` says why and the kernel is ended.
+    on, `stopped` says why and the kernel is ended. `signalled` is the signal that ended it.
     """
 
     meter: Meter  # of the kernel, once it runs
@@ -111,6 +112,7 @@ class BoundedClient(NotebookClient):
         # Not as the argument `km`: then nbclient would leave it to others to end the kernel.
         self.km = self._manager = manager
         self.stopped = ""
+        self.signalled: int | None = None
         self._cell_seconds = cell_seconds
         self._all_seconds = seconds
         self._stretch = stretch
@@ -119,6 +121,29 @@ class BoundedClient(NotebookClient):
         self._cell = NotebookNode()  # the one that runs
         self._interrupting: asyncio.Future[None] | None = None
         self._over = ""
+
+    @contextlib.asynccontextmanager
+    async def async_setup_kernel(self, **kwargs: Any) -> AsyncIterator[None]:
+        """Set the kernel up as nbclient does; a signal ends the run.
+
+        nbclient ends the kernel alone, and then fails for want of it.
+        """
+        self._heed_signals()
+        async with super().async_setup_kernel(**kwargs):
+            self._heed_signals()
+            yield
+
+    def _heed_signals(self) -> None:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None
+
+        def end(number: int) -> None:
+            self.signalled = number
+            task.cancel()
+
+        with contextlib.suppress(RuntimeError, NotImplementedError):  # no main thread
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, end, number)
 
     async def async_start_new_kernel_client(self) -> AsyncKernelClient:
         """Connect, and wait until the kernel answers and its messages arrive."""

@@ -1,10 +1,14 @@
 """Run one notebook in a fresh kernel, in a folder of its own."""
 
+import asyncio
 import atexit
+import contextlib
 import copy
 import math
 import os
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -150,7 +154,11 @@ def execute(
     client.on_notebook_start = watch.begin
     stopped = ""
     try:
-        client.execute(cleanup_kc=True)
+        with _handlers_kept():
+            client.execute(cleanup_kc=True)
+    except asyncio.CancelledError:
+        if client.signalled is None:
+            raise
     except (DeadKernelError, CellTimeoutError, Stopped) as error:
         known = watch.reason or client.stopped or provisioner.excess
         stopped = known or _reason(error)
@@ -159,11 +167,25 @@ def execute(
         manager.forget()
         # nbclient leaves it there where a kernel did not start.
         atexit.unregister(client._cleanup_kernel)
+    if client.signalled is not None:
+        signal.raise_signal(client.signalled)  # to whom it was meant for
     watch.measured(stopped).write(notebook)
     if policy is not None:
         # The kernel's own words, which may be anything.
         notebook.metadata["language_info"] = {"name": "python"}
     return notebook
+
+
+@contextlib.contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Put back who is told of signals: asyncio leaves Python's own behind."""
+    known = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in known.items():
+                signal.signal(number, handler)
 
 
 class _Watch:

@@ -111,7 +111,7 @@ def grade(
     if options.require_confinement and not strength().full:
         raise LabkitError(
             f"Submissions cannot be confined here as required ({strength().name}): "
-            f"{'; '.join(strength().missing)}. {strength().advice}"
+            f"{strength().explanation}. {strength().advice}"
         )
     with (
         only_grader(course.build),

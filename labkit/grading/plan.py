@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 
-from labkit.course import Course
+from labkit.course import Course, one_spelling
 from labkit.errors import LabkitError
 from labkit.execution.keys import package_hash
 from labkit.files import copy_files, file_hash, write_text
@@ -46,7 +47,8 @@ def plan(
         {path.stem for path in find_labs(course.solutions, labs)} if labs else known
     )
     students = list(students)
-    unknown = set(students) - {student for student, _ in course.submissions()}
+    known_students = {one_spelling(student) for student, _ in course.submissions()}
+    unknown = [name for name in students if one_spelling(name) not in known_students]
     if unknown:
         raise LabkitError(
             f"No submissions of {', '.join(sorted(unknown))} in {course.submitted}."
@@ -83,7 +85,7 @@ def grade_key(course: Course, submission: Submission, references_key: str) -> st
     digest = hashlib.sha256(known.encode())
     for folder in (submission.folder, course.lab(submission.lab).parent):
         for path in sorted(folder.rglob("*")):
-            digest.update(str(path.relative_to(folder)).encode())
+            digest.update(os.fsencode(path.relative_to(folder)))
             if path.is_file() and not path.is_symlink():
                 with path.open("rb") as stream:
                     while block := stream.read(2**20):

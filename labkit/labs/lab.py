@@ -134,8 +134,8 @@ def staff_files(solutions: Path) -> list[str]:
         {
             path.name
             for path in solutions.glob("*/**/*")
-            if path.is_file() and (path.stem == path.parent.name or _holds_lab(path))
-            if path.suffix != ".ipynb"
+            if path.is_file() and path.suffix != ".ipynb"
+            if path.name == f"{path.parent.name}.py" or _holds_lab(path)
         }
     )
 

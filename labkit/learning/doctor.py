@@ -198,7 +198,7 @@ def _confinement() -> Finding:
         )
     return Finding(
         "confinement",
-        f"{found.name}: {'; '.join(found.missing)}",
+        f"{found.name}: {found.explanation}",
         good=False,
         needed=False,
         advice=found.advice,

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
@@ -10,13 +11,15 @@ from pathlib import Path
 import nbgrader.api
 from alembic.script import ScriptDirectory
 from filelock import FileLock, Timeout
-from sqlalchemy import func, text
+from sqlalchemy import Connection, func, inspect, text
 
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.files import write_text
 
 BACKUPS_KEPT = 5
+# Of the first versions of nbgrader, which wrote none.
+UNVERSIONED = "without a version"
 # What nbgrader makes last of a gradebook.
 VERSION_TABLE = (
     "CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL)"
@@ -56,12 +59,10 @@ def prepare_gradebook(course: Course) -> None:
     scripts = Path(nbgrader.__file__).parent / "alembic"
     expected = ScriptDirectory(str(scripts)).get_current_head()
     with nbgrader.api.create_engine(course.gradebook_url).begin() as database:
-        # nbgrader would start a program to learn its own version. And who was to make
-        # the gradebook may have been killed half-way: it is empty then.
-        database.execute(text(VERSION_TABLE))
-        version = text("SELECT version_num FROM alembic_version")
-        found = database.execute(version).scalar()
+        found = _schema(database)
         if found is None:
+            # nbgrader would start a program to learn its own version.
+            database.execute(text(VERSION_TABLE))
             write = text("INSERT INTO alembic_version VALUES (:version)")
             database.execute(write, {"version": expected})
             found = expected
@@ -70,8 +71,26 @@ def prepare_gradebook(course: Course) -> None:
         where = f" A copy is in {kept}." if kept else ""
         raise LabkitError(
             f"The gradebook has the schema {found}, this nbgrader has {expected}.{where} "
-            f"Type: nbgrader db upgrade --db={course.gradebook_url}"
+            f"Type: nbgrader db upgrade {shlex.quote(f'--db={course.gradebook_url}')}"
         )
+
+
+def _schema(database: Connection) -> str | None:
+    """The version of a gradebook's schema; None where there is none yet.
+
+    Who was to make it may have been killed half-way: its tables are today's then.
+    """
+    inspector = inspect(database)
+    if inspector.has_table("alembic_version"):
+        version = text("SELECT version_num FROM alembic_version")
+        if found := database.execute(version).scalar():
+            return str(found)
+    for table in nbgrader.api.Base.metadata.sorted_tables:
+        if inspector.has_table(table.name):
+            there = {column["name"] for column in inspector.get_columns(table.name)}
+            if not {column.name for column in table.columns} <= there:
+                return UNVERSIONED
+    return None
 
 
 def back_up(course: Course) -> Path | None:

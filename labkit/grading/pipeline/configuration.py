@@ -29,6 +29,7 @@ from traitlets.config import Application, Config
 
 from labkit.course import COURSE_FILE, Course
 from labkit.errors import LabkitError
+from labkit.grading.gradebook.patches import names_taken_literally
 from labkit.grading.pipeline import validating
 from labkit.grading.pipeline.mending import (
     CurrentFormat,
@@ -68,6 +69,7 @@ def configure(config: Config, course: Course, stage: Stage = "whole") -> Config:
 
     In a stage of the engine's, submissions are taken as they are laid out for nbgrader.
     """
+    names_taken_literally()
     submitted = course.submitted if stage == "whole" else prepared_folder(course)
     directory = config.CourseDirectory
     directory.root = str(course.root)

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit.course import one_spelling
 from labkit.errors import LabkitError
 from labkit.grading.gradebook.scores import Student
 
@@ -113,7 +114,7 @@ def match(
         numbers = _numbers(roster, column)
         taken = set(found.values())
         for student in students:
-            value = getattr(student, attribute).strip().casefold()
+            value = one_spelling(getattr(student, attribute)).strip().casefold()
             number = numbers.get(value)
             if number is not None and student.id not in found and number not in taken:
                 found[student.id] = number
@@ -124,7 +125,7 @@ def match(
 def _numbers(roster: Roster, column: str) -> dict[str, int]:
     numbers: dict[str, int] = {}
     for number, person in enumerate(roster.people):
-        value = person.get(column, "").strip().casefold()
+        value = one_spelling(person.get(column, "")).strip().casefold()
         if value in numbers:
             raise LabkitError(
                 f"{roster.path}: two rows have the {column} {value!r}; expected one a "

@@ -6,6 +6,7 @@ left out, and copydetect's fingerprints know neither names nor comments nor spac
 """
 
 import io
+import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -193,7 +194,7 @@ def _released(course: Course, lab: str) -> NotebookNode:
     if not path.is_file():
         raise LabkitError(
             f"No release of {lab} in {course.notebooks}, so what was handed out is not "
-            f"known. Type: labkit release {lab}"
+            f"known. Type: labkit release {shlex.quote(lab)}"
         )
     return nbformat.read(path, as_version=4)
 
