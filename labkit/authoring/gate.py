@@ -57,6 +57,7 @@ def file_faults(
         + [f"the release holds {what}" for what in _leaks(lab, notebook, text)]
         + _expected_faults(folder)
         + _reference_faults(folder, references)
+        + _drawing_faults(references)
         + _staff_files(lab, folder)
         + _link_faults(notebook, folder, labs)
     )
@@ -166,6 +167,23 @@ def _reference_faults(folder: Path, references: References) -> list[str]:
             for name, value in hidden.items()
             if value in text and value not in visible
         ]
+    return faults
+
+
+def _drawing_faults(references: References) -> list[str]:
+    """Checks that everybody knows the right values of, where the course should draw them."""
+    faults = [
+        f"the drawn check {check.name!r} expects the same for every seed, so that it can "
+        "be known before. Check a value that depends on what check.rng() gives"
+        for check in references.checks()
+        if check.fixed
+    ]
+    faults += [
+        f"{cell} draws nothing, so that all its values can be known before. "
+        "Add a hidden check of inputs from check.rng()"
+        for cell, checks in references.cells.items()
+        if not any(check.hidden_inputs or check.drawn for check in checks)
+    ]
     return faults
 
 
