@@ -232,6 +232,18 @@ def test_a_hidden_value_in_a_file_of_the_release_stops_it(course):
     ]
 
 
+def test_a_drawn_check_that_never_changes_stops_the_release(course):
+    drawn = 'check("a table", double(rng.normal(size=(2, 3))), weight=2)\n'
+    fixed = 'check("its shape", double(rng.normal(size=(2, 3))).shape)\n'
+    replace(course, drawn, drawn + fixed)
+    with pytest.raises(LabError) as caught:
+        release(course)
+    assert str(caught.value).splitlines() == [
+        f"{LAB}: the drawn check 'its shape' expects the same for every seed, so it can "
+        "be known before. Check a value that depends on what check.rng() gives"
+    ]
+
+
 def test_references_of_another_version_are_made_anew(released_course):
     course = released_course
     lab_path = course.solutions / LAB / f"{LAB}.py"

@@ -171,20 +171,13 @@ def _reference_faults(folder: Path, references: References) -> list[str]:
 
 
 def _drawing_faults(references: References) -> list[str]:
-    """Checks that everybody knows the right values of, where the course should draw them."""
-    faults = [
-        f"the drawn check {check.name!r} expects the same for every seed, so that it can "
-        "be known before. Check a value that depends on what check.rng() gives"
+    """Drawn checks of which everybody knows the right value before the course draws."""
+    return [
+        f"the drawn check {check.name!r} expects the same for every seed, so it can be "
+        "known before. Check a value that depends on what check.rng() gives"
         for check in references.checks()
         if check.fixed
     ]
-    faults += [
-        f"{cell} draws nothing, so that all its values can be known before. "
-        "Add a hidden check of inputs from check.rng()"
-        for cell, checks in references.cells.items()
-        if not any(check.hidden_inputs or check.drawn for check in checks)
-    ]
-    return faults
 
 
 def _array_text(check: CheckReference) -> str:

@@ -85,7 +85,7 @@ def counted(
     - else the share that the right ones have among the drawn.
 
     They can still fail, and cost what they weigh. Where nothing is drawn, nothing can be
-    told apart, and they count: the release refuses such a cell.
+    told apart, and they count.
     """
     pairs = list(zip(checks, results, strict=True))
     known = {check.name for check in checks if not check.drawn}
