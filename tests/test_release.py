@@ -54,6 +54,7 @@ def test_visible_expected_values_ship_and_hidden_ones_do_not(released):
         "an array",
     ]
     assert "a table" not in text
+    assert cells["check-double"][0]["names"] == ["double"]
     hints = [mistake["hint"] for mistake in cells["check-double"][1]["mistakes"]]
     assert "You added 2 where you should multiply by it." in hints
 

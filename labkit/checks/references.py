@@ -79,7 +79,7 @@ class CheckReference:
             message.hidden_inputs,
             # What the author's own text changes between two checks is not a student's
             # doing.
-            tuple(name for name in names if name not in message.changed),
+            names=tuple(name for name in names if name not in message.changed),
         )
 
     @classmethod

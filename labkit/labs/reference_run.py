@@ -127,7 +127,8 @@ def record_references(lab: Lab, environment: dict[str, str]) -> References:
     notebook, trials, redraws = _reference_notebook(lab)
     with tempfile.TemporaryDirectory(prefix="labkit-reference-") as folder:
         ran = execute(notebook, Path(folder), {**grading_environment(), **environment})
-    trial_cells = {one.notebook_cell for one in (*trials, *redraws)}
+    trial_cells = {trial.notebook_cell for trial in trials}
+    trial_cells |= {redraw.notebook_cell for redraw in redraws}
     faults = _run_faults(ran, trial_cells)
     if faults:
         raise LabError("\n".join(f"{lab.path}: {fault}" for fault in faults))

@@ -63,8 +63,10 @@ def _disturbed(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     angles = rng.uniform(-TURN, TURN, len(images))
     moves = rng.uniform(-MOVE, MOVE, (len(images), 2)).tolist()
     turned = [
-        Image.fromarray(image).rotate(
-            angle, Image.Resampling.BICUBIC, translate=tuple(move)
+        np.asarray(
+            Image.fromarray(image).rotate(
+                angle, Image.Resampling.BICUBIC, translate=tuple(move)
+            )
         )
         for image, angle, move in zip(images, angles, moves, strict=True)
     ]
