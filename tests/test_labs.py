@@ -47,6 +47,18 @@ def test_every_exercise_has_three_other_right_answers(path):
     assert {name for name in exercises if len(found.get(name, [])) < 3} == set()
 
 
+def test_every_check_cell_has_something_drawn(path):
+    """Else all its values could be known before, and would count."""
+    known = [
+        cell.metadata["check"]
+        for cell in read_lab(path).cells("check")
+        if not any(
+            word in cell.source for word in ("check.rng()", "check.predictions(")
+        )
+    ]
+    assert known == []
+
+
 @pytest.mark.timeout(900)
 def test_right_answers_written_differently_get_full_marks(path, tmp_path):
     notebook = source_notebook(read_lab(path))

@@ -54,6 +54,7 @@ def test_visible_expected_values_ship_and_hidden_ones_do_not(released):
         "an array",
     ]
     assert "a table" not in text
+    assert cells["check-double"][0]["names"] == ["double"]
     hints = [mistake["hint"] for mistake in cells["check-double"][1]["mistakes"]]
     assert "You added 2 where you should multiply by it." in hints
 
@@ -229,6 +230,18 @@ def test_a_hidden_value_in_a_file_of_the_release_stops_it(course):
     (folder / "notes.txt").write_text(f"for later: {table.value['npy']}")
     assert file_faults(lab, folder, references, {LAB}) == [
         "notes.txt holds the value of the hidden check 'a table'"
+    ]
+
+
+def test_a_drawn_check_that_never_changes_stops_the_release(course):
+    drawn = 'check("a table", double(rng.normal(size=(2, 3))), weight=2)\n'
+    fixed = 'check("its shape", double(rng.normal(size=(2, 3))).shape)\n'
+    replace(course, drawn, drawn + fixed)
+    with pytest.raises(LabError) as caught:
+        release(course)
+    assert str(caught.value).splitlines() == [
+        f"{LAB}: the drawn check 'its shape' expects the same for every seed, so it can "
+        "be known before. Check a value that depends on what check.rng() gives"
     ]
 
 

@@ -57,6 +57,7 @@ def file_faults(
         + [f"the release holds {what}" for what in _leaks(lab, notebook, text)]
         + _expected_faults(folder)
         + _reference_faults(folder, references)
+        + _drawing_faults(references)
         + _staff_files(lab, folder)
         + _link_faults(notebook, folder, labs)
     )
@@ -166,6 +167,16 @@ def _reference_faults(folder: Path, references: References) -> list[str]:
             if value in text and value not in visible
         ]
     return faults
+
+
+def _drawing_faults(references: References) -> list[str]:
+    """Drawn checks of which everybody knows the right value before the course draws."""
+    return [
+        f"the drawn check {check.name!r} expects the same for every seed, so it can be "
+        "known before. Check a value that depends on what check.rng() gives"
+        for check in references.checks()
+        if check.fixed
+    ]
 
 
 def _array_text(check: CheckReference) -> str:

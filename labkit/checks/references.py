@@ -43,8 +43,10 @@ class CheckReference:
     """What a check expects: a value with tolerances, or labels with an accuracy.
 
     `names` are those that the check's own text uses. `hidden_inputs` tells that its
-    inputs were drawn with the course's seed. The visible checks that ship to students
-    come without labels.
+    inputs were drawn with the course's seed, `fixed` that its value is the same for
+    other seeds all the same. `mistakes` are those that give it another value, `caught`
+    those that it does not let pass, be it by a value or by an error. The visible checks
+    that ship to students come without labels.
     """
 
     name: str
@@ -55,8 +57,10 @@ class CheckReference:
     atol: float = 0.0
     at_least: float | None = None
     hidden_inputs: bool = False
+    fixed: bool = False
     names: tuple[str, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
+    caught: tuple[str, ...] = ()
 
     @classmethod
     def from_message(
@@ -75,14 +79,14 @@ class CheckReference:
             message.hidden_inputs,
             # What the author's own text changes between two checks is not a student's
             # doing.
-            tuple(name for name in names if name not in message.changed),
+            names=tuple(name for name in names if name not in message.changed),
         )
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "CheckReference":
         mistakes = tuple(Mistake(**one) for one in data.get("mistakes", ()))
-        names = tuple(data.get("names", ()))
-        return cls(**{**data, "mistakes": mistakes, "names": names})
+        listed = {key: tuple(data.get(key, ())) for key in ("names", "caught")}
+        return cls(**{**data, **listed, "mistakes": mistakes})
 
     def to_json(self) -> dict[str, Any]:
         """The reference as JSON-ready data, without what has its usual value."""
@@ -94,7 +98,30 @@ class CheckReference:
 
         Labels stay behind: at home a check of predictions takes the notebook's own.
         """
-        return self if self.at_least is None else replace(self, value=None)
+        value = self.value if self.at_least is None else None
+        return replace(self, value=value, caught=())
+
+    @property
+    def drawn(self) -> bool:
+        """Whether nobody can know a right value before the grading: the course draws it.
+
+        That is so for what depends on hidden inputs, and for predictions, whose labels
+        only the reference run has.
+        """
+        return self.at_least is not None or (self.hidden_inputs and not self.fixed)
+
+    def fits(self, mistake: str, message: CheckMessage) -> bool:
+        """Whether a mistake, by its name, gives what was sent for this check."""
+        if mistake not in self.caught:
+            return self.judge(message).passed
+        wrong = [one for one in self.mistakes if one.name == mistake]
+        if message.error is not None or not wrong:
+            return message.error is not None and not wrong
+        try:
+            found = decode(message.value)
+        except ValueError:
+            return False
+        return self._difference(found, wrong[0].expected) is None
 
     def same_as(self, other: "CheckReference") -> bool:
         """Whether both expect the same, within this one's tolerance."""

@@ -16,7 +16,10 @@ KNOWN_ERRORS = {name for name in dir(builtins) if name[0].isupper()} | {
 
 @dataclass(frozen=True)
 class Result:
-    """One check, judged: its message says why it failed, its hint how to go on."""
+    """One check, judged: its message says why it failed, its hint how to go on.
+
+    `counts` is the share of its weight that it earns where it passed.
+    """
 
     name: str
     passed: bool
@@ -24,10 +27,12 @@ class Result:
     hint: str = ""
     hidden: bool = False
     weight: float = 1.0
+    counts: float = 1.0
 
     def text(self) -> str:
         """The result as text for a terminal."""
-        line = f"✓ {self.name}" if self.passed else f"✗ {self.name} — {self.message}"
+        line = f"{'✓' if self.passed else '✗'} {self.name}"
+        line += f" — {self.message}" if self.message else ""
         return f"{line}\n  Hint: {self.hint}" if self.hint else line
 
     def html(self) -> str:
@@ -35,7 +40,7 @@ class Result:
         colour = "#1a7f37" if self.passed else "#b42318"
         mark = "✓" if self.passed else "✗"
         text = html.escape(self.name)
-        if not self.passed:
+        if self.message:
             text += f" — {html.escape(self.message)}"
         if self.hint:
             hint = html.escape(self.hint)
@@ -61,5 +66,5 @@ def score(results: Iterable[Result], points: float) -> float:
     """The points of a cell: shared over its checks by their weights."""
     results = list(results)
     total = sum(result.weight for result in results)
-    earned = sum(result.weight for result in results if result.passed)
+    earned = sum(one.weight * one.counts for one in results if one.passed)
     return points if earned == total else round(points * earned / total, 2)

@@ -1,5 +1,6 @@
 """The reference run: what the solution, and each usual mistake, gives for every check."""
 
+import ast
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from labkit.checks.protocol import CheckMessage, messages
+from labkit.checks.protocol import SEED, CheckMessage, messages
 from labkit.checks.references import CheckReference, Mistake, References
 from labkit.errors import LabkitError
 from labkit.execution.execute import execute, grading_environment
@@ -36,9 +37,31 @@ SUBSTITUTE = """\
 _labkit_names = dict(globals())
 {key} = {mistake} if callable({key}) else {mistake}()"""
 RESTORE = "globals().update(_labkit_names)"
+# What a check cell draws, once more from another seed. Several of them: two can give a
+# whole number twice by chance.
+REDRAW = """\
+import os as _labkit_os
+_labkit_names = dict(globals())
+_labkit_seed = _labkit_os.environ.get("{variable}")
+_labkit_os.environ["{variable}"] = "{seed:x}"
+"""
+OTHER_SEEDS = (1, 2, 3)
+AS_BEFORE = f"""\
+{RESTORE}
+_labkit_os.environ.pop("{SEED}")
+if _labkit_seed is not None:
+    _labkit_os.environ["{SEED}"] = _labkit_seed"""
 
 _Checks = dict[str, list[CheckReference]]  # by the id of their check cell
 _Sent = dict[str, CheckMessage]  # by the name of the check
+
+
+@dataclass(frozen=True)
+class Redraw:
+    """One run of what a check cell draws, from another seed."""
+
+    cell: str
+    notebook_cell: int
 
 
 @dataclass(frozen=True)
@@ -101,10 +124,11 @@ def record_references(lab: Lab, environment: dict[str, str]) -> References:
     Raises LabError where a cell of the solution fails, a check is not recorded, or a
     mistake is not caught by the checks of its exercise.
     """
-    notebook, trials = _reference_notebook(lab)
+    notebook, trials, redraws = _reference_notebook(lab)
     with tempfile.TemporaryDirectory(prefix="labkit-reference-") as folder:
         ran = execute(notebook, Path(folder), {**grading_environment(), **environment})
     trial_cells = {trial.notebook_cell for trial in trials}
+    trial_cells |= {redraw.notebook_cell for redraw in redraws}
     faults = _run_faults(ran, trial_cells)
     if faults:
         raise LabError("\n".join(f"{lab.path}: {fault}" for fault in faults))
@@ -112,6 +136,7 @@ def record_references(lab: Lab, environment: dict[str, str]) -> References:
     checks, missed = _with_mistakes(checks, trials, ran)
     if faults or missed:
         raise LabError("\n".join(f"{lab.path}: {fault}" for fault in faults + missed))
+    checks = _with_redraws(checks, redraws, ran)
     return References(lab.name, "", run_duration(ran), checks)
 
 
@@ -123,21 +148,47 @@ def _key(lab_path: Path, seed: str) -> str:
     return f"{text[:16]}-{package_hash()[:16]}"
 
 
-def _reference_notebook(lab: Lab) -> tuple[NotebookNode, list[Trial]]:
-    """The solution with a trial of each mistake right after the check that should catch it."""
+def _reference_notebook(
+    lab: Lab,
+) -> tuple[NotebookNode, list[Trial], list[Redraw]]:
+    """The solution; after each check, what it draws from other seeds, and its mistakes."""
     source = source_notebook(lab)
-    built, trials = [], []
+    built, trials, redraws = [], [], []
     for cell in source.cells:
         built.append(cell)
         role = cell.metadata.get("nbgrader", {})
         if not (role.get("grade") and role.get("locked")):
             continue
+        redraws += _add_redraws(built, cell)
         for mistakes in lab.cells("mistakes"):
             key = mistakes.metadata["mistakes"]
             if cell_id("check", key) == role["grade_id"]:
                 trials += _add_trials(built, cell, mistakes, key)
     source.cells = built
-    return source, trials
+    return source, trials, redraws
+
+
+def _add_redraws(built: list[NotebookNode], check: NotebookNode) -> list[Redraw]:
+    drawing = _drawing_part(check.source)
+    if not drawing:
+        return []
+    redraws = []
+    for seed in OTHER_SEEDS:
+        built.append(_code_cell(REDRAW.format(variable=SEED, seed=seed)))
+        redraws.append(Redraw(check.metadata.nbgrader.grade_id, len(built)))
+        built += [_code_cell(drawing), _code_cell(AS_BEFORE)]
+    return redraws
+
+
+def _drawing_part(source: str) -> str:
+    """The text of a check cell from its first `check.rng()` on; empty where it has none."""
+    for statement in ast.parse(source).body:
+        if any(
+            isinstance(node, ast.Attribute) and ast.unparse(node) == "check.rng"
+            for node in ast.walk(statement)
+        ):
+            return "\n".join(source.splitlines()[statement.lineno - 1 :])
+    return ""
 
 
 def _add_trials(
@@ -212,6 +263,7 @@ def _with_mistakes(
 ) -> tuple[_Checks, list[str]]:
     """Add to each check what the mistakes give for it; also the mistakes that are of no use."""
     missed = []
+    caught: dict[str, list[str]] = {}
     sent_in: dict[Trial, _Sent] = {}
     wrong: list[tuple[Trial, _Sent]] = []
     for trial in trials:
@@ -225,6 +277,8 @@ def _with_mistakes(
             for check in checks[trial.cell]
             if check.name not in sent or not check.judge(sent[check.name]).passed
         ]
+        for check in failed:
+            caught.setdefault(check.name, []).append(trial.mistake)
         if not failed:
             missed.append(
                 f"{trial.cell} does not catch the mistake {trial.mistake}: all its checks pass"
@@ -241,7 +295,28 @@ def _with_mistakes(
         checks[trial.cell] = [
             _and_mistake(check, trial, spoiled) for check in checks[trial.cell]
         ]
+    checks = {
+        cell: [replace(one, caught=tuple(caught.get(one.name, ()))) for one in found]
+        for cell, found in checks.items()
+    }
     return checks, missed or _unshown(checks, sent_in)
+
+
+def _with_redraws(checks: _Checks, redraws: list[Redraw], ran: NotebookNode) -> _Checks:
+    """Tell of each drawn check whether it expects the same whatever the seed is."""
+    sent: dict[str, list[CheckMessage]] = {}
+    for redraw in redraws:
+        for message in messages(ran.cells[redraw.notebook_cell]):
+            sent.setdefault(message.name, []).append(message)
+
+    def is_fixed(check: CheckReference) -> bool:
+        found = sent.get(check.name, [])
+        return check.hidden_inputs and all(check.judge(one).passed for one in found)
+
+    return {
+        cell: [replace(check, fixed=is_fixed(check)) for check in found]
+        for cell, found in checks.items()
+    }
 
 
 def _unshown(checks: _Checks, sent_in: dict[Trial, _Sent]) -> list[str]:

@@ -992,7 +992,9 @@ def read_by(seed):
     )
 
 
-goal = 0.95 if digits.stand_in else 0.92
+home = 0.95 if digits.stand_in else 0.92
+# The digits at grading are moved and turned a little.
+goal = profile.pick(quick=home, full=home, grading=0.90)
 check.predictions(
     "the test digits", read_by(0), digits.test_labels, at_least=goal, weight=2
 )
@@ -1980,6 +1982,12 @@ check(
         untrained_answers(20).mean(axis=0).max() < 0.8
         and untrained_answers(20).max(axis=1).mean() < 0.8
     ),
+)
+many = untrained_answers(int(check.rng().integers(40, 400)))
+check(
+    "ten probabilities for each of many pictures",
+    (many.shape, many.sum(axis=1), bool(many.min() >= 0)),
+    rtol=1e-3,
 )
 ### END HIDDEN TESTS
 

@@ -751,15 +751,14 @@ steps[:, 16:] += 60
 
 
 def read_off(variants):
-    """The row and the column of each one's steps, and whether it is mirrored."""
+    """The row and the column of each one's steps."""
     rows = np.abs(np.diff(variants.mean((2, 3)), axis=1))[:, 8:24].argmax(1)
     columns = np.abs(np.diff(variants.mean((1, 3)), axis=1))[:, 8:24].argmax(1)
-    left = variants[:, 6:26, 6:10].mean((1, 2, 3))
-    return rows, columns, left > variants[:, 6:26, 22:26].mean((1, 2, 3))
+    return rows, columns
 
 
 variants = np.asarray(augment(steps, np.random.default_rng(4))).astype(float)
-rows_of_step, columns_of_step, _ = read_off(variants)
+rows_of_step, columns_of_step = read_off(variants)
 top, bottom = variants[:, 6:10, 6:26], variants[:, 22:26, 6:26]
 upright = top.mean((1, 2, 3)) < bottom.mean((1, 2, 3))
 check("none stands on its head", changed and bool(upright.all()))
@@ -778,11 +777,44 @@ chess = augment(
 inner = np.asarray(chess)[:, 8:24, 8:24].astype(float)
 ratio = inner.std((1, 2, 3)) / inner.mean((1, 2, 3))
 check("the contrast differs", bool(ratio.std() > 0.01))
-places = read_off(np.asarray(augment(steps, check.rng())).astype(float))
-turned = places[2].mean()
-words = "none" if turned == 0 else "all" if turned == 1 else "some"
-check("how many are mirrored", "half" if 0.2 <= turned <= 0.8 else words)
-check("they lie in many ways (we count to 20)", min(20, len(set(zip(*places)))))
+rng = check.rng()
+# A bright spot, high up on the left, in the same place of all 300 pictures: once in
+# each of three places.
+spots, grey = rng.integers(6, 12, (3, 2)), rng.integers(60, 180, 3)
+
+
+def where_it_lies(row, column):
+    """The rows of the spot in 300 variants, and its columns."""
+    spotted = np.full((300, 32, 32, 3), 90, "uint8")
+    spotted[:, row, column] = 160
+    found = np.asarray(augment(spotted, rng))[..., 0].reshape(300, -1).argmax(1)
+    return found // 32, found % 32
+
+
+def middle(places):
+    """The middle of the places, and how many there are (we count to 5)."""
+    return [(min(places) + max(places)) / 2, min(5, len(set(places)))]
+
+
+def share_of(truths):
+    """How many of them are true, in words."""
+    share = np.mean(truths)
+    words = "none" if share == 0 else "all" if share == 1 else "some"
+    return "half" if 0.35 <= share <= 0.65 else words
+
+
+lies = [where_it_lies(*spot) for spot in spots]
+heights = [middle(rows) for rows, _ in lies]
+check("a spot moves up and down about its place", heights, atol=0.6)
+widths = [middle(np.minimum(columns, 31 - columns)) for _, columns in lies]
+turned = [share_of(columns > 15) for _, columns in lies]
+check("a spot moves to the sides, and to the other one", (widths, turned), atol=0.6)
+shades = [
+    np.mean(augment(np.full((300, 16, 16, 1), shade, "uint8"), rng), axis=(1, 2, 3))
+    for shade in grey
+]
+lights = [[shade.mean(), shade.min(), shade.max()] for shade in shades]
+check("the mean, the darkest and the brightest light", lights, rtol=0.04)
 ### END HIDDEN TESTS
 
 
@@ -1046,13 +1078,16 @@ check("shapes of the variables", shapes)
 check("number of parameters", network.count_params())
 check("shape of the output", tuple(network.output_shape))
 ### BEGIN HIDDEN TESTS
+draw = np.random.default_rng(7)
+answer = network(draw.standard_normal((3, 32, 32, 3)).astype("float32"), training=False)
+answer = keras.ops.convert_to_numpy(answer)
+check("each row adds up to one", answer.sum(axis=1), rtol=1e-3)
 draw = check.rng()
 for weight in network.trainable_weights:
     scale = np.sqrt(2 / np.prod(weight.shape[:-1])) if len(weight.shape) > 1 else 0.1
     weight.assign(scale * draw.standard_normal(tuple(weight.shape)))
 answer = network(draw.standard_normal((3, 32, 32, 3)).astype("float32"), training=False)
 answer = keras.ops.convert_to_numpy(answer)
-check("each row adds up to one", answer.sum(axis=1), rtol=1e-3)
 check("its answer with given weights", answer, rtol=1e-2, atol=1e-4)
 ### END HIDDEN TESTS
 

@@ -308,7 +308,10 @@ check(
 )
 check(
     "uneven groups that are torn, and the held-out share",
-    [(torn(mixed, fraction=0.3, seed=s), held_out_of_them(s)) for s in range(20)],
+    (
+        len(mixed),
+        [(torn(mixed, fraction=0.3, seed=s), held_out_of_them(s)) for s in range(20)],
+    ),
     weight=2,
 )
 ### END HIDDEN TESTS

@@ -357,10 +357,11 @@ def local_response_norm(volume, n=5, k=2, alpha=1e-4, beta=0.75):
 """,
         """
 def local_response_norm(volume, n=5, k=2, alpha=1e-4, beta=0.75):
-    from labkit import models
-
-    layer = models.LocalResponseNormalization(n, k, alpha, beta)
-    return layer(volume[None].astype("float32"))[0]
+    half, result = n // 2, np.empty_like(volume, dtype=float)
+    for c in range(volume.shape[2]):
+        near = volume[:, :, max(0, c - half) : c + half + 1]
+        result[:, :, c] = volume[:, :, c] * (k + alpha * np.sum(near**2, axis=2)) ** -beta
+    return result
 """,
     ],
     "output_shape": [
