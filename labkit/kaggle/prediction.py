@@ -11,8 +11,8 @@ import numpy as np
 
 from labkit.data.collection import MID_GREY, Pictures
 from labkit.data.errors import DamagedPicture, DataError
-from labkit.data.notices import progress, say
-from labkit.data.pictures import read_picture
+from labkit.data.notices import progress, say, say_left_out
+from labkit.data.pictures import decode, no_warnings
 
 BATCH = 256
 WORKERS = 4
@@ -127,12 +127,13 @@ def predict(
     """
     predictor, size = _predictor(model, flips), size or _input_size(model)
     with Pictures(Path(pictures)) as found:
+        say_left_out(found.others)
         names = sorted(found.names, key=_by_id)
         ids = _ids(names, found.path)
         damaged: dict[int, str] = {}
         rows = np.zeros((len(names), len(class_names)), np.float32)
         bar = progress(total=len(names), desc="predicting", unit=" pictures")
-        with bar:
+        with bar, no_warnings():
             for start, images, bad in _decoded(found, names, size):
                 rows[start : start + len(images)] = _checked(
                     predictor(images), len(images), len(class_names)
@@ -193,19 +194,19 @@ def _decoded(
 ) -> Iterator[tuple[int, np.ndarray, dict[int, str]]]:
     """Yield (start, images, damaged) batch by batch, the next ones decoded meanwhile."""
 
-    def decode(start: int) -> tuple[int, np.ndarray, dict[int, str]]:
+    def decode_batch(start: int) -> tuple[int, np.ndarray, dict[int, str]]:
         part = names[start : start + BATCH]
         images = np.full((len(part), size, size, 3), MID_GREY, np.uint8)
         bad: dict[int, str] = {}
         for place, name in enumerate(part):
             try:
-                images[place] = read_picture(pictures.read(name), size)
+                images[place] = decode(pictures.read(name), name, size)
             except DamagedPicture as error:
                 bad[place] = error.reason
         return start, images, bad
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        yield from _ahead(pool, decode, range(0, len(names), BATCH))
+        yield from _ahead(pool, decode_batch, range(0, len(names), BATCH))
 
 
 def _ahead(pool: ThreadPoolExecutor, work: Callable, items: Iterable) -> Iterator:
