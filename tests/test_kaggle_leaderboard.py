@@ -65,6 +65,33 @@ def test_the_order_of_rows_does_not_change_the_score(truth, submission):
     assert kaggle.score(submission, truth).accuracy == 0.75
 
 
+def test_a_truth_with_excels_mark_and_names_with_spaces_counts(truth, submission):
+    spaced = str.maketrans("_", " ")
+    truth.write_text("\ufeff" + truth.read_text().translate(spaced), "utf-8")
+    names = truth.with_name("character_name.lst")
+    names.write_text(names.read_text().translate(spaced))
+    submission.write_text(GOOD.translate(spaced))
+    score = kaggle.score(submission, truth)
+    assert score.accuracy == 0.75
+    assert score.class_names == tuple(name.translate(spaced) for name in NAMES)
+    shares = np.eye(3)[[0, 1, 2, 1]]
+    kaggle.write(TRUTH, shares, submission, class_names=score.class_names)
+    assert kaggle.score(submission, truth).accuracy == 0.75
+
+
+def test_the_only_class_is_scored_without_a_warning(tmp_path, run_command, recwarn):
+    for name in ("truth", "submission"):
+        (tmp_path / f"{name}.csv").write_text("id,character\n1,bart\n2,bart\n")
+    words = ["labkit", "kaggle", "score", "submission.csv", "--truth", "truth.csv"]
+    done = run_command(*words, folder=tmp_path)
+    assert done.returncode == 0 and done.stderr == ""
+    assert "accuracy 100.00% (2 of 2)" in done.stdout
+    assert kaggle.score(
+        tmp_path / words[3], tmp_path / words[5]
+    ).confusion.tolist() == [[2]]
+    assert not recwarn.list
+
+
 def test_a_file_with_faults_has_no_score(truth, submission):
     submission.write_text(GOOD.replace("4,moe_szyslak\n", ""))
     with pytest.raises(kaggle.SubmissionError, match="1 of 4 ids are missing"):

@@ -136,6 +136,26 @@ def test_the_command_predicts_with_a_stored_model(pictures, tmp_path, run_comman
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("scale", "told"), [("none", True), ("layer", False), ("operation", False)]
+)
+def test_a_model_that_rescales_nothing_is_remarked_on(pictures, capsys, scale, told):
+    import keras
+
+    given = keras.Input((8, 8, 3))
+    scaled = {
+        "none": lambda: given,
+        "layer": lambda: keras.layers.Rescaling(1 / 255)(given),
+        "operation": lambda: given / 255,
+    }[scale]()
+    shares = keras.layers.Dense(3, "softmax")(keras.layers.Flatten()(scaled))
+    # one in another, as with a network that was trained elsewhere
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.Model(given, shares)])
+    kaggle.predict(model, pictures, NAMES, flips=False)
+    said = capsys.readouterr().out
+    assert ("put keras.layers.Rescaling(1 / 255) in front of it" in said) == told
+
+
 # ---------------------------------------------------------------- split
 
 

@@ -237,13 +237,10 @@ def read_competition(folder: Path, size: int, allocate: Allocate) -> Arrays:
     increasing id, the damaged ones mid-grey. Keys as Dataset's fields, and damaged (K, 2): file, reason; what
     is no picture is listed there too.
     """
-    listed = (folder / "character_name.lst").read_text(
-        encoding="utf-8", errors="replace"
-    )
-    class_names = [line.strip() for line in listed.splitlines() if line.strip()]
+    class_names = read_class_names(folder / "character_name.lst")
     with Pictures(part_of(folder, "train")) as train:
         names = _shuffled(train.names)
-        labels = _labels_by_folder(train.path, names, tuple(class_names))
+        labels = _labels_by_folder(train.path, names, class_names)
         shape = (len(names), size, size, 3)
         images, bad = train.decode(
             names, size, "training pictures", allocate("train_images", shape)
@@ -274,6 +271,17 @@ def read_competition(folder: Path, size: int, allocate: Allocate) -> Arrays:
         "class_names": np.array(class_names),
         "damaged": np.array(damaged, dtype=np.str_).reshape(-1, 2),
     }
+
+
+def read_class_names(path: Path) -> tuple[str, ...]:
+    """Return the class names of a list, one a line; they may have spaces. DataError where it is no UTF-8."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise DataError(
+            f"{path} is not UTF-8 text. Save it as UTF-8, one class a line."
+        ) from None
+    return tuple(line.strip() for line in lines if line.strip())
 
 
 def part_of(folder: Path, part: str) -> Path:

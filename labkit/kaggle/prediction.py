@@ -17,6 +17,10 @@ from labkit.data.pictures import decode, no_warnings
 BATCH = 256
 WORKERS = 4
 AHEAD = 2  # batches that are decoded while one is predicted
+UNSCALED = (
+    "The model rescales nothing, and gets pictures as they are, 0 to 255. Was it trained on"
+    " 0 to 1? Then put keras.layers.Rescaling(1 / 255) in front of it."
+)
 
 Predictor = Callable[[np.ndarray], np.ndarray]
 
@@ -82,7 +86,8 @@ def predict(
     ----------
     model : keras.Model or callable
         A model for (N, size, size, 3) uint8, or a function from such a batch to
-        probabilities (N, C).
+        probabilities (N, C). It rescales the pictures itself; a remark is printed where
+        no layer of a model does.
     pictures : path
         The folder or zip file. A picture's id is its file name without the ending.
     class_names : sequence of str
@@ -156,7 +161,24 @@ def _predictor(model: Any, flips: bool) -> Predictor:
         return model
     from labkit import training
 
+    if not _rescales(model):
+        say(UNSCALED)
     return lambda images: training.predict(model, images, flips=flips)
+
+
+def _rescales(model: Any) -> bool:
+    """Return whether a step of the model may bring pictures to another range of values."""
+    import keras
+
+    layers = keras.layers
+    scaling = (layers.Rescaling, layers.Normalization, layers.Lambda)
+    steps = getattr(model, "operations", model.layers)  # x / 255 is no layer
+    return any(
+        isinstance(step, scaling)
+        or type(step).__name__ in ("Divide", "TrueDivide", "Multiply")
+        or (isinstance(step, keras.Model) and _rescales(step))
+        for step in steps
+    )
 
 
 def _input_size(model: Any) -> int:
