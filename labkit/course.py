@@ -26,6 +26,7 @@ from pydantic import (
 
 from labkit.errors import LabkitError
 from labkit.files import write_text
+from labkit.times import moment
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -72,19 +73,6 @@ _Pair = Annotated[tuple[float, float], Strict(False)]
 
 def _in_utc(found: datetime) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
-
-
-def moment(text: str) -> datetime:
-    """Return a point in time, `2030-01-31T23:59` or with a zone; without one it is UTC.
-
-    Raises LabkitError where the text is none.
-    """
-    try:
-        return _in_utc(datetime.fromisoformat(text.strip().replace("Z", "+00:00")))
-    except ValueError:
-        raise LabkitError(
-            f"{text!r} is no point in time; expected one such as 2030-01-31T23:59"
-        ) from None
 
 
 def _moment(found: Any) -> Any:

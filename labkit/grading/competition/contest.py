@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from rich.progress import track
 
-from labkit.course import Competition, Course, moment
+from labkit.course import Competition, Course
 from labkit.errors import LabkitError
 from labkit.grading.competition.leaderboard_page import write_leaderboard
 from labkit.grading.competition.points import Entered, earned_points, enter_points
@@ -20,6 +20,7 @@ from labkit.kaggle.page import report
 from labkit.kaggle.ranking import Leaderboard, leaderboard
 from labkit.kaggle.scoring import Score, score
 from labkit.labs.lab import find_labs, read_lab
+from labkit.times import moment
 
 SUBMISSION = "submission.csv"
 Item = TypeVar("Item")
