@@ -1,4 +1,4 @@
-"""Correct answers to lab 03, written in other ways than the solution's."""
+"""Answers to lab 03: right ones, written differently, and wrong ones."""
 
 VARIANTS = {
     "pooled_size": [
@@ -503,3 +503,6 @@ def multiply_adds(row):
 """,
     ],
 }
+
+# Answers that break what the text of their exercise asks for.
+WRONG = {}

@@ -1,4 +1,4 @@
-"""Correct answers to lab 04, written in other ways than the solution's."""
+"""Answers to lab 04: right ones, written differently, and wrong ones."""
 
 VARIANTS = {
     "to_rows": [
@@ -455,3 +455,6 @@ def build_cnn():
 """,
     ],
 }
+
+# Answers that break what the text of their exercise asks for.
+WRONG = {}

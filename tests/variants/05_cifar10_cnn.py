@@ -1,4 +1,4 @@
-"""Correct answers to lab 05, written in other ways than the solution's."""
+"""Answers to lab 05: right ones, written differently, and wrong ones."""
 
 VARIANTS = {
     "to_images": [
@@ -501,3 +501,6 @@ def activations(model, images, layer):
 """,
     ],
 }
+
+# Answers that break what the text of their exercise asks for.
+WRONG = {}

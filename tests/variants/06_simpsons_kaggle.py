@@ -1,4 +1,4 @@
-"""Correct answers to lab 06, written in other ways than the solution's."""
+"""Answers to lab 06: right ones, written differently, and wrong ones."""
 
 VARIANTS = {
     "grouped_split": [
@@ -317,3 +317,6 @@ def feature_maps(model, image, layer_name):
 """,
     ],
 }
+
+# Answers that break what the text of their exercise asks for.
+WRONG = {}
