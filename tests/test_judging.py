@@ -92,6 +92,45 @@ def test_a_usual_mistake_shows_its_hint():
     assert (result.message, result.hint) == ("the value is wrong.", "You doubled it.")
 
 
+MISTAKEN = [
+    reference("one", 1.0, mistakes=(Mistake("m", "Hint.", encode(2.0)),)),
+    reference("two", 1.0, mistakes=(Mistake("m", "Hint.", encode(3.0)),)),
+    reference("untouched", 1.0),
+]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ((2.0, 3.0, 1.0), ["Hint", "Hint", ""]),
+        ((2.0, 1.0, 1.0), ["Perhaps", "", ""]),  # the mistake would spoil the second
+        ((2.0, 9.0, 1.0), ["Perhaps", "", ""]),  # and in another way
+        ((2.0, 3.0, 9.0), ["Perhaps", "Perhaps", ""]),  # it does not spoil the third
+    ],
+)
+def test_a_hint_is_certain_where_all_values_of_the_cell_bear_it_out(values, said):
+    names = [check.name for check in MISTAKEN]
+    messages = [sent(n, v) for n, v in zip(names, values, strict=True)]
+    results = judge(MISTAKEN, cell(*messages))
+    assert [one.hint_word if one.hint else "" for one in results] == said
+
+
+def test_of_two_mistakes_the_one_that_explains_more_gives_the_hint():
+    mistakes = tuple(Mistake(m, f"You did {m}.", encode(2.0)) for m in "ab")
+    both = [
+        reference("one", mistakes=mistakes),
+        reference("two", mistakes=mistakes[:1]),
+    ]
+    first, _ = judge(both, cell(sent("one", 2.0), sent("two", 1.0)))
+    assert (first.hint, first.certain) == ("You did b.", True)
+
+
+def test_an_error_in_place_of_a_value_bears_no_hint_out_or_against():
+    error = {"name": "two", "error": "ValueError"}
+    first, second, _ = judge(MISTAKEN, cell(sent("one", 2.0), error, sent("untouched")))
+    assert (first.hint_word, second.hint) == ("Hint", "")
+
+
 def test_predictions_are_judged_by_the_grader_s_labels_and_goal():
     check = CheckReference("one", True, encode(np.array([1, 1, 0, 0])), at_least=0.75)
     message = {"name": "one", "value": encode(np.zeros(4, int)), "at_least": 0.0}

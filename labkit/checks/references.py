@@ -6,7 +6,7 @@ too) and the `expected.json` that ships beside a notebook (visible checks only).
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -146,35 +146,28 @@ class CheckReference:
         """
         if message.error is not None:
             return self.failed(self._raised(message.error, message.text, quote))
-        wrong, hint = self._compare(message, quote)
+        wrong = self._compare(message, quote)
         if wrong is not None:
-            wrong += self._changed(message)
-        return Result(
-            name=self.name,
-            passed=wrong is None,
-            message=wrong or "",
-            hint=hint,
-            hidden=self.hidden,
-            weight=self.weight,
-        )
+            return self.failed(wrong + self._changed(message))
+        return Result(self.name, True, hidden=self.hidden, weight=self.weight)
 
     def failed(self, message: str) -> Result:
         """This check without a value: it never arrived, or it raised an error."""
         return Result(self.name, False, message, hidden=self.hidden, weight=self.weight)
 
-    def _compare(self, message: CheckMessage, quote: bool) -> tuple[str | None, str]:
-        """What is wrong with a value (None: nothing), and the hint that it deserves."""
+    def _compare(self, message: CheckMessage, quote: bool) -> str | None:
+        """What is wrong with a value; None: nothing."""
         try:
             found = decode(message.value)
             if self.at_least is not None:
                 labels = self.expected if self.value else decode(message.labels)
-                return accuracy_shortfall(found, labels, self.at_least), ""
+                return accuracy_shortfall(found, labels, self.at_least)
         except ValueError as error:
-            return "the value could not be read" + (f": {error}" if quote else ""), ""
+            return "the value could not be read" + (f": {error}" if quote else "")
         wrong = self._difference(found, self.expected)
         if wrong is None:
-            return None, ""
-        return (wrong.text if quote else wrong.general), self._hint(found)
+            return None
+        return wrong.text if quote else wrong.general
 
     @cached_property
     def expected(self) -> Any:
@@ -184,12 +177,19 @@ class CheckReference:
     def _difference(self, found: Any, expected: Any) -> Difference | None:
         return difference(found, expected, rtol=self.rtol, atol=self.atol)
 
-    def _hint(self, found: Any) -> str:
-        """The hint of the first declared mistake that gives the same wrong value."""
-        for mistake in self.mistakes:
-            if self._difference(found, mistake.expected) is None:
-                return mistake.hint
-        return ""
+    def mistakes_with(self, message: CheckMessage) -> tuple[Mistake, ...]:
+        """The usual mistakes that give the same wrong value as a message holds."""
+        if message.error is not None or self.at_least is not None:
+            return ()
+        try:
+            found = decode(message.value)
+        except ValueError:
+            return ()
+        return tuple(
+            mistake
+            for mistake in self.mistakes
+            if self._difference(found, mistake.expected) is None
+        )
 
     def _raised(self, kind: str, text: str, quote: bool) -> str:
         missing = NOT_DEFINED.search(text) if kind == "NameError" else None
@@ -209,6 +209,37 @@ class CheckReference:
         return (
             f" Your code changed `{'`, `'.join(changed)}`, which it was given to read."
         )
+
+
+def judge_together(
+    sent: Sequence[tuple[CheckReference, CheckMessage]], *, quote: bool = True
+) -> list[Result]:
+    """Judge what the checks of one cell sent, each as `CheckReference.judge` does.
+
+    A wrong value that a usual mistake gives too gets that mistake's hint. A single value
+    can coincide: the hint is certain only where the mistake explains every value of the
+    cell, the right ones too.
+    """
+    results = [check.judge(message, quote=quote) for check, message in sent]
+    alike = [
+        () if one.passed else check.mistakes_with(message)
+        for (check, message), one in zip(sent, results, strict=True)
+    ]
+    evidence = [
+        (one.passed, {m.name for m in (check.mistakes if one.passed else same)})
+        for (check, message), one, same in zip(sent, results, alike, strict=True)
+        if message.error is None and check.at_least is None
+    ]
+
+    def explained(mistake: Mistake) -> int:
+        return sum((mistake.name in names) != right for right, names in evidence)
+
+    for index, same in enumerate(alike):
+        if same:
+            best = max(same, key=explained)
+            certain = explained(best) == len(evidence)
+            results[index] = replace(results[index], hint=best.hint, certain=certain)
+    return results
 
 
 def accuracy_shortfall(predictions: Any, labels: Any, at_least: float) -> str | None:

@@ -18,22 +18,29 @@ KNOWN_ERRORS = {name for name in dir(builtins) if name[0].isupper()} | {
 class Result:
     """One check, judged: its message says why it failed, its hint how to go on.
 
-    `counts` is the share of its weight that it earns where it passed.
+    A hint is `certain` where its mistake explains all that the cell gave, and not this
+    value alone. `counts` is the share of its weight that it earns where it passed.
     """
 
     name: str
     passed: bool
     message: str = ""
     hint: str = ""
+    certain: bool = True
     hidden: bool = False
     weight: float = 1.0
     counts: float = 1.0
+
+    @property
+    def hint_word(self) -> str:
+        """What stands before the hint."""
+        return "Hint" if self.certain else "Perhaps"
 
     def text(self) -> str:
         """The result as text for a terminal."""
         line = f"{'✓' if self.passed else '✗'} {self.name}"
         line += f" — {self.message}" if self.message else ""
-        return f"{line}\n  Hint: {self.hint}" if self.hint else line
+        return f"{line}\n  {self.hint_word}: {self.hint}" if self.hint else line
 
     def html(self) -> str:
         """The result as HTML: a mark, a word and a colour, never colour alone."""
@@ -44,7 +51,7 @@ class Result:
             text += f" — {html.escape(self.message)}"
         if self.hint:
             hint = html.escape(self.hint)
-            text += f'<div style="margin-left:1.4em">Hint: {hint}</div>'
+            text += f'<div style="margin-left:1.4em">{self.hint_word}: {hint}</div>'
         return (
             f'<div style="border-left:4px solid {colour};padding:2px 8px;margin:2px 0">'
             f'<b style="color:{colour}">{mark}</b> {text}</div>'

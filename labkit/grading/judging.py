@@ -6,7 +6,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
 from labkit.checks.protocol import CheckMessage, messages
-from labkit.checks.references import CheckReference
+from labkit.checks.references import CheckReference, judge_together
 from labkit.checks.results import KNOWN_ERRORS, Result, error_message, score
 from labkit.execution.run_metadata import CellMetadata
 
@@ -49,8 +49,18 @@ def judge(
     such as a hidden input that it was given earlier.
     """
     sent = _sent(cell)
-    why = stopped or _error_text(cell)
-    return [_judge_one(check, sent.get(check.name, []), why, quote) for check in checks]
+    once = [
+        (check, sent[check.name][0])
+        for check in checks
+        if len(sent.get(check.name, ())) == 1
+    ]
+    judged = {one.name: one for one in judge_together(once, quote=quote)}
+    why = stopped or _error_text(cell) or "it was never reached"
+    return [
+        judged.get(check.name)
+        or check.failed("it was sent more than once" if check.name in sent else why)
+        for check in checks
+    ]
 
 
 def _sent(cell: NotebookNode) -> dict[str, list[CheckMessage]]:
@@ -58,16 +68,6 @@ def _sent(cell: NotebookNode) -> dict[str, list[CheckMessage]]:
     for message in messages(cell):
         sent.setdefault(message.name, []).append(message)
     return sent
-
-
-def _judge_one(
-    check: CheckReference, arrived: list[CheckMessage], why: str, quote: bool
-) -> Result:
-    if len(arrived) > 1:
-        return check.failed("it was sent more than once")
-    if not arrived:
-        return check.failed(why or "it was never reached")
-    return check.judge(arrived[0], quote=quote)
 
 
 def counted(

@@ -12,7 +12,12 @@ import nbformat
 from nbformat import NotebookNode
 
 from labkit.checks.protocol import SEED, CheckMessage, messages
-from labkit.checks.references import CheckReference, Mistake, References
+from labkit.checks.references import (
+    CheckReference,
+    Mistake,
+    References,
+    judge_together,
+)
 from labkit.errors import LabkitError
 from labkit.execution.execute import execute, grading_environment
 from labkit.execution.grading_data import reference_environment
@@ -323,12 +328,14 @@ def _unshown(checks: _Checks, sent_in: dict[Trial, _Sent]) -> list[str]:
     """Mistakes whose hint does not show, because another one has the same values."""
     faults = []
     for trial, sent in sent_in.items():
-        results = [
-            check.judge(sent[check.name])
-            for check in checks[trial.cell]
-            if check.name in sent
-        ]
-        hints = {result.hint for result in results if result.hint}
+        results = judge_together(
+            [
+                (check, sent[check.name])
+                for check in checks[trial.cell]
+                if check.name in sent
+            ]
+        )
+        hints = {result.hint for result in results if result.certain}
         if trial.hint not in hints:
             faults.append(
                 f"the hint of {trial.mistake} does not show in {trial.cell}: other mistakes "

@@ -802,8 +802,8 @@ def train(x, target, epochs, lr, seed):
     """Teach a sigmoid neuron by gradient descent.
 
     x: inputs (N, D). target: the right answers (N,).
-    epochs: how many times to update. lr: the learning rate.
-    seed: for the first weights. Draw them with
+    epochs: how many times to update, also where nothing is left to learn.
+    lr: the learning rate. seed: for the first weights. Draw them with
     rng = np.random.default_rng(seed) and rng.normal(size=D). Begin with b = 0.0.
     In each epoch, take the squared error first, then do one update.
     Returns a tuple (w, b, losses): weights (D,), bias, and the errors (epochs,),
@@ -846,6 +846,15 @@ def all_right(target):
 
 
 check("AND is learnt", trained_answers([0.0, 0.0, 0.0, 1.0]))
+check(
+    "nothing to learn, 40 epochs",
+    train(np.zeros((4, 2)), np.full(4, 0.5), epochs=40, lr=1.0, seed=3),
+)
+check(
+    "the error of every hundredth epoch",
+    train(four, np.array([0.0, 1.0, 1.0, 1.0]), epochs=401, lr=1.0, seed=4)[2][::100],
+    rtol=1e-3,
+)
 check(
     "OR and XOR: all four right?",
     [all_right([0.0, 1.0, 1.0, 1.0]), all_right([0.0, 1.0, 1.0, 0.0])],
@@ -927,6 +936,20 @@ def returns_only_the_last_error(x, target, epochs, lr, seed):
         loss = squared_error(target, forward(x, w, b))
         w, b = update(x, target, w, b, lr)
     return w, b, loss
+
+
+def stops_early(x, target, epochs, lr, seed):
+    """You stop before all epochs are done. There is an update and an error for each of
+    them, also where the error hardly falls any more.
+    """
+    w, b = np.random.default_rng(seed).normal(size=x.shape[1]), 0.0
+    losses = []
+    for _ in range(epochs):
+        losses.append(squared_error(target, forward(x, w, b)))
+        if losses[-1] < 0.05:
+            break
+        w, b = update(x, target, w, b, lr)
+    return w, b, np.array(losses)
 
 
 def ignores_the_seed(x, target, epochs, lr, seed):
@@ -1271,7 +1294,8 @@ def tanh(z):
     """The hyperbolic tangent, for each element.
 
     z: array of decimal numbers, of any shape.
-    Returns an array of the same shape, between -1 and 1.
+    Returns an array of the same shape, between -1 and 1; no nan, also where z is
+    -1000 or 1000.
     """
     ### BEGIN SOLUTION
     return 2 * sigmoid(2 * z) - 1
@@ -1282,6 +1306,7 @@ def tanh(z):
 check("tanh around zero", tanh(np.array([-1.0, 0.0, 0.5, 2.0])))
 ### BEGIN HIDDEN TESTS
 check("tanh of a table with far ends", tanh(np.array([[-500.0, 0.1], [-0.3, 500.0]])))
+check("tanh of a thousand", tanh(np.array([-1000.0, 0.2, 1000.0])))
 rng = check.rng()
 check("tanh of other numbers", tanh(rng.uniform(-2, 2, size=5)))
 ### END HIDDEN TESTS
@@ -1291,6 +1316,14 @@ check("tanh of other numbers", tanh(rng.uniform(-2, 2, size=5)))
 def does_not_double_z(z):
     """It runs from -1 to 1, but not steeply enough. Look at what goes into the sigmoid."""
     return 2 * sigmoid(z) - 1
+
+
+def divides_infinity_by_infinity(z):
+    """The formula is right, but for large z it is inf / inf, which is nan. Your sigmoid
+    has no such trouble.
+    """
+    with np.errstate(all="ignore"):
+        return (np.exp(z) - np.exp(-z)) / (np.exp(z) + np.exp(-z))
 
 
 def does_not_stretch(z):
@@ -1337,6 +1370,7 @@ check("z stays as it was", z_after_relu(np.array([-1.0, 2.0])))
 rng = check.rng()
 signs = np.array([1.0, -1.0, -1.0, 1.0])
 check("other numbers of both signs", relu(rng.uniform(0.1, 5, size=4) * signs))
+check("large numbers", relu(rng.uniform(10, 900, size=4) * signs))
 check("both signs in a table", relu(rng.uniform(0.1, 5, size=(3, 4)) * signs))
 ### END HIDDEN TESTS
 
@@ -1352,6 +1386,13 @@ def takes_the_largest_of_all(z):
 def turns_the_sign(z):
     """Negative values should become zero; yours become positive."""
     return np.abs(z)
+
+
+def stops_at_six(z):
+    """Positive values should pass, however large; yours end at 6. (That is another
+    function, called ReLU6.)
+    """
+    return np.clip(z, 0, 6)
 
 
 def changes_z_itself(z):
@@ -1399,6 +1440,9 @@ check("a leak of 0.1", leaky_relu(np.array([-2.0, -0.1, 0.0, 0.1, 3.0]), slope=0
 ### BEGIN HIDDEN TESTS
 rng = check.rng()
 leak, signs = rng.uniform(0.2, 0.6), np.array([1.0, -1.0, -1.0, 1.0])
+near, far = rng.uniform(0.1, 5, size=4) * signs, rng.uniform(10, 900, size=4) * signs
+check("z after another leak", (leaky_relu(near, leak), near))
+check("large numbers leak, too", leaky_relu(far, leak))
 check("another leak", leaky_relu(rng.uniform(0.1, 5, size=4) * signs, slope=leak))
 check(
     "another leak, in a table",
@@ -1408,6 +1452,17 @@ check(
 
 
 # %% mistakes="leaky_relu"
+def changes_the_z_given(z, slope=0.01):
+    """The array that was passed has changed. Make a new one; an assignment makes no copy."""
+    z[z < 0] *= slope
+    return z
+
+
+def ends_at_six(z, slope=0.01):
+    """Positive values should pass, however large; yours end at 6."""
+    return np.minimum(np.where(z > 0, z, slope * z), 6)
+
+
 def ignores_the_slope(z, slope=0.01):
     """The argument slope changes nothing in your function."""
     return np.where(z > 0, z, 0.01 * z)
@@ -1548,7 +1603,8 @@ def dead_units(z):
     """Which ReLU units of a layer are dead: their output is 0 for every sample.
 
     z: the weighted sums (N, H), one row a sample, one column a unit.
-    Returns H truth values, an array (H,): True for a dead unit.
+    Returns H truth values, an array (H,): True for a dead unit. However little a unit
+    answers, it lives.
     """
     ### BEGIN SOLUTION
     return np.all(relu(z) == 0, axis=0)
@@ -1579,6 +1635,7 @@ check(
     ),
 )
 check("one sample alone", dead_units(np.array([[-1.0, 2.0, -3.0, 4.0]])))
+check("a faint answer", dead_units(np.array([[-1.0, 1e-5, -2.0], [-3.0, -1.0, 0.0]])))
 rng = check.rng()
 layer, lively = rng.uniform(-9, -1, size=(5, 12)), rng.permutation(12)[:6]
 layer[:, lively[:4]] *= -1
@@ -1601,6 +1658,13 @@ def looks_along_the_rows(z):
 def looks_at_the_mean(z):
     """A unit with a negative mean can be lively: one positive sample is enough."""
     return z.mean(axis=0) < 0
+
+
+def takes_little_for_nothing(z):
+    """A unit with small answers lives: it learns as fast as one with large answers.
+    Compare with 0 itself.
+    """
+    return relu(z).max(axis=0) < 1e-3
 
 
 def does_not_count_zero(z):

@@ -229,6 +229,11 @@ def stays_in_bytes(patch, kernel):
     return np.sum(patch * kernel)
 
 
+def reads_bytes_with_a_sign(patch, kernel):
+    """Pixels above 127 became negative in yours, or decimal numbers lost what stands behind the point: which type did you turn them into?"""
+    return float(np.sum(np.asarray(patch).astype(np.int8) * np.asarray(kernel, float)))
+
+
 def takes_the_mean(patch, kernel):
     """You divided by the number of pixels. The formula has a sum and no mean."""
     return np.mean(np.asarray(patch, float) * np.asarray(kernel, float))
@@ -261,7 +266,7 @@ def balanced(kernel):
     """The filter minus the mean of its weights, so that they sum to zero.
 
     kernel: weights (k, k), whole or decimal numbers; it is not changed.
-    Returns a new array (k, k) of decimal numbers.
+    Returns a new array (k, k) of decimal numbers, also where they sum to zero already.
     """
     ### BEGIN SOLUTION
     kernel = np.asarray(kernel, dtype=float)
@@ -282,6 +287,11 @@ def after_the_call(kernel):
 check(
     "the weights given are not changed",
     after_the_call(np.array([[1.0, 2.0], [3.0, 10.0]])),
+)
+even = np.array([[3.0, -1.0], [-2.0, 0.0]])
+check(
+    "weights that sum to zero, and whether their array is shared",
+    (balanced(even), np.shares_memory(balanced(even), even)),
 )
 check(
     "whole numbers whose mean is none",
@@ -305,6 +315,13 @@ def subtracts_the_sum(kernel):
 def balances_each_row(kernel):
     """You balanced every row on its own. One mean of all weights is asked for."""
     return kernel - np.mean(kernel, axis=1, keepdims=True)
+
+
+def returns_a_balanced_one_itself(kernel):
+    """Where the weights sum to zero already, you return the array that you were given. A
+    new one is asked for, so that nobody changes the old one by mistake.
+    """
+    return kernel - kernel.mean() if abs(kernel.sum()) > 1e-9 else kernel
 
 
 def changes_its_input(kernel):
@@ -492,7 +509,7 @@ def pad(image, p):
     """Put a frame of zeros, p pixels wide, around a picture.
 
     image: (H, W), or (H, W, C) with channels, which get no padding.
-    Returns a new array (H + 2p, W + 2p), or (H + 2p, W + 2p, C). p may be 0.
+    Returns a new array (H + 2p, W + 2p), or (H + 2p, W + 2p, C), also where p is 0.
     """
     ### BEGIN SOLUTION
     frame = [(p, p), (p, p)] + [(0, 0)] * (np.ndim(image) - 2)
@@ -506,6 +523,10 @@ check("three channels, p = 1", pad(np.arange(1.0, 13.0).reshape(2, 2, 3), 1))
 ### BEGIN HIDDEN TESTS
 two_rows = np.array([[1.0, 2.0], [3.0, 4.0]])
 check("p = 0 and p = 1", (pad(two_rows, 0), pad(two_rows, 1)))
+check(
+    "p = 0, and whether the array is shared",
+    (pad(two_rows, 0), np.shares_memory(pad(two_rows, 0), two_rows)),
+)
 rng = check.rng()
 check("p = 3", pad(rng.normal(size=(2, 3)), 3))
 check("one channel, p = 2", pad(rng.normal(size=(3, 2, 1)), 2))
@@ -527,6 +548,14 @@ def repeats_the_edge(image, p):
     """Your frame repeats the pixels at the edge. It should hold zeros."""
     frame = [(p, p), (p, p)] + [(0, 0)] * (np.ndim(image) - 2)
     return np.pad(image, frame, mode="edge")
+
+
+def returns_the_picture_itself(image, p):
+    """Without a frame you return the array that you were given. A new one is asked for:
+    who writes into it must not change the picture.
+    """
+    frame = [(p, p), (p, p)] + [(0, 0)] * (np.ndim(image) - 2)
+    return np.pad(image, frame) if p else image
 
 
 def pads_once_in_all(image, p):
@@ -651,6 +680,11 @@ try:
 except Exception as error:
     kind = type(error).__name__
 check("three rows do not fit into two", kind)
+try:
+    kind = convolve(np.ones((6, 2)), np.ones((3, 3)))
+except Exception as error:
+    kind = type(error).__name__
+check("three columns do not fit into two", kind)
 rng = check.rng()
 noise = rng.normal(size=(9, 12))
 check("noise, window 4", convolve(noise, rng.normal(size=(4, 4))), atol=1e-5)
@@ -1377,6 +1411,11 @@ def forgets_the_bias(volume, filters, bias, stride=1, padding=0):
 def adds_the_bias_to_each_product(volume, filters, bias, stride=1, padding=0):
     """Your bias counts many times at each place. Add it once, after the sum."""
     return _layer(volume, filters, np.prod(filters.shape[:3]) * bias, stride, padding)
+
+
+def reads_pixels_with_a_sign(volume, filters, bias, stride=1, padding=0):
+    """Pixels above 127 became negative in yours, or decimal numbers lost what stands behind the point: which type did you turn them into?"""
+    return _layer(np.asarray(volume).astype(np.int8), filters, bias, stride, padding)
 
 
 def sees_the_first_channel_only(volume, filters, bias, stride=1, padding=0):

@@ -202,6 +202,11 @@ check("negative values, 5x5", pool(tiles - 10))
 kept = tiles.copy()
 check("the image is left unchanged", (pool(kept, 2), kept))
 check("windows of one pixel, then of four", (pool(tiles, 1), pool(tiles, 4)))
+far = 2.0**40 * (tiles - 10)
+check(
+    "values far below zero: the shape, and whether the maxima are among them",
+    (np.array(np.shape(pool(far))), np.isin(pool(far), far)),
+)
 wide = check.rng().normal(size=(8, 11))
 check("a wide map, windows of 3", pool(wide, 3))
 check("a wide map, windows of 3, stride 2, average", pool(wide, 3, 2, "average"))
@@ -271,6 +276,14 @@ def starts_the_maximum_at_zero(image, size=2, stride=None, mode="max"):
     stride = size if stride is None else stride
     if mode == "max":
         return _pool(image, size, stride, stride, lambda w: max(0.0, w.max()))
+    return _pool(image, size, stride, stride, _modes[mode])
+
+
+def starts_the_maximum_too_high(image, size=2, stride=None, mode="max"):
+    """Your search for the maximum starts at a number that is larger than some values. Start at the window's first value, or at -np.inf."""
+    stride = size if stride is None else stride
+    if mode == "max":
+        return _pool(image, size, stride, stride, lambda w: max(-1e9, w.max()))
     return _pool(image, size, stride, stride, _modes[mode])
 
 
@@ -512,6 +525,10 @@ def sums_instead(volume):
 # (H', size, W', size). Axes 1 and 3 then run *inside* a window. Cut off
 # first what does not fill a window, or `reshape` refuses.
 #
+# Without a loop means: Python takes as many steps for a large batch as for a small
+# one, however many pictures, channels and windows there are. The checks count
+# them.
+#
 # Real layers work on a *batch* of N volumes at once: (N, H, W, C). This is the
 # shape that Keras uses everywhere.
 
@@ -538,6 +555,37 @@ batch = np.random.default_rng(3).normal(size=(2, 4, 6, 3))
 check("two pictures of 4x6x3", pool_fast(batch))
 check("windows of 3 on 4x6: a row is left over", pool_fast(batch, 3))
 ### BEGIN HIDDEN TESTS
+import sys
+
+
+def python_steps(function, *arguments):
+    """How many steps Python takes for a call. What NumPy does inside is none."""
+    steps = 0
+
+    def count(frame, event, _):
+        nonlocal steps
+        frame.f_trace_opcodes = True
+        steps += event == "opcode"
+        return count
+
+    function(*arguments)  # the first call may prepare something
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        function(*arguments)
+    finally:
+        sys.settrace(before)
+    return steps
+
+
+small, large = np.eye(4).reshape(2, 4, 2, 1), np.arange(8192.0).reshape(8, 16, 16, 4)
+check(
+    "a small batch, and whether a large one takes more steps",
+    (
+        pool_fast(small),
+        python_steps(pool_fast, large) > 1.3 * python_steps(pool_fast, small),
+    ),
+)
 rng = check.rng()
 batch = rng.normal(size=(3, 9, 11, 4)) - 2
 check("nothing left over, two channels", pool_fast(rng.normal(size=(2, 6, 8, 2))))
@@ -551,6 +599,11 @@ check("a batch of one, one channel", pool_fast(batch[:1, :, :, :1], 5))
 def _cut(images, size):
     rows, columns = images.shape[1] // size, images.shape[2] // size
     return images[:, : rows * size, : columns * size], rows, columns
+
+
+def pools_one_by_one(images, size=2):
+    """The numbers are right, but you still go through pictures, channels or windows one by one. Let `reshape` make the windows of all of them at once."""
+    return np.stack([pool_volume(volume, size) for volume in images])
 
 
 def splits_the_wrong_way_round(images, size=2):
@@ -684,6 +737,7 @@ check(
     "whole numbers with ties",
     max_pool_gradient(np.arange(36.0).reshape(6, 6) ** 2 % 5, np.eye(3) - 2),
 )
+check("an image far below zero", max_pool_gradient(1e12 * (image - 10), upstream))
 rng = check.rng()
 image, upstream = rng.normal(size=(7, 8)) - 3, rng.normal(size=(2, 2))
 check("windows of 2", max_pool_gradient(image[:4, :4], upstream))
@@ -730,6 +784,16 @@ def splits_among_ties(image, upstream, size=2):
 def spreads_evenly(image, upstream, size=2):
     """You share the gradient among all values of the window: that is average pooling."""
     return _each_window(image, upstream, size, lambda w: np.full(w.shape, 1 / w.size))
+
+
+def searches_from_too_high(image, upstream, size=2):
+    """Your search for the maximum starts at a number that is larger than some values, so their windows have no winner. Start at the first value, or at -np.inf."""
+    return _each_window(
+        image,
+        upstream,
+        size,
+        lambda w: _one_hot(w, w.argmax() if w.max() > -1e9 else -1),
+    )
 
 
 def always_top_left(image, upstream, size=2):
@@ -976,6 +1040,7 @@ check(
     "stripes along the shift, then across it",
     (shift_response(stripes, blur), shift_response(stripes.T, blur)),
 )
+check("faint noise", shift_response(1e-6 * noise, sobel), rtol=1e-2)
 noise = check.rng().normal(size=(20, 23))
 check("other noise, without pooling", shift_response(noise, sobel)[0])
 check("noise, windows of 4, shift 3", shift_response(noise, sobel, size=4, shift=3))
@@ -1003,6 +1068,14 @@ def _change(a, b):
 def _responses(first, second, kernel, size):
     first, second = (relu(convolve(view, kernel)) for view in (first, second))
     return _change(first, second), _change(pool(first, size), pool(second, size))
+
+
+def takes_faint_maps_for_empty(image, kernel, size=2, shift=1):
+    """A map of small values is not empty: its change is as large as that of a bright one. Compare the sum with 0 itself."""
+    views = image[:, :-shift], image[:, shift:]
+    first, second = (relu(convolve(view, kernel)) for view in views)
+    pairs = (first, second), (pool(first, size), pool(second, size))
+    return tuple(_change(*p) if p[0].sum() + p[1].sum() > 1e-2 else 0.0 for p in pairs)
 
 
 def rolls_the_picture(image, kernel, size=2, shift=1):
@@ -1183,6 +1256,7 @@ check("ten times as bright", unit_norm(10 * colours))
 spots = np.arange(24.0).reshape(2, 3, 4) - 9
 spots[1, 1:] = 0
 check("four channels, two black pixels", unit_norm(spots))
+check("faint colours", unit_norm(colours / 100), rtol=1e-2)
 check("every length", np.sqrt((unit_norm(spots) ** 2).sum(axis=2)))
 volume = check.rng().normal(size=(4, 3, 6))
 check("six channels, both signs", unit_norm(volume))
@@ -1199,6 +1273,12 @@ def divides_zero_by_zero(volume):
     """A pixel that is zero in all channels gives 0/0. What should it stay?"""
     with np.errstate(invalid="ignore"):
         return volume / np.sqrt((volume**2).sum(axis=2, keepdims=True))
+
+
+def takes_faint_for_black(volume):
+    """A faint pixel has a direction, too. Only one that is exactly zero in all channels stays zero."""
+    length = np.sqrt((volume**2).sum(axis=2, keepdims=True))
+    return np.where(length > 1e-2, volume / _safe(length), 0)
 
 
 def divides_by_the_sum(volume):
@@ -1353,6 +1433,14 @@ def misses_the_last_neighbour(volume, n=5, k=2, alpha=1e-4, beta=0.75):
 def looks_one_way(volume, n=5, k=2, alpha=1e-4, beta=0.75):
     """Your sum starts at channel i. The neighbours below it count too."""
     return _normalised(volume, _sums(volume, 0, n - 1), k, alpha, beta)
+
+
+def leaves_the_ends_out(volume, n=5, k=2, alpha=1e-4, beta=0.75):
+    """The first and the last channels have a sum, too, of the neighbours that there are."""
+    half = n // 2
+    squares = _sums(volume, half, half)
+    squares[:, :, :half] = squares[:, :, volume.shape[2] - half :] = 0
+    return _normalised(volume, squares, k, alpha, beta)
 
 
 def sums_all_channels(volume, n=5, k=2, alpha=1e-4, beta=0.75):

@@ -365,6 +365,12 @@ def sums_down_the_columns(z):
     return powers / powers.sum(axis=0)
 
 
+def clips_the_scores(z):
+    """You cut off large scores, so 1000 and 1001 become the same. Only differences count: subtract the largest score of each row instead."""
+    powers = np.exp(np.clip(z, -500, 500))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
 def forgets_exp(z):
     """You divide the scores themselves by their sum. First comes exp: it makes them positive."""
     return z / z.sum(axis=-1, keepdims=True)
@@ -451,7 +457,7 @@ def cross_entropy(target, y):
     (such as 0.5 and 0.5). y: array (N, C), the predicted probabilities.
     Returns a number: minus the sum of target * ln(y) over the classes, then
     the mean over the N samples. A probability below 1e-12 counts as 1e-12, so
-    that the result is always finite.
+    that the result is always finite. target and y themselves stay as they are.
     """
     ### BEGIN SOLUTION
     logarithms = np.log(np.maximum(y, 1e-12))
@@ -476,6 +482,13 @@ check(
 )
 check("one of two is impossible", cross_entropy(right, right[[0, 0]]), rtol=1e-3)
 check("the probabilities stay as they are", (cross_entropy(right, said), said))
+sure, never = right[:1].copy(), right[1:].copy()
+check(
+    "so do those that are zero, and the target",
+    (cross_entropy(sure, never), sure, never),
+    rtol=1e-3,
+    atol=1e-13,
+)
 rng = check.rng()
 guess = rng.uniform(0.1, 1, (6, 4))
 guess /= guess.sum(axis=1, keepdims=True)
@@ -525,6 +538,17 @@ def not_finite_at_zero(target, y):
     """Where a probability is 0 your loss is inf or nan. Put a floor of 1e-12 under the probabilities first."""
     with np.errstate(all="ignore"):
         return -(target * np.log(y)).sum(axis=1).mean()
+
+
+def a_higher_floor(target, y):
+    """Your floor under the probabilities is higher than 1e-12, so an impossible answer costs too little."""
+    return -(target * np.log(np.maximum(y, 1e-7))).sum(axis=1).mean()
+
+
+def puts_the_floor_into_y(target, y):
+    """Your floor of 1e-12 is written into the array that you were given. Make a new one: `np.maximum(y, 1e-12)`, without `out=`, does."""
+    y[y < 1e-12] = 1e-12
+    return -(target * np.log(y)).sum(axis=1).mean()
 
 
 def only_one_class(target, y):
@@ -1021,6 +1045,25 @@ check(
     [bool(np.allclose(again[0], w, rtol=1e-6, atol=1e-6)) for w in again[1:]],
     weight=2,
 )
+
+
+def first_batch(epoch):
+    """The samples of an epoch's first batch: of equal samples, it makes the largest steps."""
+    faint, zeros = 0.01 * np.eye(60), np.zeros(60, dtype=int)
+    after = [
+        trained(faint, zeros, classes=2, epochs=count, batch_size=10, seed=5)[0][:, 0]
+        for count in range(1, epoch + 1)
+    ]
+    return np.sort(np.argsort(-np.diff(after, axis=0, prepend=0)[-1])[:10])
+
+
+check(
+    "a batch comes from everywhere; the second epoch has another order",
+    [
+        bool(np.ptp(first_batch(1)) >= 20),
+        bool((first_batch(1) != first_batch(2)).any()),
+    ],
+)
 check("a loss for each epoch", len(trained(points, kinds, classes=3, epochs=7)[2]))
 rng = check.rng()
 cloud, sides = rng.normal(size=(8, 3)), rng.permutation([0, 1, 2, 3, 0, 1, 2, 3])
@@ -1041,7 +1084,7 @@ def _train(
     lr,
     batch_size,
     seed,
-    shuffle=True,
+    shuffle="every epoch",
     whole=False,
     falling=True,
     sign=1,
@@ -1055,7 +1098,10 @@ def _train(
     losses = []
     for epoch in range(epochs):
         rate = lr * (1 - epoch / epochs) if falling else lr
-        order = rng.permutation(len(x)) if shuffle else np.arange(len(x))
+        if shuffle == "every epoch" or (shuffle == "once" and epoch == 0):
+            order = rng.permutation(len(x))
+        elif shuffle == "never":
+            order = np.arange(len(x))
         batch_losses = [0.0] if whole and len(x) < batch_size else []
         end = len(x) - batch_size + 1 if whole else len(x)
         for start in range(0, end, batch_size):
@@ -1070,8 +1116,15 @@ def _train(
 
 
 def never_shuffles(x, labels, classes=10, epochs=8, lr=0.5, batch_size=32, seed=0):
-    """The samples come in the same order whatever the seed. Draw a new order in each epoch."""
-    return _train(x, labels, classes, epochs, lr, batch_size, seed, shuffle=False)
+    """Your batches hold the same samples whatever the seed. Draw a new order of all samples in each epoch, then cut it into batches."""
+    return _train(x, labels, classes, epochs, lr, batch_size, seed, shuffle="never")
+
+
+def keeps_the_first_order(
+    x, labels, classes=10, epochs=8, lr=0.5, batch_size=32, seed=0
+):
+    """You draw one order for all epochs. Draw a new one in each: what stood together in a batch should part."""
+    return _train(x, labels, classes, epochs, lr, batch_size, seed, shuffle="once")
 
 
 def drops_the_last_batch(
@@ -1689,6 +1742,8 @@ def five_steps():
 
 
 check("five steps down a bowl", five_steps())
+small = np.array([1e-4, -3e-4, 2e-4])
+check("small slopes", adam_step(zero, small, zero, zero, 1, lr=1.0), rtol=1e-2)
 check(
     "the arguments stay as they are",
     (adam_step(weights, slopes, m3, v3, 2), weights, slopes, m3, v3),
@@ -1746,6 +1801,22 @@ def forgets_epsilon(w, g, m, v, t, lr=0.001, beta_1=0.9, beta_2=0.999, epsilon=1
     mean, square = m / (1 - beta_1**t), v / (1 - beta_2**t)
     with np.errstate(all="ignore"):
         return w - lr * mean / np.sqrt(square), m, v
+
+
+def epsilon_under_the_root(
+    w, g, m, v, t, lr=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8
+):
+    """Your epsilon stands under the root, where it is as large as 1e-4: small slopes then make far too small steps. Add it to the root."""
+    m, v = beta_1 * m + (1 - beta_1) * g, beta_2 * v + (1 - beta_2) * g**2
+    mean, square = m / (1 - beta_1**t), v / (1 - beta_2**t)
+    return w - lr * mean / np.sqrt(square + epsilon), m, v
+
+
+def betas_of_its_own(w, g, m, v, t, lr=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+    """Your betas are 0.9 and 0.999, whatever is handed in. Use the arguments."""
+    m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+    mean, square = m / (1 - 0.9**t), v / (1 - 0.999**t)
+    return w - lr * mean / (np.sqrt(square) + epsilon), m, v
 
 
 def goes_uphill(w, g, m, v, t, lr=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8):

@@ -255,6 +255,8 @@ rng = check.rng()
 first = rng.integers(0, 256, (3, 4, 4, 3)).astype("uint8")
 second = rng.integers(50, 150, (2, 4, 4, 3)).astype("uint8")
 check("other pictures, alone", standardise(first)[0])
+check("pixels from 0 to 1", standardise(first / 255, second / 255))
+check("faint pictures", standardise(first / 2e4)[0], rtol=1e-2, atol=1e-2)
 check("three sets, the last one", standardise(second, first, first[:2])[2])
 ### END HIDDEN TESTS
 
@@ -309,6 +311,21 @@ def divides_by_next_to_nothing(train, *others):
     huge values there. Divide by 1."""
     mean, deviation = train.mean(axis=(0, 1, 2)), train.std(axis=(0, 1, 2))
     return tuple(_scaled(s, mean, deviation + 1e-7) for s in (train, *others))
+
+
+def gives_float64(train, *others):
+    """Your results are float64, which take twice the memory. Make them float32."""
+    mean, deviation = train.mean(axis=(0, 1, 2)), train.std(axis=(0, 1, 2))
+    deviation = np.where(deviation == 0, 1, deviation)
+    return tuple((s - mean) / deviation for s in (train, *others))
+
+
+def never_divides_by_less_than_one(train, *others):
+    """Where the deviation is below 1 you divide by 1, so pixels from 0 to 1 are not scaled
+    at all. Divide by 1 only where a channel never changes: its deviation is 0."""
+    axes = (0, 1, 2)
+    deviation = np.maximum(train.std(axes), 1)
+    return tuple(_scaled(s, train.mean(axes), deviation) for s in (train, *others))
 
 
 def divides_by_zero(train, *others):
@@ -380,7 +397,8 @@ def batches(x, y, size, seed):
 
     x: array (N, ...), y: array (N,). size: samples a batch. seed: an int;
     the same seed gives the same order, another seed another one.
-    Every sample comes exactly once, with its own label. Where `size` does not
+    Every sample comes exactly once, with its own label, and may come in any
+    batch. Where `size` does not
     divide N, the last batch is shorter. x and y are not changed.
     """
     ### BEGIN SOLUTION
@@ -406,6 +424,8 @@ orders = [
     np.concatenate([b for _, b in batches(many, many, 32, seed)]) for seed in (1, 1, 2)
 ]
 check("the order is shuffled", bool((orders[0] != many).any()), weight=3)
+spans = [np.ptp(b) for _, b in batches(many, many, 20, 4)]
+check("each batch comes from everywhere", bool(min(spans) >= 40), weight=2)
 check("the same seed gives the same order", bool((orders[0] == orders[1]).all()))
 check(
     "another seed gives another order", bool((orders[0] != orders[2]).any()), weight=2
@@ -446,6 +466,15 @@ def never_shuffles(x, y, size, seed):
     """The samples come in the order in which they are stored. Shuffle them first."""
     for start in range(0, len(x), size):
         yield x[start : start + size], y[start : start + size]
+
+
+def shuffles_within_the_batches(x, y, size, seed):
+    """Each of your batches holds samples that are stored side by side, in another order. In a
+    sorted set it would see one class alone. Shuffle all of them, then cut."""
+    rng = np.random.default_rng(seed)
+    for start in range(0, len(x), size):
+        chosen = start + rng.permutation(min(size, len(x) - start))
+        yield x[chosen], y[chosen]
 
 
 def draws_with_replacement(x, y, size, seed):
@@ -629,6 +658,14 @@ check("uint8 comes back as uint8", np.asarray(adjust(two, more, less)).dtype.nam
 decimal = adjust(two.astype("float32"), more, less)
 check("float32 comes back as float32", np.asarray(decimal).dtype.name)
 check("a contrast of zero", adjust(two, same, 0 * same)[..., 0], atol=1)
+dark = np.array([[[13, 33], [53, 73]]], "uint8")[..., None]
+check("whole numbers are rounded", adjust(dark, np.array([1.05]), np.ones(1)))
+thin = dark.astype("float32")
+check("decimal numbers are not", adjust(thin, np.array([1.05]), np.ones(1)))
+check(
+    "decimal numbers are kept within 0 to 255",
+    adjust(thin, np.array([4.1]), np.array([1.3])),
+)
 check("the pictures are left as they were", (adjust(two, more, less), two), atol=1)
 rng = check.rng()
 # A dark, a middling and a bright picture, each rather blue; factors well off 1.
@@ -686,6 +723,28 @@ def contrast_last(images, brightness, contrast):
     b, c = (np.reshape(v, (-1, 1, 1, 1)) for v in (brightness, contrast))
     changed = mean + c * (b * images.astype("float32") - mean)
     return np.clip(np.rint(changed), 0, 255).astype(images.dtype)
+
+
+def cuts_off_what_is_behind_the_point(images, brightness, contrast):
+    """Your whole numbers are not rounded: astype cuts off what is behind the point, so 13.65
+    becomes 13 and the picture too dark. np.rint rounds."""
+    changed = _light(images, brightness, contrast, _mean(images))
+    return np.clip(changed, 0, 255).astype(images.dtype)
+
+
+def rounds_decimal_numbers_too(images, brightness, contrast):
+    """You round pictures of decimal numbers, too. Round only where the dtype is an integer
+    one."""
+    changed = _light(images, brightness, contrast, _mean(images))
+    return np.clip(np.rint(changed), 0, 255).astype(images.dtype)
+
+
+def clips_whole_numbers_only(images, brightness, contrast):
+    """Pictures of decimal numbers leave 0 to 255 in yours. Clip those, too."""
+    changed = _light(images, brightness, contrast, _mean(images))
+    if images.dtype.kind in "iu":
+        changed = np.clip(np.rint(changed), 0, 255)
+    return changed.astype(images.dtype)
 
 
 def gives_floats(images, brightness, contrast):
@@ -1402,7 +1461,7 @@ def early_stop(losses, patience):
 
     losses: the validation loss after each epoch, a list or array (E,), E > 0.
     Training stops after `patience` epochs in a row whose loss is not lower
-    than the lowest so far; it never lasts longer than E epochs.
+    than the lowest so far, be it by ever so little; it never lasts longer than E epochs.
     Returns (stop, best): the number of epochs that are trained, and the epoch
     with the lowest loss among them (the first of them if several are equal).
     Both are ints and count from 1.
@@ -1431,6 +1490,9 @@ check(
 )
 check("equal is not lower", early_stop([2.0, 2.0, 2.0, 2.0], 2))
 check("one epoch", early_stop([0.7], 5))
+slow = [0.9, 0.899, 0.898, 0.897, 0.896, 0.895, 0.896, 0.897]
+check("it falls by little, patience 2", early_stop(slow, 2))
+check("it falls by next to nothing", early_stop([0.5 - 1e-6 * n for n in range(6)], 3))
 rng = check.rng()
 # Five losses that fall for a while and then rise, all of them with jitter.
 valleys = np.abs(np.linspace(-1, 1, 15)) + rng.uniform(0, 0.5, (5, 15))
@@ -1490,6 +1552,27 @@ def equal_counts_as_better(losses, patience):
         best = epoch if losses[epoch - 1] <= losses[best - 1] else best
         if epoch - best == patience:
             return epoch, best
+    return len(losses), best
+
+
+def wants_more_than_a_little(losses, patience):
+    """You want a loss that is lower by a certain amount. Any lower loss is a new lowest one."""
+    best = 1
+    for epoch in range(1, len(losses) + 1):
+        best = epoch if losses[epoch - 1] < losses[best - 1] - 0.01 else best
+        if epoch - best == patience:
+            return epoch, best
+    return len(losses), best
+
+
+def looks_ahead(losses, patience):
+    """You keep the epoch with the lowest loss of all. Those after the stop are never
+    trained: look at the ones before it."""
+    best = 1
+    for epoch in range(1, len(losses) + 1):
+        best = epoch if losses[epoch - 1] < losses[best - 1] else best
+        if epoch - best == patience:
+            return epoch, int(np.argmin(losses)) + 1
     return len(losses), best
 
 
@@ -1574,6 +1657,13 @@ def jumps_at_the_peak(step, steps, peak, rise=0.2):
     """Your rate jumps at the peak: divide what is left, 1 - t, by 1 - r."""
     t = np.asarray(step) / steps
     return peak * np.where(t <= rise, t / rise, 1 - t)
+
+
+def decides_once_for_all_steps(step, steps, peak, rise=0.2):
+    """In an array of steps some go up and some go down. Yours takes one side for all of
+    them: np.where or np.interp decides for each."""
+    t = np.asarray(step) / steps
+    return peak * t / rise if np.all(t <= rise) else peak * (1 - t) / (1 - rise)
 
 
 def rise_is_fixed(step, steps, peak, rise=0.2):

@@ -231,7 +231,8 @@ def _count_cell(
         key = (lab, cell, check["name"], check["hidden"])
         found.judged[key] += 1
         found.failed[key] += not check["passed"]
-    found.hints.update({(lab, cell, c["hint"]) for c in checks if c["hint"]})
+    certain = {c["hint"] for c in checks if c["hint"] and c.get("certain", True)}
+    found.hints.update((lab, cell, hint) for hint in certain)
     if all(NOT_TRIED.match(check["message"]) for check in checks):
         found.not_tried.add((student, lab, cell))
 
