@@ -204,7 +204,9 @@ def test_what_instructors_plug_into_nbgrader_counts(course, released):
     solved = solve(released, lab)
     solved.cells.append(new_code_cell("print('line\\n' * 50)", id="many"))
     hand_in(course, "late", solved)
-    (course.submission("late", LAB) / "timestamp.txt").write_text("2030-01-16 UTC")
+    (course.submission("late", LAB) / "timestamp.txt").write_text(
+        "2030-01-16 12:00:00 UTC"
+    )
     with Gradebook(course.gradebook_url) as gradebook:
         gradebook.update_or_create_assignment(LAB, duedate=datetime(2030, 1, 15))
     (one,) = grade(course)
