@@ -18,6 +18,7 @@ __all__ = [
     "models",
     "plots",
     "profile",
+    "study",
     "training",
     "widgets",
 ]

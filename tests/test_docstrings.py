@@ -13,6 +13,7 @@ MODULES = (
     "labkit.models",
     "labkit.plots",
     "labkit.profile",
+    "labkit.study",
     "labkit.training",
 )
 

@@ -9,10 +9,10 @@ nbgrader sqlalchemy typer pydantic
 """
 USES_ALL = f"""
 import sys
-from labkit import check, data, kaggle, models, plots, profile, training, widgets
+from labkit import check, data, kaggle, models, plots, profile, study, training, widgets
 
 assert callable(check)
-for room in (data, kaggle, models, plots, profile, training, widgets):
+for room in (data, kaggle, models, plots, profile, study, training, widgets):
     for name in getattr(room, "__all__", dir(room)):
         getattr(room, name)
 for forbidden in {FORBIDDEN.split()}:

@@ -50,6 +50,9 @@ FIGURES = {
         {"ada": [(NOON, 0.5), (NOON + timedelta(hours=1), 0.4)], "bea": []}, title="T"
     ),
     "curves": lambda: plots.curves(HISTORY, title="T"),
+    "curve_sheet": lambda: plots.curve_sheet(
+        {"a": {"plain": [[0.5, 0.7], [0.6]]}, "b": {"plain": [[0.4]]}}, title="T"
+    ),
     "misclassified": lambda: plots.misclassified(
         PICTURES, LABELS, PROBABILITIES, NAMES, title="T"
     ),

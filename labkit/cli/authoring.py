@@ -109,6 +109,45 @@ def run(
 
 
 @command(
+    epilog=examples("labkit study 07", "LABKIT_DATA=~/data labkit study 07 --out ~/07")
+)
+def study(
+    lab: Annotated[str, typer.Argument(help="The lab, by name or number, such as 07.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where its files go. Default: build/study/<lab>/."),
+    ] = None,
+) -> None:
+    """Train the networks that a lab's header compares; the same command goes on.
+
+    It takes as long as all these trainings: hours. Interrupt it when you like.
+    """
+    from labkit.course import Course
+    from labkit.errors import LabkitError
+    from labkit.labs.lab import find_labs, read_lab
+
+    course = Course.here()
+    found = read_lab(find_labs(course.solutions, [lab])[0])
+    if not found.study:
+        raise LabkitError(
+            f"{found.path} compares no networks: its header has no study. Expected one,"
+            " such as study: {dataset: mnist, networks: [two_layer, vgg]}"
+        )
+    from labkit import study
+
+    plan = study.Plan.of(found.study, f"{found.path}: the header's study")
+    folder = out or course.build / "study" / found.name
+
+    def announce(line: str) -> None:
+        console.print(escape(line))
+
+    results = study.run(plan, folder, announce=announce, progress="text")
+    console.print(escape(results.summary().to_string(index=False)))
+    for file in results.write(folder):
+        console.print(f"  {os.path.relpath(file)}")
+
+
+@command(
     epilog=examples("labkit demo", "LABKIT_DATA=~/data labkit demo --out build/real")
 )
 def demo(

@@ -88,6 +88,11 @@ class Lab:
         return list(self._header.get("sample_mistakes", list(self.mistakes)[:1]))
 
     @property
+    def study(self) -> dict[str, Any]:
+        """What `labkit study` trains: the fields of `labkit.study.Plan`."""
+        return dict(self._header.get("study", {}))
+
+    @property
     def mistakes(self) -> dict[str, str]:
         """The usual mistakes in its exercises by name, each with its exercise."""
         exercises = {cell.metadata["solution"] for cell in self.cells("solution")}
@@ -279,6 +284,10 @@ _FIELDS = {
             isinstance(value, dict) and all(map(_is_text, [*value, *value.values()]))
         ),
         "files with captions, such as {scores.png: How it went.}",
+    ),
+    "study": _Field(
+        lambda value: isinstance(value, dict) and all(map(_is_text, value)),
+        "settings by name, such as {dataset: mnist, networks: [two_layer, vgg]}",
     ),
     "sample_mistakes": _Field(
         lambda value: isinstance(value, list) and all(map(_is_text, value)),

@@ -6,7 +6,7 @@ expression, or through `display(figure)`. `figure.savefig(path)` writes it.
 """
 
 from labkit.plots.classes import class_counts, class_scores, confusion_matrix
-from labkit.plots.curves import curves, score_history
+from labkit.plots.curves import curve_sheet, curves, score_history
 from labkit.plots.layers import feature_maps, filters, one_scale, weights
 from labkit.plots.pictures import confused_pairs, image_grid, misclassified, top_k
 from labkit.plots.style import (
@@ -37,6 +37,7 @@ __all__ = [
     "class_scores",
     "confused_pairs",
     "confusion_matrix",
+    "curve_sheet",
     "curves",
     "feature_maps",
     "filters",

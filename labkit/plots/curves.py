@@ -114,6 +114,81 @@ def _curve_panel(axes: Axes, name: str, history: Mapping) -> None:
 
 
 @styled
+def curve_sheet(
+    panels: Mapping[str, Mapping[str, Sequence[Sequence[float]]]],
+    *,
+    title: str = "",
+) -> Figure:
+    """Draw learning curves of several networks on one sheet, a panel each, on one scale.
+
+    Parameters
+    ----------
+    panels : mapping of a network to a mapping of a way of training to its runs
+        A run is an accuracy for each epoch, from 0 to 1. Each is a thin line, and their
+        mean, over the epochs that all have, a thick one; the legend says where it ends.
+    title : str
+        The figure's heading.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        There is no panel, or a run without an epoch.
+
+    Examples
+    --------
+    >>> from labkit import plots
+    >>> figure = plots.curve_sheet({"vgg": {"plain": [[0.7, 0.8], [0.6, 0.9]]}})
+    >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    ['plain: 85.0%']
+    """
+    runs = [run for ways in panels.values() for found in ways.values() for run in found]
+    if not runs or not all(map(len, runs)):
+        raise ValueError(
+            "curve_sheet needs panels of runs with an epoch or more, such as"
+            " {'vgg': {'plain': [[0.7, 0.8]]}}."
+        )
+    columns = min(len(panels), 3)
+    rows = -(-len(panels) // columns)
+    figure = new_figure(2.3 * rows, title)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for axes, (name, ways) in zip(grid.flat, panels.items(), strict=False):
+        axes.set_title(pretty(name))
+        _runs_panel(axes, ways)
+    for axes in grid.flat[len(panels) :]:
+        axes.set_axis_off()
+    # The first epochs would press all that matters into a corner.
+    ends = [value for run in runs for value in run[len(run) // 3 :]]
+    low = max(0.0, min(ends) - 0.02)
+    grid[0, 0].set_ylim(low, min(1.0, max(map(max, runs)) + 0.01))
+    grid[0, 0].yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+    grid[0, 0].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    for axes in grid[-1]:
+        axes.set_xlabel("epoch")
+    return figure
+
+
+def _runs_panel(axes: Axes, ways: Mapping[str, Sequence[Sequence[float]]]) -> None:
+    """Draw one network's runs, thin, and the mean of each way of training."""
+    axes.grid(axis="y")
+    for (way, runs), colour in zip(
+        ways.items(), (BLUE, VERMILION, GREEN), strict=False
+    ):
+        marker = "o" if max(map(len, runs)) == 1 else None
+        for run in runs:
+            epochs = range(1, len(run) + 1)
+            axes.plot(epochs, run, color=colour, lw=0.7, alpha=0.5, marker=marker)
+        common = min(map(len, runs))
+        mean = np.mean([run[:common] for run in runs], axis=0)
+        label = f"{way}: {mean[-1]:.1%}"
+        axes.plot(range(1, common + 1), mean, color=colour, lw=1.8, label=label)
+    axes.legend(loc="lower right")
+
+
+@styled
 def score_history(
     series: Mapping[str, Sequence[tuple[datetime, float]]],
     *,

@@ -9,6 +9,7 @@ all the way: a model scales them in its own first layer.
 from labkit.training.batches import (
     Batches,
     halved,
+    random_affine,
     random_cover,
     random_flip,
     random_shift,
@@ -30,6 +31,7 @@ __all__ = [
     "halved",
     "learning_rates",
     "predict",
+    "random_affine",
     "random_cover",
     "random_flip",
     "random_shift",

@@ -1,0 +1,34 @@
+"""A study: several networks, trained alike over several seeds, and what their differences are worth.
+
+`run` trains what is not trained yet and gives `Results`: one table with intervals, the
+learning curves on one sheet, the errors that all share, and every two networks compared by
+a paired test. `search` looks for good settings by four methods on one budget. What
+scikit-learn measures is scikit-learn's; `statistics` holds the rest.
+"""
+
+from labkit.study.plan import Plan, Training
+from labkit.study.results import Outcome, Results
+from labkit.study.runner import run
+from labkit.study.search import Trial, search
+from labkit.study.statistics import (
+    calibration_error,
+    holm,
+    mcnemar,
+    mean_interval,
+    wilson_interval,
+)
+
+__all__ = [
+    "Outcome",
+    "Plan",
+    "Results",
+    "Training",
+    "Trial",
+    "calibration_error",
+    "holm",
+    "mcnemar",
+    "mean_interval",
+    "run",
+    "search",
+    "wilson_interval",
+]

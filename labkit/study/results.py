@@ -1,0 +1,289 @@
+"""What a study found: one table, the curves, the errors that all share, every pair compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.metrics import f1_score, log_loss, roc_auc_score
+
+from labkit.data import Dataset
+from labkit.files import replacing, write_text
+from labkit.study.plan import Plan, Training
+from labkit.study.statistics import (
+    calibration_error,
+    holm,
+    mcnemar,
+    mean_interval,
+    wilson_interval,
+)
+
+if TYPE_CHECKING:  # a second to import
+    import pandas as pd
+
+    from labkit.plots import Figure
+
+MEASURES = (
+    "accuracy",
+    "log loss",
+    "macro F1",
+    "macro AUC",
+    "calibration error",
+    "seconds",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What one training gave.
+
+    Attributes
+    ----------
+    training : Training
+    parameters : int
+    seconds : float
+    rows : list of dict
+        One an epoch, as in `training.History`.
+    labels, held_out_labels : array (N,)
+        Of the test pictures, and of those that may be chosen by.
+    probabilities, held_out_probabilities : float array (N, C)
+        The network's, for the same pictures.
+    """
+
+    training: Training
+    parameters: int
+    seconds: float
+    rows: list[dict[str, float]]
+    labels: np.ndarray
+    probabilities: np.ndarray
+    held_out_labels: np.ndarray
+    held_out_probabilities: np.ndarray
+
+    @cached_property
+    def right(self) -> np.ndarray:
+        """Which test pictures it gets right, booleans (N,)."""
+        return self.probabilities.argmax(axis=1) == self.labels
+
+    @property
+    def accuracy(self) -> float:
+        """The share of the test pictures that it gets right."""
+        return float(self.right.mean())
+
+    @property
+    def held_out_accuracy(self) -> float:
+        """The share of the held-out training pictures that it gets right."""
+        said = self.held_out_probabilities.argmax(axis=1)
+        return float(np.mean(said == self.held_out_labels))
+
+    @cached_property
+    def measures(self) -> dict[str, float]:
+        """Every number of MEASURES, on the test pictures."""
+        # Rows of float32 are 1 in sum to seven digits only, and scikit-learn minds.
+        shares = self.probabilities.astype(float)
+        shares /= shares.sum(axis=1, keepdims=True)
+        classes, labels = range(shares.shape[1]), self.labels
+        one_hot = np.eye(len(classes), dtype=int)[labels]
+        said = shares.argmax(axis=1)
+        values = (
+            self.accuracy,
+            log_loss(labels, shares, labels=classes),
+            f1_score(labels, said, labels=classes, average="macro", zero_division=0),
+            roc_auc_score(one_hot, shares, average="macro"),
+            calibration_error(labels, shares),
+            self.seconds,
+        )
+        return dict(zip(MEASURES, map(float, values), strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What a study found: its plan, its pictures, and an outcome for each training.
+
+    Attributes
+    ----------
+    plan : Plan
+    dataset : Dataset
+    outcomes : list of Outcome
+        In the plan's order.
+    """
+
+    plan: Plan
+    dataset: Dataset
+    outcomes: list[Outcome]
+
+    def of(self, network: str, augmented: bool = False) -> list[Outcome]:
+        """Return a network's outcomes, one a seed."""
+        return [
+            one
+            for one in self.outcomes
+            if (one.training.network, one.training.augmented) == (network, augmented)
+        ]
+
+    def _kinds(self) -> Iterator[tuple[str, bool]]:
+        """Yield what the seeds repeat: each network, without and with augmentation."""
+        for network in self.plan.networks:
+            for augmented in (False, True) if self.plan.augment else (False,):
+                yield network, augmented
+
+    def table(self) -> pd.DataFrame:
+        """Return a row for each network, without and with augmentation.
+
+        Each measure is a mean over the seeds, with the ends `low` and `high` of its 95 %
+        interval by Student's t beside it. With a single seed nothing is known of other
+        trainings: there accuracy has Wilson's interval, which holds the draw of the test
+        pictures alone, and the others have none (NaN).
+        """
+        import pandas as pd
+
+        rows = []
+        for network, augmented in self._kinds():
+            found = self.of(network, augmented)
+            row: dict[str, str | bool | int | float] = {
+                "network": network,
+                "augmented": augmented,
+                "seeds": len(found),
+                "parameters": found[0].parameters,
+            }
+            for name in MEASURES:
+                values = [one.measures[name] for one in found]
+                low, high = mean_interval(values)
+                if name == "accuracy" and len(found) == 1:
+                    right = found[0].right
+                    low, high = wilson_interval(int(right.sum()), len(right))
+                row |= {name: float(np.mean(values))}
+                row |= {f"{name} low": low, f"{name} high": high}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def summary(self) -> pd.DataFrame:
+        """Return the table as one reads it: means, in brackets the ends of their intervals."""
+        table = self.table()
+        shown = table[["network", "augmented", "seeds", "parameters"]].copy()
+        for name in MEASURES:
+            form = {"accuracy": "{:.2%}", "seconds": "{:.0f}"}.get(name, "{:.4f}")
+            columns = table[[name, f"{name} low", f"{name} high"]]
+            shown[name] = [
+                f"{form.format(mean)} ({form.format(low)} to {form.format(high)})"
+                if np.isfinite(low)
+                else form.format(mean)
+                for mean, low, high in columns.itertuples(index=False)
+            ]
+        return shown
+
+    def pairs(self) -> pd.DataFrame:
+        """Return a row for every two that the study compares: is their difference real?
+
+        Compared are every two networks, without and with augmentation, and each network
+        without and with it. `p` is McNemar's on the same test pictures; of several seeds the
+        largest, and 1 where the seeds disagree which is better: the difference has to be
+        there with every seed. `corrected` is by Holm's method for the number of pairs in
+        the same `family`.
+        """
+        import pandas as pd
+
+        families: dict[str, list[tuple]] = {
+            "plain": [],
+            "augmented": [],
+            "augmentation": [],
+        }
+        for first, second in combinations(self._kinds(), 2):
+            if first[1] == second[1]:
+                name = "augmented" if first[1] else "plain"
+            elif first[0] == second[0]:
+                name = "augmentation"
+            else:
+                continue
+            families[name].append((first, second))
+        rows = []
+        for name, pairs in families.items():
+            found = [self._compared(*pair) for pair in pairs]
+            corrected = holm([p for _, p in found])
+            for (first, second), (gain, p), adjusted in zip(
+                pairs, found, corrected, strict=True
+            ):
+                rows.append(
+                    {
+                        "family": name,
+                        "first": _named(*first),
+                        "second": _named(*second),
+                        "gain": gain,
+                        "p": p,
+                        "corrected": adjusted,
+                        "real": bool(adjusted < 0.05),
+                    }
+                )
+        return pd.DataFrame(rows)
+
+    def _compared(
+        self, first: tuple[str, bool], second: tuple[str, bool]
+    ) -> tuple[float, float]:
+        """Return how much more the second gets right, in mean, and the p-value."""
+        sides = list(zip(self.of(*first), self.of(*second), strict=True))
+        gains = np.array([b.accuracy - a.accuracy for a, b in sides])
+        p_values = [mcnemar(a.right, b.right) for a, b in sides]
+        agree = np.all(gains >= 0) or np.all(gains <= 0)
+        return float(gains.mean()), max(p_values) if agree else 1.0
+
+    def shared_errors(self) -> np.ndarray:
+        """Return which test pictures every training gets wrong: their places, increasing."""
+        wrong = np.logical_and.reduce([~one.right for one in self.outcomes])
+        return np.flatnonzero(wrong)
+
+    def curves(self) -> Figure:
+        """Draw the learning curves of all networks on one sheet."""
+        from labkit import plots
+
+        panels = {
+            network: {
+                "augmented" if augmented else "plain": [
+                    [row["val_accuracy"] for row in one.rows]
+                    for one in self.of(network, augmented)
+                ]
+                for kind, augmented in self._kinds()
+                if kind == network
+            }
+            for network in self.plan.networks
+        }
+        title = self.dataset.title("Accuracy on held-out pictures")
+        return plots.curve_sheet(panels, title=title)
+
+    def shared_errors_figure(self, count: int = 24) -> Figure:
+        """Draw those errors that all share and are surest of: the label, and what is said."""
+        from labkit import plots
+
+        wrong, names = self.shared_errors(), self.dataset.class_names
+        mean = np.mean([one.probabilities[wrong] for one in self.outcomes], axis=0)
+        shown = np.argsort(-mean.max(axis=1), kind="stable")[:count]
+        labels = self.outcomes[0].labels[wrong]
+        captions = [f"{names[labels[i]]} → {names[mean[i].argmax()]}" for i in shown]
+        title = f"Wrong in all {len(self.outcomes)} trainings: {len(wrong):,} pictures"
+        images = list(self.dataset.test_images[wrong[shown]])
+        return plots.image_grid(
+            images, captions, title=self.dataset.title(title), columns=8
+        )
+
+    def write(self, folder: str | Path) -> list[Path]:
+        """Write the tables and figures into a folder; return their paths."""
+        folder = Path(folder)
+        paths = [folder / f"{name}.csv" for name in ("table", "pairs")]
+        for path, frame in zip(paths, (self.table(), self.pairs()), strict=True):
+            frame.insert(0, "data", self.dataset.title(self.dataset.name))
+            write_text(path, frame.to_csv(index=False))
+        figures = {
+            "curves.png": self.curves(),
+            "shared_errors.png": self.shared_errors_figure(),
+        }
+        for name, figure in figures.items():
+            with replacing(folder / name) as temporary:
+                figure.savefig(temporary, format="png", dpi=150)
+            paths.append(folder / name)
+        return paths
+
+
+def _named(network: str, augmented: bool) -> str:
+    return f"{network}, augmented" if augmented else network
