@@ -358,7 +358,9 @@ class Course:
         found = sorted(
             (folder.parent.name, folder.name)
             for folder in self.submitted.glob("*/*")
-            if folder.is_dir() and not folder.name.startswith(".")
+            # Path.is_dir raises where a student's folder is closed.
+            if os.path.isdir(folder)  # noqa: PTH112
+            and not folder.name.startswith(".")
         )
         return [
             (student, lab)

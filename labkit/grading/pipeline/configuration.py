@@ -44,10 +44,8 @@ from labkit.grading.pipeline.parts import (
 from labkit.grading.pipeline.skipping import SkipUnneeded
 from labkit.grading.pipeline.visible_results import ClearHiddenChecks, ShowOnlyResults
 from labkit.grading.plan import prepared_folder
+from labkit.labs.lab import STUB
 from labkit.sandbox.meter import BACKSTOP
-
-STUB = '# YOUR CODE HERE\nraise NotImplementedError("Write your code here.")'
-
 
 # What nbgrader does with a submission: all of it, as by its own commands; or, for our
 # engine, the half that comes before the run (map) or the half behind it (record).
