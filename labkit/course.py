@@ -366,7 +366,9 @@ class Course:
         found = sorted(
             (folder.parent.name, folder.name)
             for folder in self.submitted.glob("*/*")
-            if folder.is_dir() and not folder.name.startswith(".")
+            # Path.is_dir raises where a student's folder is closed.
+            if os.path.isdir(folder)  # noqa: PTH112
+            and not folder.name.startswith(".")
         )
         for student, _ in found:
             _require_unicode(self.submitted / student)

@@ -98,10 +98,18 @@ def copy_files(source: Path, target: Path, without: Collection[str] = ()) -> Non
             shutil.copyfile(entry, target / entry.name, follow_symlinks=False)
 
 
-def own_files(folder: Path) -> Iterator[Path]:
-    """The files of a folder and of the folders in it; links lead elsewhere and are left out."""
-    for place, _, names in os.walk(folder, followlinks=False):
-        for name in sorted(names):
-            path = Path(place, name)
-            if stat.S_ISREG(path.lstat().st_mode):
-                yield path
+def own_files(path: Path, deep: bool = True) -> Iterator[Path]:
+    """The files of a folder, then those of the folders in it unless not `deep`; or a file.
+
+    Links lead elsewhere and are left out. Raises OSError where a folder cannot be read.
+    """
+    waiting = [path]
+    if stat.S_ISREG(path.lstat().st_mode):
+        yield waiting.pop()
+    for folder in waiting:  # grows as folders are found
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            kind = entry.stat(follow_symlinks=False).st_mode
+            if stat.S_ISREG(kind):
+                yield Path(entry)
+            elif deep and stat.S_ISDIR(kind):
+                waiting.append(Path(entry))

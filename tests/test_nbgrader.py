@@ -385,3 +385,25 @@ def test_nothing_of_a_labs_source_lies_beside_a_run(course, nbgrader):
     assert cell.outputs[0].text == "['points.csv']\n"
     nbgrader("autograde", "plain", "--force")
     assert [one.score for one in read_grades(course)] == [0]
+
+
+@pytest.mark.parametrize("linked", ["lab", "student"])
+def test_no_link_below_submitted_is_followed(course, released, run_command, linked):
+    lab = read_lab(course.solutions / LAB / f"{LAB}.py")
+    elsewhere = course.root / "elsewhere" / LAB
+    elsewhere.mkdir(parents=True)
+    nbformat.write(solve(released, lab), elsewhere / f"{LAB}.ipynb")
+    course.submitted.mkdir()
+    if linked == "lab":
+        (course.submitted / "eve").mkdir()
+        (course.submitted / "eve" / LAB).symlink_to(elsewhere)
+    else:
+        (course.submitted / "eve").symlink_to(elsewhere.parent)
+    hand_in(course, "adam", released)
+    run_command("nbgrader", "autograde", LAB, folder=course.root)
+    with Gradebook(course.gradebook_url) as gradebook:
+        assert sum(one.score for one in gradebook.assignment_submissions(LAB)) == 0
+    found = {one.student: one for one in grade(course)}
+    assert (found["eve"].score, found["adam"].score) == (0, 0)
+    assert "is a link to another place" in found["eve"].reason
+    assert not list((course.build / "prepared").rglob("elsewhere"))

@@ -139,10 +139,10 @@ def study(
     folder = out or course.build / "study" / found.name
 
     def announce(line: str) -> None:
-        console.print(escape(line))
+        console.print(line)
 
     results = study.run(plan, folder, announce=announce, progress="text")
-    console.print(escape(results.summary().to_string(index=False)))
+    console.print(results.summary().to_string(index=False))
     for file in results.write(folder):
         console.print(f"  {os.path.relpath(file)}")
 

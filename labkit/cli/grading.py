@@ -74,6 +74,7 @@ def grade(
     from labkit.grading.engine import grade as grade_course
     from labkit.grading.results.class_report import class_report
     from labkit.grading.results.report_page import summary_tables, write_report
+    from labkit.grading.submissions import misplaced_work, taken_elsewhere
     from labkit.sandbox.confinement import strength
 
     if db:
@@ -82,6 +83,8 @@ def grade(
         options = Options(jobs or slots, force, require_confinement, run, progress)
         grades = grade_course(course, labs, student or (), options)
     _print_grades(grades)
+    for line in (*taken_elsewhere(course), *misplaced_work(course)):
+        errors.print(line, style="yellow", markup=False, soft_wrap=True)
     report = class_report(course)
     for table in summary_tables(report):
         show(table)

@@ -46,14 +46,13 @@ from labkit.grading.pipeline.configuration import configure, own_settings
 from labkit.grading.plan import (
     Record,
     Records,
-    Submission,
     grade_key,
-    lab_cells,
     plan,
     prepare,
     prepared_place,
 )
 from labkit.grading.progress import Progress
+from labkit.grading.submissions import Submission, lab_cells
 from labkit.labs.lab import find_labs
 from labkit.labs.reference_run import lab_references
 from labkit.labs.source import write_source

@@ -22,6 +22,8 @@ from labkit.checks.protocol import check_name, is_check, used_names
 from labkit.errors import LabkitError
 
 GRADING_SECONDS = 60
+# What students find in the place of a solution.
+STUB = '# YOUR CODE HERE\nraise NotImplementedError("Write your code here.")'
 ROLES = ("solution", "check", "manual", "mistakes")
 # What encloses that which only staff may see.
 MARKERS = ("BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS", "MARK SCHEME")

@@ -41,6 +41,7 @@ from labkit.grading.pipeline.mending import (
 )
 from labkit.grading.pipeline.parts import (
     JudgeChecks,
+    RefuseLinks,
     RunSubmission,
     SaveGrades,
     ShipExpected,
@@ -49,11 +50,8 @@ from labkit.grading.pipeline.parts import (
 from labkit.grading.pipeline.skipping import SkipUnneeded
 from labkit.grading.pipeline.visible_results import ClearHiddenChecks, ShowOnlyResults
 from labkit.grading.plan import prepared_folder
-from labkit.labs.lab import staff_files
+from labkit.labs.lab import STUB, staff_files
 from labkit.sandbox.meter import BACKSTOP
-
-STUB = '# YOUR CODE HERE\nraise NotImplementedError("Write your code here.")'
-
 
 CONFIG_FILE = "nbgrader_config.py"
 # Of these, nothing that a course sets could count: other parts stand in their place.
@@ -93,6 +91,7 @@ def configure(config: Config, course: Course, stage: Stage = "whole") -> Config:
     config.CoursePart.solutions = str(course.solutions)
     config.SkipUnneeded.solutions = str(course.solutions)
     config.CoursePart.build = str(course.build)
+    config.RefuseLinks.submitted = str(submitted)
     config.CoursePart.seed = course.seed
     config.CoursePart.limits = course.limits.model_dump()
 
@@ -116,6 +115,7 @@ def configure(config: Config, course: Course, stage: Stage = "whole") -> Config:
     # nbgrader's own lists. In the first, what puts each cell in order stands in front of
     # its own and replaces its DeduplicateIds; in the second, two parts replace its Execute.
     sanitize = [
+        RefuseLinks,
         CurrentFormat,
         ClearOutput,
         KeepSubmitted,

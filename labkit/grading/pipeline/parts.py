@@ -15,6 +15,7 @@ from traitlets import Dict, Unicode
 
 from labkit.checks.protocol import EXPECTED
 from labkit.course import Limits
+from labkit.errors import LabkitError
 from labkit.execution.grading_data import submission_environment
 from labkit.execution.job import (
     Job,
@@ -29,6 +30,7 @@ from labkit.execution.keys import run_key
 from labkit.execution.run_metadata import RunMetadata
 from labkit.files import content_hash, write_text
 from labkit.grading.judging import judge_cell, judge_plain_cell
+from labkit.grading.submissions import LINKED, is_linked
 from labkit.labs.reference_run import lab_references
 
 
@@ -56,6 +58,19 @@ class CoursePart(NbGraderPreprocessor):
         return cached_run_path(
             Path(self.build), names["student"], names["assignment"], names["notebook"]
         )
+
+
+class RefuseLinks(CoursePart):
+    """Take nothing of a submission that is a link: it could lead to the solution."""
+
+    submitted = Unicode(help="The folder of what was handed in.").tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
+        names = resources["nbgrader"]
+        folder = Path(self.submitted, names["student"], names["assignment"])
+        if is_linked(folder):
+            raise LabkitError(f"{folder}: {LINKED}")
+        return nb, resources
 
 
 class ShipExpected(CoursePart):

@@ -33,6 +33,7 @@ from labkit.grading.results.roster import (
     read_canvas,
     read_moodle,
 )
+from labkit.grading.submissions import find_submissions, misplaced_work
 
 PLAIN_COLUMNS = ["student", "lab", "score", "max_score"]
 # What Canvas writes for a student who is excused, or to whom a lab is not given.
@@ -357,10 +358,11 @@ def export_scores(
         scores = read_scores(gradebook, labs)
     done = write(scores, out or Path(name), roster)
     done.notes += [
-        f"handed in, but not graded, so without a score: {student}, {lab}"
-        for student, lab in course.submissions(scores.labs)
-        if (student, lab) not in scores.points
+        f"handed in, but not graded, so without a score: {one.student}, {one.lab}"
+        for one in find_submissions(course, scores.labs)
+        if (one.student, one.lab) not in scores.points
     ]
+    done.notes += misplaced_work(course)
     return done
 
 
