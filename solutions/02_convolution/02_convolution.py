@@ -234,6 +234,12 @@ def reads_bytes_with_a_sign(patch, kernel):
     return float(np.sum(np.asarray(patch).astype(np.int8) * np.asarray(kernel, float)))
 
 
+def computes_with_few_digits(patch, kernel):
+    """Your numbers have 16 bits: few digits, and an end at 65,504. Compute with `float`."""
+    with np.errstate(over="ignore"):
+        return float(np.sum(np.float16(patch) * np.float16(kernel)))
+
+
 def takes_the_mean(patch, kernel):
     """You divided by the number of pixels. The formula has a sum and no mean."""
     return np.mean(np.asarray(patch, float) * np.asarray(kernel, float))
