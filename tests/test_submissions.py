@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import shutil
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -200,6 +201,16 @@ def test_work_beside_the_place_of_the_lab_is_listed(course, put):
         "not graded: submitted/bob/lab 91",
     ]
     assert all("not the only work for this lab" in line for line in told)
+
+
+def test_a_name_that_is_not_utf_8_is_listed(course, solved):
+    folder = os.path.join(os.fsencode(course.submitted), b"M\xfcller")  # noqa: PTH118
+    os.makedirs(folder)  # noqa: PTH103
+    Path(os.fsdecode(folder), f"{LAB}.ipynb").write_text(solved)
+    assert places(course) == {}
+    assert misplaced_work(course) == [
+        "not graded: submitted/M?ller, whose name is not UTF-8. Rename it."
+    ]
 
 
 def test_what_is_no_work_is_not_listed(course, put):

@@ -171,7 +171,12 @@ class _Elsewhere:
             )
 
     def _look_into(self, place: Path, assignments: set[str]) -> None:
-        if not place.is_dir():
+        shown = _shown(self.course, place)
+        if shown != str(place.relative_to(self.course.root)):
+            self.lost.append(
+                f"not graded: {shown}, whose name is not UTF-8. Rename it."
+            )
+        elif not place.is_dir():
             self._whose(place)
         elif place.name in assignments:
             for inner in _entries(place):
@@ -259,4 +264,5 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _shown(course: Course, path: Path) -> str:
-    return str(path.relative_to(course.root))
+    """A path for people, with `?` for what is not UTF-8 in it."""
+    return str(path.relative_to(course.root)).encode(errors="replace").decode()
