@@ -32,6 +32,17 @@ def pytest_xdist_auto_num_workers():
     return max(1, min(3 * cores() // 2, by_memory))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Let what was logged travel from a worker: names that are not UTF-8 cannot."""
+    report = yield
+    report.sections = [
+        (title, text.encode(errors="backslashreplace").decode())
+        for title, text in report.sections
+    ]
+    return report
+
+
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.name not in LONG)
 
