@@ -57,7 +57,7 @@ def alexnet() -> keras.Model:
     keras.Model
     """
 
-    # Not a layer of the module: it could be imported as an answer to lab 03.
+    # Not a layer of the module: it could be imported as an answer to an exercise.
     @keras.saving.register_keras_serializable("labkit")
     class LocalResponseNormalization(layers.Layer):
         """Divide each value by (2 + 1e-4 * sum of squares over 5 channels) ** 0.75.

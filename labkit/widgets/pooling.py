@@ -46,7 +46,7 @@ def _picture(photograph: np.ndarray) -> tuple[Figure, Callable[..., str]]:
     figure.subplots_adjust(0.01, 0.01, 0.99, 0.89, 0.08)
     _show(before, photograph, "photograph")
 
-    # Not a function of the module: it could be imported as an answer to lab 03.
+    # Not a function of the module: it could be imported as an answer to an exercise.
     def pooled(image: np.ndarray, size: int, stride: int, mode: str) -> np.ndarray:
         """Return (H', W', ...) of an image (H, W, ...), pooled where windows fit whole."""
         for axis in (0, 1):
