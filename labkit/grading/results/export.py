@@ -173,8 +173,8 @@ def _possible(
 def _canvas_column(roster: Roster, lab: str, export: Export) -> str:
     """The roster's column of a lab, `Title (id)`; the lab's name for a new assignment.
 
-    An assignment is a lab's where it has its name, its number and words ("Lab 1: Neuron"),
-    or its number alone ("Lab 1").
+    An assignment is a lab's where it has its number and words, whatever stands between
+    them, or its number alone.
     """
     titles = {
         column: _words(title[1])
