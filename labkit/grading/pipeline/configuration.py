@@ -114,9 +114,10 @@ def configure(config: Config, course: Course, stage: Stage = "whole") -> Config:
     ]
     # nbgrader's own lists. In the first, what puts each cell in order stands in front of
     # its own and replaces its DeduplicateIds; in the second, two parts replace its Execute.
+    # CurrentFormat comes first: nbconvert validates the notebook behind every part.
     sanitize = [
-        RefuseLinks,
         CurrentFormat,
+        RefuseLinks,
         ClearOutput,
         KeepSubmitted,
         RestoreRoles,
