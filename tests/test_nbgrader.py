@@ -183,6 +183,17 @@ def test_a_late_penalty_counts_as_in_nbgrader(course, released, nbgrader):
     _with_settings(course, LATE)
     by_labkit = {one.student: one.score for one in grade(course)}
     assert by_labkit == {"late": 0, "in_time": 7}
+    # So is one of another due date, of all or of one student.
+    for hours, score in ((60, 7), (1, 0)):
+        with Gradebook(course.gradebook_url) as gradebook:
+            gradebook.grant_extension(LAB, "late", hours=hours)
+        assert {one.student: one.score for one in grade(course)}["late"] == score
+    for day, scores in ((18, (7, 7)), (13, (0, 0)), (15, (0, 7))):
+        with Gradebook(course.gradebook_url) as gradebook:
+            due = datetime(2030, 1, day)
+            gradebook.update_or_create_assignment(LAB, duedate=due)
+        by_labkit = {one.student: one.score for one in grade(course)}
+        assert (by_labkit["late"], by_labkit["in_time"]) == scores
     nbgrader("autograde", LAB, "--force")
     assert {one.student: one.score for one in read_grades(course)} == by_labkit
 
@@ -285,6 +296,11 @@ SILENCED = {
     "get_ipython().kernel.session.send = (lambda send: lambda stream, kind, *a, **k:\n"
     "    None if kind == 'error' else send(stream, kind, *a, **k))(\n"
     "        get_ipython().kernel.session.send)",
+    "not_run": "get_ipython().kernel._aborting = True",
+}
+AS_IT_RUNS = {
+    "shows_a_number": "get_ipython().displayhook(3)",
+    "ends_its_kernel": "import os, time; time.sleep(1); os._exit(0)",
 }
 
 
@@ -296,6 +312,7 @@ def test_a_failing_assert_scores_0_whatever_is_shown_of_it(course, nbgrader):
     released = nbformat.read(course.released("93_plain"), as_version=4)
     answers = {
         **{name: f"{text}\ndef double(x): return 0" for name, text in SILENCED.items()},
+        **{name: f"def double(x): {text}" for name, text in AS_IT_RUNS.items()},
         "honest": "def double(x): return x + x",
     }
     for student, answer in answers.items():
@@ -305,7 +322,7 @@ def test_a_failing_assert_scores_0_whatever_is_shown_of_it(course, nbgrader):
         folder.mkdir(parents=True)
         nbformat.write(notebook, folder / "93_plain.ipynb")
     scores = {one.student: one.score for one in grade(course)}
-    assert scores == {**dict.fromkeys(SILENCED, 0), "honest": 3}
+    assert scores == {**dict.fromkeys(SILENCED | AS_IT_RUNS, 0), "honest": 3}
 
 
 @pytest.fixture(params=["labkit", "nbgrader"])
@@ -387,7 +404,7 @@ def test_nothing_of_a_labs_source_lies_beside_a_run(course, nbgrader):
     assert [one.score for one in read_grades(course)] == [0]
 
 
-@pytest.mark.parametrize("linked", ["lab", "student"])
+@pytest.mark.parametrize("linked", ["lab", "student", "notebook", "file"])
 def test_no_link_below_submitted_is_followed(course, released, run_command, linked):
     lab = read_lab(course.solutions / LAB / f"{LAB}.py")
     elsewhere = course.root / "elsewhere" / LAB
@@ -397,6 +414,18 @@ def test_no_link_below_submitted_is_followed(course, released, run_command, link
     if linked == "lab":
         (course.submitted / "eve").mkdir()
         (course.submitted / "eve" / LAB).symlink_to(elsewhere)
+    elif linked == "notebook":
+        course.submission("eve", LAB).mkdir(parents=True)
+        notebook = course.submission("eve", LAB) / f"{LAB}.ipynb"
+        notebook.symlink_to(elsewhere / notebook.name)
+    elif linked == "file":
+        thief = copy.deepcopy(released)
+        cell = next(cell for cell in thief.cells if cell.id == "double")
+        cell.source = "exec(open('taken.py').read())"
+        (elsewhere / "answer.py").write_text("def double(x): return 2 * x\n")
+        hand_in(course, "eve", thief)
+        taken = course.submission("eve", LAB) / "taken.py"
+        taken.symlink_to(elsewhere / "answer.py")
     else:
         (course.submitted / "eve").symlink_to(elsewhere.parent)
     hand_in(course, "adam", released)
@@ -405,5 +434,6 @@ def test_no_link_below_submitted_is_followed(course, released, run_command, link
         assert sum(one.score for one in gradebook.assignment_submissions(LAB)) == 0
     found = {one.student: one for one in grade(course)}
     assert (found["eve"].score, found["adam"].score) == (0, 0)
-    assert "is a link to another place" in found["eve"].reason
+    if linked in ("lab", "student"):
+        assert "is a link to another place" in found["eve"].reason
     assert not list((course.build / "prepared").rglob("elsewhere"))

@@ -177,6 +177,9 @@ class BoundedClient(NotebookClient):
         watch = asyncio.ensure_future(self._watch_time())
         try:
             return await super().async_execute_cell(cell, cell_index, *args, **kwargs)
+        except Exception:
+            _show_failure(cell, "NoReply", "The cell ended the run.")
+            raise
         finally:
             self.meter.asked = False
             watch.cancel()
@@ -281,14 +284,19 @@ async def _answers(client: AsyncKernelClient) -> bool:
 def _tell_failure(
     cell: NotebookNode, execute_reply: dict[str, Any], **_: object
 ) -> None:
-    """Show that a cell failed where the kernel says so and the cell's output does not.
+    """Show that a cell failed, or was not run, where the kernel says so.
 
     Code can keep a traceback from being shown; an assert that fails is one all the same.
     """
     content = execute_reply["content"]
-    shown = any(output.output_type == "error" for output in cell.outputs)
-    if content["status"] == "error" and not shown:
+    if content["status"] != "ok":
         name, value = (str(content.get(key, ""))[:200] for key in ("ename", "evalue"))
+        _show_failure(cell, name or "NotRun", value)
+
+
+def _show_failure(cell: NotebookNode, name: str, value: str) -> None:
+    """Let a cell's output say that it failed, where it does not yet."""
+    if not any(output.output_type == "error" for output in cell.outputs):
         text = "The cell failed, and its traceback was not shown."
         cell.outputs.append(
             new_output("error", ename=name, evalue=value, traceback=[text])

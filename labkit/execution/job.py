@@ -20,8 +20,6 @@ from labkit.files import content_hash, new_folder, own_files, write_bytes, write
 
 TIMESTAMP = "timestamp.txt"  # nbgrader's, of the time at which it was handed in
 
-TIMESTAMP = "timestamp.txt"  # nbgrader's, of the time at which it was handed in
-
 
 @dataclass(frozen=True)
 class Job:

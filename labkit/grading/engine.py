@@ -37,6 +37,7 @@ from labkit.grading.gradebook.api import generate_assignment, nbgrader_api
 from labkit.grading.gradebook.database import (
     automatic_points,
     back_up,
+    due_dates,
     only_grader,
     prepare_gradebook,
     require_gradebook,
@@ -146,7 +147,11 @@ def _grade(
         path.stem: register(course, path, progress.announce)
         for path in find_labs(course.solutions, sorted({s.lab for s in submissions}))
     }
-    keys = {s: grade_key(course, s, references[s.lab]) for s in submissions}
+    due = due_dates(course, ((s.student, s.lab) for s in submissions))
+    keys = {
+        s: grade_key(course, s, references[s.lab], due[s.student, s.lab])
+        for s in submissions
+    }
     todo = [s for s in submissions if options.force or not records.holds(s, keys[s])]
     if any(records.graded_before(submission) for submission in todo):
         back_up(course)

@@ -188,11 +188,13 @@ def _result_output(result: Result) -> NotebookNode:
 def judge_plain_cell(cell: NotebookNode, stopped: str) -> None:
     """An instructor's own assert cell: as in nbgrader, less the penalty for warnings."""
     CellMetadata(limit=limit_reached(cell), stderr=_stderr(cell)).write(cell)
-    cell.outputs = [
+    kept = [
         o
         for o in cell.outputs
         if not (o.output_type == "stream" and o.name == "stderr")
     ]
+    # nbgrader takes the first that counts, and a cell that failed has earned no number.
+    cell.outputs = sorted(kept, key=lambda output: output.output_type != "error")
     if stopped and cell.execution_count is None:
         cell.outputs.append(
             new_output("error", ename="NotRun", evalue=stopped, traceback=[stopped])

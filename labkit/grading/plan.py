@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
@@ -61,14 +62,20 @@ def plan(
     return found
 
 
-def grade_key(course: Course, submission: Submission, references_key: str) -> str:
+def grade_key(
+    course: Course,
+    submission: Submission,
+    references_key: str,
+    due: datetime | None,
+) -> str:
     """A hash of all that a grade depends on: change any of it, and it is graded anew.
 
-    `references_key` is that of the lab's references. Links do not count.
+    `references_key` is that of the lab's references; late is what comes after `due`.
+    Links do not count.
     """
     config = course.root / "nbgrader_config.py"
     settings = file_hash(config) if config.is_file() else ""
-    known = f"{course.seed} {package_hash()} {references_key} {settings}"
+    known = f"{course.seed} {package_hash()} {references_key} {settings} {due}"
     digest = hashlib.sha256(known.encode())
     lab = course.lab(submission.lab).parent
     for folder, deep in ((submission.folder, submission.deep), (lab, True)):

@@ -4,7 +4,7 @@ import contextlib
 import os
 import shlex
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -143,6 +143,20 @@ def automatic_points(
             .group_by(api.SubmittedAssignment.student_id, api.Assignment.name)
         )
         return {(student, lab): float(points) for student, lab, points in rows}
+
+
+def due_dates(
+    course: Course, submissions: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], datetime | None]:
+    """When submissions, (student, lab), are due, with what a student was granted."""
+    api = nbgrader.api
+    with api.Gradebook(course.gradebook_url) as gradebook:
+        usual = {one.name: one.duedate for one in gradebook.assignments}
+        granted = gradebook.db.query(api.SubmittedAssignment).filter(
+            api.SubmittedAssignment.extension.isnot(None)
+        )
+        own = {(one.student_id, one.assignment.name): one.duedate for one in granted}
+    return {one: own.get(one, usual.get(one[1])) for one in submissions}
 
 
 def _exists(course: Course) -> bool:

@@ -30,7 +30,6 @@ from labkit.execution.keys import run_key
 from labkit.execution.run_metadata import RunMetadata
 from labkit.files import content_hash, write_text
 from labkit.grading.judging import judge_cell, judge_plain_cell
-from labkit.grading.submissions import LINKED, is_linked
 from labkit.labs.reference_run import lab_references
 
 
@@ -61,15 +60,22 @@ class CoursePart(NbGraderPreprocessor):
 
 
 class RefuseLinks(CoursePart):
-    """Take nothing of a submission that is a link: it could lead to the solution."""
+    """Take no submission with a link in it, or that is one: it could lead to the solution.
+
+    nbgrader reads and copies what links lead to; `labkit grade` leaves them out.
+    """
 
     submitted = Unicode(help="The folder of what was handed in.").tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
         names = resources["nbgrader"]
         folder = Path(self.submitted, names["student"], names["assignment"])
-        if is_linked(folder):
-            raise LabkitError(f"{folder}: {LINKED}")
+        for path in (folder.parent, folder, *folder.rglob("*")):
+            if path.is_symlink():
+                raise LabkitError(
+                    f"{path} is a link to another place, and links are not followed. "
+                    "Delete it, or type: labkit grade"
+                )
         return nb, resources
 
 
