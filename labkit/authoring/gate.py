@@ -9,7 +9,8 @@ import ast
 import copy
 import json
 import re
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nbformat
@@ -17,10 +18,11 @@ from markdown_it import MarkdownIt
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
-from labkit.checks.protocol import EXPECTED
+from labkit.checks.protocol import EXPECTED, CheckMessage, messages
 from labkit.checks.references import CheckReference, References
 from labkit.course import Course
-from labkit.execution.execute import grading_environment
+from labkit.execution.execute import execute, grading_environment
+from labkit.execution.grading_data import submission_environment
 from labkit.execution.job import cached_run_path
 from labkit.execution.run_metadata import CellMetadata, RunMetadata
 from labkit.execution.speed import stretch
@@ -28,9 +30,11 @@ from labkit.files import write_text
 from labkit.grading import engine
 from labkit.grading.pipeline.skipping import NEEDED_TAG
 from labkit.labs.answers import solve
+from labkit.labs.cells import visible_source
 from labkit.labs.headings import headings
-from labkit.labs.lab import MARKERS, Lab, visible_source
-from labkit.labs.reference_run import cell_duration
+from labkit.labs.lab import MARKERS, Lab
+from labkit.labs.reference_run import cell_duration, lab_references
+from labkit.labs.source import source_notebook
 
 SOLUTION, BLANK = "the_solution", "the_blank_lab"
 # Shorter texts of a reference can stand in a notebook by chance.
@@ -246,19 +250,70 @@ def _solution_faults(course: Course, lab: Lab) -> list[str]:
             if cell.cell.cell_type == "code" and cell.auto_score != cell.max_score
         }
     graded = _graded_cells(course, lab, SOLUTION)
-    faults = []
+    faults, all_failed = [], []
     for name, points in short.items():
         checks = CellMetadata.of(graded[name]).checks
-        failed = [f"{one.name!r} ({one.message})" for one in checks if not one.passed]
+        failed = [one for one in checks if not one.passed]
+        told = ", ".join(f"{one.name!r} ({one.message})" for one in failed)
         faults.append(
-            f"the solution gets {points} in {name}: {', '.join(failed) or 'see its cell'}"
+            f"the solution gets {points} in {name} (line {lab.line(name)}): "
+            f"{told or 'see its cell'}"
         )
-    if faults:
-        faults.append(
-            "(At grading, given cells that define nothing a check uses are left out. One "
-            f'that changes what another defines needs tags=["{NEEDED_TAG}"].)'
+        all_failed += [one.name for one in failed]
+    return faults + (_reasons(course, lab, all_failed) if faults else [])
+
+
+def _reasons(course: Course, lab: Lab, failed: list[str]) -> list[str]:
+    """Why checks that the reference run passes fail at grading.
+
+    Two runs of the solution tell it, in which no cell is left out.
+    """
+    first, second = _whole_run(course, lab), _whole_run(course, lab)
+    references = lab_references(lab.path, course.build, course.seed)
+    expected = {check.name: check for check in references.checks()}
+    changing, wrong, right = [], [], []
+    for name in failed:
+        if not (name in first and name in second):
+            wrong.append(name)
+        elif not _alike(expected[name], first[name], second[name]):
+            changing.append(name)
+        elif expected[name].judge(first[name]).passed:
+            right.append(name)
+        else:
+            wrong.append(name)
+    reasons = {
+        "is not repeatable: it gives another value in each run. Seed what it draws, and "
+        "let it depend on no time and no order": changing,
+        "gives the same value in each run at grading, but another in the reference run: "
+        "it may depend on test labels, which are shuffled at grading": wrong,
+        "is right where all cells run. At grading, given cells that define nothing a "
+        "check uses are left out; the one that changes what another defines needs "
+        f'tags=["{NEEDED_TAG}"]': right,
+    }
+    return [
+        f"{', '.join(map(repr, names))} {reason}"
+        for reason, names in reasons.items()
+        if names
+    ]
+
+
+def _whole_run(course: Course, lab: Lab) -> dict[str, CheckMessage]:
+    """What the solution sends for each check where no cell is left out, as at grading."""
+    environment = submission_environment(course.build, course.seed)
+    with tempfile.TemporaryDirectory(prefix="labkit-whole-run-") as folder:
+        ran = execute(
+            source_notebook(lab),
+            Path(folder),
+            {**grading_environment(), **environment},
         )
-    return faults
+    return {sent.name: sent for cell in ran.cells for sent in messages(cell)}
+
+
+def _alike(check: CheckReference, first: CheckMessage, second: CheckMessage) -> bool:
+    """Whether two runs sent the same for a check, within its tolerance."""
+    if check.at_least is not None:
+        return check.judge(first).passed == check.judge(second).passed
+    return replace(check, value=first.value).judge(second).passed
 
 
 def _blank_faults(course: Course, lab: Lab) -> list[str]:

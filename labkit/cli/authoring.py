@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from labkit.cli.progress import CellProgress, GradingProgress
+from labkit.cli.progress import CellProgress, CountProgress, GradingProgress
 from labkit.cli.terminal import Labs, console, errors, examples, labelled
 
 PANEL = "For authors"
@@ -145,6 +145,42 @@ def study(
     console.print(results.summary().to_string(index=False))
     for file in results.write(folder):
         console.print(f"  {os.path.relpath(file)}")
+
+
+@command(
+    "try",
+    epilog=examples("labkit try 02", "labkit try 01 02 03"),
+)
+def try_labs(labs: Labs = None) -> None:
+    """Try wrong answers by machine: which get full marks?
+
+    Each solution is changed in one place: a number, a comparison, an operator, a
+    conversion, what happens in place. Every change that no check notices is told, with
+    its line. It is no fault as such: some are as right as the solution. Mark them where
+    they stand, and they are not tried again:  # equivalent: < -> <=
+    """
+    from labkit.authoring.try_lab import try_mutants
+    from labkit.course import Course
+    from labkit.labs.lab import find_labs
+
+    course = Course.here()
+    for path in find_labs(course.solutions, labs):
+        with CountProgress(console, path.stem) as progress:
+            tried = try_mutants(course, path, progress.update)
+        marked = f", {tried.equivalent} marked as equivalent" * bool(tried.equivalent)
+        console.print(
+            f"{tried.lab}: {tried.count} mutants, {len(tried.survivors)} get full "
+            f"marks{marked}"
+        )
+        for one in tried.survivors:
+            console.print(
+                f"  {path.name}:{one.line}  {one.exercise}  {one.change}  |  {one.code}"
+            )
+        for exercise in tried.unsure:
+            console.print(
+                f"  {exercise}: its mutants changed what other cells hold, so some of "
+                "them may be missing here. Let its check cell make its own inputs."
+            )
 
 
 @command(

@@ -129,3 +129,37 @@ class CellProgress:
         self._progress.update(
             self._task, completed=number - 1, total=count, description=heading[:40]
         )
+
+
+class CountProgress:
+    """A progress line for many alike: how many are done, time left, which one runs."""
+
+    def __init__(self, console: Console, name: str) -> None:
+        self._progress = Bars(
+            TextColumn("{task.fields[name]:24}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=console,
+            transient=True,
+        )
+        self._name = name
+
+    def __enter__(self) -> "CountProgress":
+        self._progress.start()
+        self._task = self._progress.add_task(
+            "what comes before", total=None, name=self._name
+        )
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._progress.stop()
+
+    def update(self, done: int, count: int, what: str) -> None:
+        """So many of them are done, and one begins."""
+        self._progress.update(
+            self._task, completed=done, total=count, description=what[:40]
+        )

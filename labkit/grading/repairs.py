@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
-from labkit.labs.lab import grade_id, visible_source
+from labkit.labs.cells import visible_source
+from labkit.labs.lab import grade_id
 
 KINDS = {"code": "a code cell", "markdown": "a text cell", "raw": "a raw cell"}
 PUT_BACK = "The one of the lab was put back, and it is what counted."

@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from traitlets.config import Config
 
 from labkit.course import Course, one_spelling
 from labkit.grading.intake import IGNORED, Intake, LabCells, labs_in, take_in
-from labkit.labs.lab import STUB, find_labs, grade_id
+from labkit.labs.lab import STUB, LabError, find_labs, grade_id
 from labkit.labs.source import write_source
 
 TIMESTAMP = "timestamp.txt"
@@ -126,8 +126,15 @@ def timestamp_fault(folder: Path) -> str:
 
 
 def lab_cells(course: Course) -> dict[str, LabCells]:
-    """The cells of each lab that nbgrader knows: see `LabCells`."""
-    return {path.stem: _cells(path) for path in find_labs(course.solutions)}
+    """The cells of each lab that nbgrader knows: see `LabCells`.
+
+    A lab with faults, as one that is being written, is left out.
+    """
+    found = {}
+    for path in find_labs(course.solutions):
+        with suppress(LabError):
+            found[path.stem] = _cells(path)
+    return found
 
 
 def _cells(lab_path: Path) -> LabCells:

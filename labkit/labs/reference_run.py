@@ -24,29 +24,30 @@ from labkit.execution.grading_data import reference_environment
 from labkit.execution.keys import package_hash
 from labkit.execution.run_metadata import RunMetadata
 from labkit.files import content_hash
-from labkit.labs.lab import (
-    Lab,
-    LabError,
-    cell_id,
+from labkit.labs.cells import (
     check_names,
     mistake_functions,
     names_by_check,
-    read_lab,
     visible_source,
 )
+from labkit.labs.lab import Lab, LabError, cell_id, read_lab
+from labkit.labs.script import Fault
 from labkit.labs.source import source_notebook
 
-# The mistaken function takes the right one's place for one run of the check cell;
-# then every name is bound again as it was.
-SUBSTITUTE = """\
-_labkit_names = dict(globals())
-{key} = {mistake} if callable({key}) else {mistake}()"""
+# Around what takes the solution's place for one run of the check cell: afterwards every
+# name is bound again as it was, and an array that was changed in place is as it was.
+KEEP = """\
+_labkit_names = {
+    name: value.copy() if type(value).__name__ == "ndarray" else value
+    for name, value in globals().items()
+}"""
 RESTORE = "globals().update(_labkit_names)"
+SUBSTITUTE = """\
+{key} = {mistake} if callable({key}) else {mistake}()"""
 # What a check cell draws, once more from another seed. Several of them: two can give a
 # whole number twice by chance.
 REDRAW = """\
 import os as _labkit_os
-_labkit_names = dict(globals())
 _labkit_seed = _labkit_os.environ.get("{variable}")
 _labkit_os.environ["{variable}"] = "{seed:x}"
 """
@@ -77,6 +78,7 @@ class Trial:
     mistake: str
     hint: str
     notebook_cell: int
+    line: int
 
 
 def lab_references(
@@ -134,13 +136,12 @@ def record_references(lab: Lab, environment: dict[str, str]) -> References:
         ran = execute(notebook, Path(folder), {**grading_environment(), **environment})
     trial_cells = {trial.notebook_cell for trial in trials}
     trial_cells |= {redraw.notebook_cell for redraw in redraws}
-    faults = _run_faults(ran, trial_cells)
-    if faults:
-        raise LabError("\n".join(f"{lab.path}: {fault}" for fault in faults))
+    if faults := _run_faults(lab, ran, trial_cells):
+        raise LabError.of(lab.path, faults)
     checks, faults = _recorded(lab, ran, trial_cells)
     checks, missed = _with_mistakes(checks, trials, ran)
     if faults or missed:
-        raise LabError("\n".join(f"{lab.path}: {fault}" for fault in faults + missed))
+        raise LabError.of(lab.path, faults + missed)
     checks = _with_redraws(checks, redraws, ran)
     return References(lab.name, "", run_duration(ran), checks)
 
@@ -179,7 +180,8 @@ def _add_redraws(built: list[NotebookNode], check: NotebookNode) -> list[Redraw]
         return []
     redraws = []
     for seed in OTHER_SEEDS:
-        built.append(_code_cell(REDRAW.format(variable=SEED, seed=seed)))
+        redraw = REDRAW.format(variable=SEED, seed=seed)
+        built.append(_code_cell(f"{KEEP}\n{redraw}"))
         redraws.append(Redraw(check.metadata.nbgrader.grade_id, len(built)))
         built += [_code_cell(drawing), _code_cell(AS_BEFORE)]
     return redraws
@@ -202,8 +204,11 @@ def _add_trials(
     built.append(_code_cell(mistakes.source))
     trials = []
     for name, hint in mistake_functions(mistakes):
-        built.append(_code_cell(SUBSTITUTE.format(key=key, mistake=name)))
-        trials.append(Trial(cell_id("check", key), name, hint, len(built)))
+        substitute = SUBSTITUTE.format(key=key, mistake=name)
+        built.append(_code_cell(f"{KEEP}\n{substitute}"))
+        trials.append(
+            Trial(cell_id("check", key), name, hint, len(built), mistakes.line)
+        )
         built += [_code_cell(check.source), _code_cell(RESTORE)]
     return trials
 
@@ -213,23 +218,26 @@ def _code_cell(source: str) -> NotebookNode:
     return cell
 
 
-def _run_faults(ran: NotebookNode, trial_cells: set[int]) -> list[str]:
+def _run_faults(lab: Lab, ran: NotebookNode, trial_cells: set[int]) -> list[Fault]:
     faults = []
     if stopped := RunMetadata.of(ran).stopped:
-        faults.append(stopped)
+        faults.append(Fault(1, stopped))
+    lines = {cell.source: cell.line for cell in lab.script.cells}
     for index, cell in enumerate(ran.cells):
         errors = [o for o in cell.get("outputs", []) if o.output_type == "error"]
         if errors and index not in trial_cells:
             first = cell.source.strip().splitlines()[0]
-            faults.append(
-                f"the cell {first!r} of the solution raises {errors[0].ename}: {errors[0].evalue}"
+            text = (
+                f"the cell {first!r} of the solution raises {errors[0].ename}: "
+                f"{errors[0].evalue}"
             )
+            faults.append(Fault(lines.get(cell.source, 1), text))
     return faults
 
 
 def _recorded(
     lab: Lab, ran: NotebookNode, trial_cells: set[int]
-) -> tuple[_Checks, list[str]]:
+) -> tuple[_Checks, list[Fault]]:
     sources = {
         cell_id("check", cell.metadata["check"]): cell.source
         for cell in lab.cells("check")
@@ -250,22 +258,25 @@ def _recorded(
             for one in sent
         ]
         faults += [
-            f"{name}: the visible check {check.name!r} would count as one of hidden "
-            "inputs; it stands after check.rng(). Put the hidden tests last in their cell"
+            Fault(
+                lab.line(name),
+                f"{name}: the visible check {check.name!r} would count as one of hidden "
+                "inputs; it stands after check.rng(). Put the hidden tests last in "
+                "their cell",
+            )
             for check in checks[name]
             if check.hidden_inputs and not check.hidden
         ]
         recorded, written = [one.name for one in sent], check_names(sources[name])
         if recorded != written:
-            faults.append(
-                f"{name}: the run recorded {recorded}, the cell has {written}"
-            )
+            text = f"{name}: the run recorded {recorded}, the cell has {written}"
+            faults.append(Fault(lab.line(name), text))
     return {cell: found for cell, found in checks.items() if found}, faults
 
 
 def _with_mistakes(
     checks: _Checks, trials: list[Trial], ran: NotebookNode
-) -> tuple[_Checks, list[str]]:
+) -> tuple[_Checks, list[Fault]]:
     """Add to each check what the mistakes give for it; also the mistakes that are of no use."""
     missed = []
     caught: dict[str, list[str]] = {}
@@ -285,13 +296,14 @@ def _with_mistakes(
         for check in failed:
             caught.setdefault(check.name, []).append(trial.mistake)
         if not failed:
-            missed.append(
-                f"{trial.cell} does not catch the mistake {trial.mistake}: all its checks pass"
-            )
+            text = f"{trial.cell} does not catch the mistake {trial.mistake}: all its checks pass"
+            missed.append(Fault(trial.line, text))
         elif not any(check.name in sent for check in failed):
-            missed.append(
-                f"the hint of {trial.mistake} can never show: it gives no value to any check of {trial.cell}"
+            text = (
+                f"the hint of {trial.mistake} can never show: it gives no value to any "
+                f"check of {trial.cell}"
             )
+            missed.append(Fault(trial.line, text))
         wrong.append((trial, {c.name: sent[c.name] for c in failed if c.name in sent}))
         sent_in[trial] = sent
     # Two mistakes can give the same value for a check. The one that spoils fewer
@@ -324,7 +336,7 @@ def _with_redraws(checks: _Checks, redraws: list[Redraw], ran: NotebookNode) -> 
     }
 
 
-def _unshown(checks: _Checks, sent_in: dict[Trial, _Sent]) -> list[str]:
+def _unshown(checks: _Checks, sent_in: dict[Trial, _Sent]) -> list[Fault]:
     """Mistakes whose hint does not show, because another one has the same values."""
     faults = []
     for trial, sent in sent_in.items():
@@ -337,10 +349,11 @@ def _unshown(checks: _Checks, sent_in: dict[Trial, _Sent]) -> list[str]:
         )
         hints = {result.hint for result in results if result.certain}
         if trial.hint not in hints:
-            faults.append(
+            text = (
                 f"the hint of {trial.mistake} does not show in {trial.cell}: other mistakes "
                 "give the same values. Add a check that tells them apart, or join them"
             )
+            faults.append(Fault(trial.line, text))
     return faults
 
 
