@@ -171,7 +171,9 @@ def own_settings(course: Course) -> Config:
         )
     except (Exception, SystemExit) as error:
         raise LabkitError(f"{CONFIG_FILE}: {error}") from None
-    refused = _refused(app.config, configure(Config(), course))
+    # The course's own line sets the gradebook that a command's --db takes the place of.
+    lasting = configure(Config(), Course.at(course.root))
+    refused = _refused(app.config, [configure(Config(), course), lasting])
     if refused:
         raise LabkitError(
             f"{CONFIG_FILE} sets {', '.join(refused)}, which labkit sets itself, so it "
@@ -181,15 +183,16 @@ def own_settings(course: Course) -> Config:
     return app.config
 
 
-def _refused(settings: Config, ours: Config) -> list[str]:
+def _refused(settings: Config, ours: list[Config]) -> list[str]:
     """The names of settings that ours would replace, or that nothing reads."""
+
+    def counts(section: str, name: str, value: object) -> bool:
+        known = [one[section][name] for one in ours if name in one.get(section, {})]
+        return value in known if known else section not in _REPLACED
+
     return sorted(
         f"{section}.{name}"
         for section, values in settings.items()
         for name, value in values.items()
-        if (
-            ours[section][name] != value
-            if name in ours.get(section, {})
-            else section in _REPLACED
-        )
+        if not counts(section, name, value)
     )
