@@ -55,7 +55,7 @@ def grade(
         bool,
         typer.Option(
             "--require-confinement",
-            help="Refuse where submissions cannot be shut off from this machine.",
+            help="Refuse where submissions cannot be shut off from what runs them.",
         ),
     ] = False,
 ) -> None:
@@ -75,12 +75,15 @@ def grade(
     from labkit.grading.results.class_report import class_report
     from labkit.grading.results.report_page import summary_tables, write_report
     from labkit.grading.submissions import misplaced_work, taken_elsewhere
-    from labkit.sandbox.confinement import strength
+    from labkit.sandbox.confinement import require_full, strength
 
     if db:
         course = replace(course, database=db)
-    with GradingProgress(console) as progress, _runner(course, cluster) as (run, slots):
-        options = Options(jobs or slots, force, require_confinement, run, progress)
+    if require_confinement and not cluster:
+        require_full()
+    runner = _runner(course, cluster, require_confinement)
+    with GradingProgress(console) as progress, runner as (run, slots):
+        options = Options(jobs or slots, force, run, progress)
         grades = grade_course(course, labs, student or (), options)
     _print_grades(grades)
     for line in (*taken_elsewhere(course), *misplaced_work(course)):
@@ -90,14 +93,14 @@ def grade(
         show(table)
     write_report(report, course.build / "report.html")
     console.print(f"More in {os.path.relpath(course.build / 'report.html')}")
-    if not strength().full:
+    if not cluster and not strength().full:
         open_to = strength().explanation
         console.print(labelled(f"confinement {strength().name}:", "yellow", open_to))
     if any(one.reason for one in grades):
         raise typer.Exit(1)
 
 
-def _runner(course, cluster: str | None):
+def _runner(course, cluster: str | None, confined: bool):
     """What runs a notebook, and how many at a time: here, or on a cluster's workers."""
     from labkit.execution.job import run_job
 
@@ -105,7 +108,7 @@ def _runner(course, cluster: str | None):
         return nullcontext((run_job, None))
     from labkit.execution.cluster import cluster_runner
 
-    return cluster_runner(cluster, course)
+    return cluster_runner(cluster, course, confined)
 
 
 def _print_grades(grades: list) -> None:

@@ -17,6 +17,7 @@ from labkit.execution.execute import execute, grading_environment, grading_polic
 from labkit.execution.keys import package_hash
 from labkit.execution.run_metadata import CellMetadata, RunMetadata
 from labkit.files import content_hash, new_folder, own_files, write_bytes, write_text
+from labkit.sandbox.confinement import require_full
 
 TIMESTAMP = "timestamp.txt"  # nbgrader's, of the time at which it was handed in
 
@@ -54,12 +55,15 @@ def run_job(job: Job) -> str:
     return nbformat.writes(run)
 
 
-def run_job_elsewhere(job: Job, data: bytes, package: str) -> str:
+def run_job_elsewhere(job: Job, data: bytes, package: str, confined: bool) -> str:
     """Run a submission on a machine that has neither the course nor its grading data.
 
     `data` is what `pack_data` made; `package` is the hash of the sender's package. Raises
-    RuntimeError where this machine has another version of it.
+    RuntimeError where this machine has another version of it, and LabkitError where it
+    must be `confined` and cannot be.
     """
+    if confined:
+        require_full()
     if package != package_hash():
         raise RuntimeError(
             "this worker has another version of labkit than the machine that grades. "

@@ -58,7 +58,6 @@ from labkit.labs.lab import find_labs
 from labkit.labs.reference_run import lab_references
 from labkit.labs.source import write_source
 from labkit.machine.cores import cores
-from labkit.sandbox.confinement import strength
 
 Runner = Callable[[Job], str]
 
@@ -89,7 +88,6 @@ class Options:
 
     jobs: int | None = None
     force: bool = False
-    require_confinement: bool = False
     runner: Runner = run_job
     progress: Progress = field(default_factory=Progress)
 
@@ -104,15 +102,10 @@ def grade(
 
     A submission that cannot be read scores 0 with a reason; the others are graded. What
     is graded and has not changed stays as it is: a run that was killed goes on where it
-    stopped. Raises LabkitError where there is nothing to grade, where somebody else is
-    grading, and where submissions cannot be confined as required.
+    stopped. Raises LabkitError where there is nothing to grade, and where somebody else is
+    grading.
     """
     options = options or Options()
-    if options.require_confinement and not strength().full:
-        raise LabkitError(
-            f"Submissions cannot be confined here as required ({strength().name}): "
-            f"{strength().explanation}. {strength().advice}"
-        )
     with (
         only_grader(course.build),
         quiet_nbgrader(),

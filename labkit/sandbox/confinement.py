@@ -99,6 +99,15 @@ def strength() -> Strength:
     )
 
 
+def require_full() -> None:
+    """Raise LabkitError where this machine leaves something open to a submission."""
+    if not strength().full:
+        raise LabkitError(
+            f"Submissions cannot be confined here as required ({strength().name}): "
+            f"{strength().explanation}. {strength().advice}"
+        )
+
+
 def _missing(name: str) -> tuple[str, ...]:
     version = linux.landlock_version()
     if name == "plain":
