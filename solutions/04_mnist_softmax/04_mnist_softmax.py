@@ -2152,7 +2152,7 @@ history = training.fit(
     train_images,
     train_labels,
     validation=(valid_images, valid_labels),
-    epochs=profile.pick(quick=25 if digits.stand_in else 8, full=20, grading=11),
+    epochs=profile.pick(quick=25 if digits.stand_in else 8, full=20, grading=16),
     minutes=profile.pick(quick=1.5, full=None),  # fewer epochs where they take longer
     batch_size=32
     if digits.stand_in
