@@ -1,15 +1,18 @@
 """The command line: help with examples, clear answers, exit codes."""
 
+import contextlib
 import errno
-import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import nbformat
+import psutil
 import pytest
 
+from labkit.authoring.release import release
 from labkit.execution import speed
 from tests.conftest import ROOT
 
@@ -19,6 +22,8 @@ COMMANDS = [
     ["release"],
     ["check"],
     ["run"],
+    ["study"],
+    ["try"],
     ["grade"],
     ["feedback"],
     ["export"],
@@ -209,35 +214,92 @@ def test_data_verify_without_names_is_of_all_that_is_here(
     assert "incomplete: lacks train-images-idx3-ubyte.gz" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
-)
-def test_a_run_that_is_ended_says_one_line_and_leaves_no_kernel(course, number, code):
-    mark = course.root / "sleeps"
+# Longer than a test may take: what waits for it never ends.
+AT_WORK = ["sleep", "2710"]
+WAITS = f"import subprocess; subprocess.run({AT_WORK})"
+
+
+def _waiting_in_its_solution(course):
     path = course.lab("91_tiny")
-    path.write_text(
-        f"{path.read_text()}\n\n# %%\nimport os, time\n"
-        f"if os.environ.get('LABKIT_EXPECTED'):\n"
-        f"    open({str(mark)!r}, 'w').write(str(os.getpid()))\n    time.sleep(300)\n"
-    )
+    path.write_text(f"{path.read_text()}\n\n# %%\n{WAITS}\n")
+
+
+def _waiting_after_the_reference_run(course):
+    _waiting_in_its_solution(course)
+    path = course.lab("91_tiny")
+    before = "import os\nif os.environ.get('LABKIT_EXPECTED'): "
+    path.write_text(path.read_text().replace(WAITS, before + WAITS))
+
+
+def _waiting_in_a_submission(course):
+    limits = "[limits]\ncell_seconds = 5000\nsubmission_seconds = 5000\n"
+    course.settings_file.write_text(limits)
+    release(course)
+    notebook = nbformat.read(course.released("91_tiny"), as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell(WAITS))
+    folder = course.submission("anna", "91_tiny")
+    folder.mkdir(parents=True)
+    nbformat.write(notebook, folder / "91_tiny.ipynb")
+
+
+def _at_work(process):
+    """What waits in a kernel of a command's."""
+    found = []
+    for one in process.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            if one.cmdline() == AT_WORK:
+                found.append(one)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("words", "number", "prepare"),
+    [
+        (["run", "91"], signal.SIGINT, _waiting_in_its_solution),
+        (["run", "91"], signal.SIGTERM, _waiting_after_the_reference_run),
+        (["demo", "--out", "made"], signal.SIGTERM, _waiting_in_its_solution),
+        (["grade"], signal.SIGINT, _waiting_in_a_submission),
+        (["grade"], signal.SIGHUP, _waiting_in_a_submission),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else None,
+)
+def test_what_is_ended_says_one_line_and_leaves_no_kernel(
+    course, words, number, prepare
+):
+    prepare(course)
     with subprocess.Popen(
-        [sys.executable, "-m", "labkit.cli", "run", "91"],
+        [sys.executable, "-m", "labkit.cli", *words],
         cwd=course.root,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-    ) as runs:
-        while not (mark.is_file() and mark.read_text()):
-            assert runs.poll() is None, runs.stderr.read()
+        # Whoever started the tests may ignore signals, and children do as they do.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+    ) as ended:
+        process = psutil.Process(ended.pid)
+        while not (waiting := _at_work(process)):
+            assert ended.poll() is None, ended.stderr.read()
             time.sleep(0.1)
-        runs.send_signal(number)
-        _, said = runs.communicate()
-    assert runs.returncode == code
+        ended.send_signal(number)
+        _, said = ended.communicate()
+    assert ended.returncode == 128 + number
     assert [line for line in said.splitlines() if line] == [
         "labkit: interrupted. Nothing is lost: the same command goes on."
     ]
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(mark.read_text()), 0)
+    psutil.wait_procs(waiting, timeout=60)
+    assert not any(one.is_running() for one in waiting)
+
+
+def test_a_pipe_that_is_closed_is_no_error(course):
+    with subprocess.Popen(
+        [sys.executable, "-m", "labkit.cli", "data", "list"],
+        cwd=course.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as listing:
+        listing.stdout.close()
+        assert listing.stderr.read() == ""
 
 
 def test_a_log_in_any_encoding_takes_all_that_is_said(released_course, run_command):

@@ -85,13 +85,14 @@ def grade(
     with GradingProgress(console) as progress, runner as (run, slots):
         options = Options(jobs or slots, force, run, progress)
         grades = grade_course(course, labs, student or (), options)
+    # First of all: who reads the rest through a pipe may close it at any line.
+    report = class_report(course)
+    write_report(report, course.build / "report.html")
     _print_grades(grades)
     for line in (*taken_elsewhere(course), *misplaced_work(course)):
         errors.print(line, style="yellow", markup=False, soft_wrap=True)
-    report = class_report(course)
     for table in summary_tables(report):
         show(table)
-    write_report(report, course.build / "report.html")
     console.print(f"More in {os.path.relpath(course.build / 'report.html')}")
     if not cluster and not strength().full:
         open_to = strength().explanation

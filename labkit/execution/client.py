@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import itertools
 import signal
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from queue import Empty
 from typing import Any
 
@@ -113,6 +115,8 @@ class BoundedClient(NotebookClient):
         self.km = self._manager = manager
         self.stopped = ""
         self.signalled: int | None = None
+        self.ended = threading.Event()
+        self._cancel: Callable[[], object] = lambda: None
         self._cell_seconds = cell_seconds
         self._all_seconds = seconds
         self._stretch = stretch
@@ -141,9 +145,19 @@ class BoundedClient(NotebookClient):
             self.signalled = number
             task.cancel()
 
+        self._cancel = partial(loop.call_soon_threadsafe, task.cancel)
+        if self.ended.is_set():
+            self._cancel()
+
         with contextlib.suppress(RuntimeError, NotImplementedError):  # no main thread
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, end, number)
+
+    def end(self) -> None:
+        """End the run from another thread; it then raises asyncio.CancelledError."""
+        self.ended.set()
+        with contextlib.suppress(RuntimeError):  # it is over, and its loop is closed
+            self._cancel()
 
     async def async_start_new_kernel_client(self) -> AsyncKernelClient:
         """Connect, and wait until the kernel answers and its messages arrive."""

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
@@ -32,6 +33,8 @@ from labkit.sandbox.watchdog import Watchdog
 
 # On the clock, so with room for a machine that is busy.
 STARTUP_SECONDS = 600
+# Those that execute something at the moment, each in a thread of its own.
+_running: set[BoundedClient] = set()
 # After the time of a notebook is over: for the last cell to end by itself.
 _GRACE_SECONDS = 30
 
@@ -153,6 +156,7 @@ def execute(
     watch = _Watch(client, provisioner, policy, seconds)
     client.on_notebook_start = watch.begin
     stopped = ""
+    _running.add(client)
     try:
         with _handlers_kept():
             client.execute(cleanup_kc=True)
@@ -168,10 +172,14 @@ def execute(
             ) from None
         stopped = known or _reason(error)
     finally:
+        _running.discard(client)
+        _end_tasks()
         watch.end()
         manager.forget()
         # nbclient leaves it there where a kernel did not start.
         atexit.unregister(client._cleanup_kernel)
+    if client.ended.is_set():  # and its kernel was found dead before
+        raise asyncio.CancelledError
     if client.signalled is not None:
         signal.raise_signal(client.signalled)  # to whom it was meant for
     watch.measured(stopped).write(notebook)
@@ -179,6 +187,23 @@ def execute(
         # The kernel's own words, which may be anything.
         notebook.metadata["language_info"] = {"name": "python"}
     return notebook
+
+
+def _end_tasks() -> None:
+    """Let what nbclient has cancelled come to its end: asyncio complains of what has not."""
+    loop = ensure_event_loop()
+    if loop.is_running():  # of who called us, and nbclient has taken another
+        return
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+
+
+def end_runs() -> None:
+    """End what other threads execute; each raises asyncio.CancelledError there."""
+    for client in tuple(_running):
+        client.end()
 
 
 @contextlib.contextmanager

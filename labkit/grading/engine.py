@@ -3,7 +3,7 @@
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -19,6 +19,7 @@ from traitlets.config import Config
 
 from labkit.course import Course
 from labkit.errors import LabkitError
+from labkit.execution.execute import end_runs
 from labkit.execution.grading_data import submission_environment
 from labkit.execution.job import (
     Job,
@@ -257,6 +258,7 @@ class MapStage:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        end_runs()  # of an interrupted grading: the interpreter waits for its threads
 
     def outcomes(self, submissions: list[Submission]) -> Iterator[Outcome]:
         """Yield what became of each submission, once its run is cached."""
@@ -299,6 +301,8 @@ class MapStage:
         """The executed notebook of a submission, as soon as there is memory for one more."""
         job = Job(nbformat.writes(notebook), files, self._environment, self._limits)
         with self._gate.room_for_one(self._over):
+            if self._over.is_set():
+                raise CancelledError
             self._options.progress.running(submission)
             run = nbformat.reads(self._options.runner(job), as_version=4)
         self._gate.saw(RunMetadata.of(run).peak_bytes)
