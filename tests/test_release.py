@@ -247,6 +247,12 @@ def test_a_drawn_check_that_never_changes_stops_the_release(course):
     ]
 
 
+def test_a_new_course_gets_its_seed_with_its_first_release(course, run_command):
+    done = run_command("labkit", "release", folder=course.root, LABKIT_SEED="")
+    assert done.returncode == 0, done.stderr
+    assert "seed" in course.settings_file.read_text()
+
+
 def test_references_of_another_version_are_made_anew(released_course):
     course = released_course
     lab_path = course.solutions / LAB / f"{LAB}.py"

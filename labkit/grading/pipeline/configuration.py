@@ -2,6 +2,7 @@
 
 import glob
 import math
+from dataclasses import replace
 from typing import Literal
 
 from jupyter_core.paths import jupyter_config_path
@@ -172,8 +173,9 @@ def own_settings(course: Course) -> Config:
     except (Exception, SystemExit) as error:
         raise LabkitError(f"{CONFIG_FILE}: {error}") from None
     # The course's own line sets the gradebook that a command's --db takes the place of.
-    lasting = configure(Config(), Course.at(course.root))
-    refused = _refused(app.config, [configure(Config(), course), lasting])
+    lasting = replace(course, database=Course.at(course.root).database)
+    ours = [configure(Config(), one) for one in (course, lasting)]
+    refused = _refused(app.config, ours)
     if refused:
         raise LabkitError(
             f"{CONFIG_FILE} sets {', '.join(refused)}, which labkit sets itself, so it "
