@@ -849,10 +849,6 @@ def all_right(target):
 
 check("AND is learnt", trained_answers([0.0, 0.0, 0.0, 1.0]))
 check(
-    "nothing to learn, 40 epochs",
-    train(np.zeros((4, 2)), np.full(4, 0.5), epochs=40, lr=1.0, seed=3),
-)
-check(
     "the error of every hundredth epoch",
     train(four, np.array([0.0, 1.0, 1.0, 1.0]), epochs=401, lr=1.0, seed=4)[2][::100],
     rtol=1e-3,
@@ -863,6 +859,10 @@ check(
 )
 rng = check.rng()
 seed = int(rng.integers(10, 1000))
+check(
+    "nothing to learn, 40 epochs",
+    train(np.zeros((4, 2)), np.full(4, 0.5), epochs=40, lr=1.0, seed=seed),
+)
 check(
     "the error of other first weights",
     train(rng.normal(size=(5, 2)), np.ones(5), epochs=1, lr=1.0, seed=seed)[2][0],
