@@ -879,6 +879,7 @@ night = rng.uniform(size=(9, 20))
 night[0, 0], night[rng.integers(1, 8), rng.integers(10, 19)] = -3.0, 2.0
 check("another brightest pixel", strongest(night, np.array([[1.0]])))
 windows = [(rng.normal(size=(8, 15)), rng.normal(size=(3, 3))) for _ in range(2)]
+windows[1][0][5, rng.integers(2, 13)], windows[1][1][1, 1] = 30.0, 3.0
 check("in noise, window 3", tuple(strongest(*window) for window in windows))
 ### END HIDDEN TESTS
 
