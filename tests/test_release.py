@@ -253,6 +253,28 @@ def test_a_new_course_gets_its_seed_with_its_first_release(course, run_command):
     assert "seed" in course.settings_file.read_text()
 
 
+def test_a_mistake_that_no_drawn_check_catches_stops_the_release(course):
+    byte = 'check("a byte", double(np.uint8(200)), weight=0.5)\n'
+    replace(course, "rng = check.rng()\n", f"{byte}rng = check.rng()\n")
+    mistake = '''\
+def ends_at_a_byte(x):
+    """You stop at 255. Twice a byte can be more."""
+    return np.minimum(2 * np.asarray(x, float), 255)
+
+
+'''
+    replace(course, "def adds_two(x):", f"{mistake}def adds_two(x):")
+    with pytest.raises(LabError) as caught:
+        release(course)
+    text = course.lab(LAB).read_text()
+    line = 1 + text.splitlines().index('# %% check="double" points=3')
+    assert str(caught.value).splitlines() == [
+        f"{course.lab(LAB)}: no drawn check catches the mistake ends_at_a_byte of double "
+        f"(line {line}), so the values that others know hide it. Put what it gets wrong "
+        "among the drawn inputs"
+    ]
+
+
 def test_references_of_another_version_are_made_anew(released_course):
     course = released_course
     lab_path = course.solutions / LAB / f"{LAB}.py"

@@ -32,7 +32,7 @@ from labkit.grading.pipeline.skipping import NEEDED_TAG
 from labkit.labs.answers import solve
 from labkit.labs.cells import visible_source
 from labkit.labs.headings import headings
-from labkit.labs.lab import MARKERS, Lab
+from labkit.labs.lab import MARKERS, Lab, cell_id
 from labkit.labs.reference_run import cell_duration, lab_references
 from labkit.labs.source import source_notebook
 
@@ -62,6 +62,7 @@ def file_faults(
         + _expected_faults(folder)
         + _reference_faults(folder, references)
         + _drawing_faults(references)
+        + _undrawn_mistakes(lab, references)
         + _staff_files(lab, folder)
         + _link_faults(notebook, folder, labs)
     )
@@ -181,6 +182,21 @@ def _drawing_faults(references: References) -> list[str]:
         for check in references.checks()
         if check.fixed
     ]
+
+
+def _undrawn_mistakes(lab: Lab, references: References) -> list[str]:
+    """Mistakes with which full marks can be had, by sending the values that are known."""
+    faults = []
+    for mistake, exercise in lab.mistakes.items():
+        name = cell_id("check", exercise)
+        drawn = [check for check in references.cells.get(name, []) if check.drawn]
+        if drawn and not any(mistake in check.caught for check in drawn):
+            faults.append(
+                f"no drawn check catches the mistake {mistake} of {exercise} (line "
+                f"{lab.line(name)}), so the values that others know hide it. Put what "
+                "it gets wrong among the drawn inputs"
+            )
+    return faults
 
 
 def _array_text(check: CheckReference) -> str:
