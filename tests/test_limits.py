@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_notebook
 
 from labkit.authoring.gate import CellTime, _budget_faults
 from labkit.execution import speed

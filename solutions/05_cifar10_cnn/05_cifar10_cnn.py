@@ -2168,7 +2168,7 @@ def too_large():
 # **Rubric**
 #
 # - 1 point: network described so that it could be built anew (layers, sizes),
-#   and not simply `models.cifar10_cnn()` or a copy of section 4 or 5.
+#   and not simply a network of `labkit.models` or a copy of section 4 or 5.
 # - 1 point: one change at a time, with a reason that follows from this lab
 #   (gap between the curves, cost, receptive field ...), and validation
 #   numbers before and after.
@@ -2606,7 +2606,6 @@ scores
 #   90 % is within reach of a GPU.
 # - Add a *shortcut* around two convolutions, `layers.add([x, y])`: that is
 #   the idea of residual networks.
-# - Compare with `labkit.models.cifar10_cnn()`.
 # - Label a hundred test pictures by hand. How good are you?
 #
 # ## Sources
