@@ -152,7 +152,7 @@ def test_doctor_names_what_is_there(run_command, course, machine):
         "Python",
         "keras",
         "accelerator",
-        "pictures a CPU second (models.mnist_cnn): the limits at grading are",
+        "pictures a CPU second (a small network): the limits at grading are",
         "data: mnist",
         "labkit data fetch mnist",
     ):
