@@ -867,11 +867,13 @@ check(
     "the error of other first weights",
     train(rng.normal(size=(5, 2)), np.ones(5), epochs=1, lr=1.0, seed=seed)[2][0],
 )
+two_samples = rng.uniform(0.2, 1, size=(2, 3))
 check(
-    "three inputs, another seed: weights and bias",
-    train(rng.uniform(0.2, 1, size=(2, 3)), np.array([1.0, 0.0]), 10, 2.0, seed + 1)[
-        :2
-    ],
+    "three inputs, then little to learn: weights and bias",
+    (
+        train(two_samples, np.array([1.0, 0.0]), 10, 2.0, seed + 1)[:2],
+        train(np.zeros((4, 2)), np.full(4, 0.4), 40, 1.0, seed + 1)[:2],
+    ),
     atol=1e-5,
 )
 ### END HIDDEN TESTS
