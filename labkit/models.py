@@ -277,7 +277,7 @@ def _for_clothes(name: str, stack: list[layers.Layer]) -> keras.Model:
     )
 
 
-def simpsons_cnn(size: int = 28, classes: int = 10) -> keras.Model:
+def simpsons_cnn(size: int, classes: int = 10) -> keras.Model:
     """A network for cartoon characters, square colour pictures.
 
     279,882 parameters for 10 classes, 832 of them not trained; 129 more for each further
