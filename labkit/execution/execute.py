@@ -195,6 +195,8 @@ def _end_tasks() -> None:
     if loop.is_running():  # of who called us, and nbclient has taken another
         return
     tasks = asyncio.all_tasks(loop)
+    if not tasks:
+        return
     for task in tasks:
         task.cancel()
     loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
