@@ -343,9 +343,9 @@ scores = rng.normal(size=(2, 3))
 check("the scores stay as they are", (softmax(scores), scores))
 # In quarters: they are the same in float32. No two of them are alike.
 far = np.array([[1000.0], [0.0], [-1000.0]]) + rng.permutation(9).reshape(3, 3) / 4
-check("from -1000 to 1000", softmax(far))
-check("five rows", softmax(rng.normal(size=(5, 3))))
-check("three axes", softmax(rng.normal(size=(2, 3, 4))))
+check("from -1000 to 1000", softmax(far), weight=0.5)
+check("five rows", softmax(rng.normal(size=(5, 3))), weight=0.5)
+check("three axes", softmax(rng.normal(size=(2, 3, 4))), weight=0.5)
 ### END HIDDEN TESTS
 
 
