@@ -163,7 +163,7 @@ def test_work_that_can_be_nobody_elses_is_taken_where_it_lies(course, put, run_c
         (f"{LAB}/ann.ipynb", f"STUDENT/{LAB}"),
         (f"group 1/ann/{LAB}.ipynb", f"STUDENT/{LAB}"),
         (f"group 1/ann/{LAB}/{LAB}.ipynb", f"STUDENT/{LAB}"),
-        (f"ann/work/{LAB}/{LAB}.ipynb", f"STUDENT/{LAB}"),
+        (f"ann/homework/{LAB}/{LAB}.ipynb", f"STUDENT/{LAB}"),
         ("ann/notes.ipynb", "ann/LAB"),
         ("ann/homework.rar", "ann/LAB"),
     ],
