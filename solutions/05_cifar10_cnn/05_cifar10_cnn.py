@@ -1546,6 +1546,7 @@ check("five valleys, patience 2", [early_stop(list(valley), 2) for valley in val
 check("five valleys, patience 4", [early_stop(list(valley), 4) for valley in valleys])
 falling = np.arange(rng.integers(2, 90), 0.0, -1)
 check("equal is not lower", early_stop([*falling, 1.0, 1.0, 1.0, 0.5], 2))
+check("it falls by little for long", early_stop(list(0.9 + 1e-4 * falling), 2))
 ### END HIDDEN TESTS
 
 
@@ -1684,7 +1685,8 @@ check("whole steps", learning_rate(np.arange(8), 7, 0.1, rise=0.25))
 rng = check.rng()
 places = [*rng.uniform(1, 19, 3), *rng.uniform(25, 99, 3)]
 check("six steps, one by one", [learning_rate(s, 100, 0.5) for s in places])
-check("another rise", learning_rate(rng.uniform(0, 60, 6), 60, 0.02, rise=0.5))
+both_sides = np.append(rng.uniform(3, 27, 3), rng.uniform(33, 57, 3))
+check("another rise", learning_rate(both_sides, 60, 0.02, rise=0.5))
 ### END HIDDEN TESTS
 
 
