@@ -298,16 +298,26 @@ def held_out_of_them(seed):
     return len(held) > 0, share_is_met(mixed, 0.3, seed=seed)
 
 
-enough = held_out_of_them(1)
-all_indices = np.sort(np.concatenate(grouped_split(mixed, 0.3, seed=1)))
-check(
-    "every picture of uneven groups once",
-    all_indices if all(enough) else (all_indices, enough),
-)
-found = [(torn(mixed, fraction=0.3, seed=s), held_out_of_them(s)) for s in range(20)]
+def all_indices(seed):
+    """Those of both sides, sorted; with what is wrong, where too few are held out."""
+    enough = held_out_of_them(seed)
+    indices = np.sort(np.concatenate(grouped_split(mixed, 0.3, seed=seed)))
+    return indices if all(enough) else (indices, enough)
+
+
+def pictures_of_whole_groups():
+    """How many there are; what twenty seeds give, where not all of them are right."""
+    found = [
+        (torn(mixed, fraction=0.3, seed=seed), held_out_of_them(seed))
+        for seed in range(20)
+    ]
+    return len(mixed) if found == 20 * [(0, (True, True))] else found
+
+
+check("every picture of uneven groups once", all_indices(1))
 check(
     "uneven groups that are torn, and the held-out share",
-    len(mixed) if found == 20 * [(0, (True, True))] else found,
+    pictures_of_whole_groups(),
     weight=2,
 )
 once, again, other = [grouped_split(mixed, 0.3, seed=s)[1] for s in (3, 3, 4)]
