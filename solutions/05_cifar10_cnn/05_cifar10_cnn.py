@@ -2444,6 +2444,12 @@ check("the model gives the same as before", (means, after), rtol=1e-3, atol=1e-5
 rng = check.rng()
 fresh = rng.normal(size=(2, 6, 6, 1)).astype("float32")
 check(
+    "other pictures after pooling",
+    activations(little, fresh, "pooled"),
+    rtol=1e-3,
+    atol=1e-5,
+)
+check(
     "the first layer of other pictures",
     activations(little, fresh, "first"),
     rtol=1e-3,
