@@ -6,12 +6,14 @@ import os
 import re
 import secrets
 import sys
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any
 
+from filelock import FileLock
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -24,6 +26,7 @@ from pydantic import (
 
 from labkit.errors import LabkitError
 from labkit.files import write_text
+from labkit.times import moment
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -70,19 +73,6 @@ _Pair = Annotated[tuple[float, float], Strict(False)]
 
 def _in_utc(found: datetime) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
-
-
-def moment(text: str) -> datetime:
-    """Return a point in time, `2030-01-31T23:59` or with a zone; without one it is UTC.
-
-    Raises LabkitError where the text is none.
-    """
-    try:
-        return _in_utc(datetime.fromisoformat(text.strip().replace("Z", "+00:00")))
-    except ValueError:
-        raise LabkitError(
-            f"{text!r} is no point in time; expected one such as 2030-01-31T23:59"
-        ) from None
 
 
 def _moment(found: Any) -> Any:
@@ -300,9 +290,13 @@ class Course:
     def create_seed(self) -> None:
         """Write a course.toml with a seed of its own, where there is no course.toml."""
         named = os.environ.get("LABKIT_SEED", "").strip()
-        if not (named or self.settings_file.is_file()):
-            text = COURSE_TEXT.format(seed=secrets.token_hex(16))
-            write_text(self.settings_file, text)
+        if named or self.settings_file.is_file():
+            return
+        self.build.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.build / "seed.lock"):  # of two at once, one writes
+            if not self.settings_file.is_file():
+                text = COURSE_TEXT.format(seed=secrets.token_hex(16))
+                write_text(self.settings_file, text)
 
     @property
     def limits(self) -> Limits:
@@ -339,7 +333,17 @@ class Course:
 
     @property
     def gradebook_url(self) -> str:
-        return self.database or f"sqlite:///{self.root / 'gradebook.db'}"
+        """The gradebook's address, as SQLAlchemy and nbgrader take it."""
+        from sqlalchemy.engine import URL, make_url
+
+        if self.database:
+            return self.database
+        file = str(self.root / "gradebook.db")
+        plain = f"sqlite:///{file}"
+        # Quoted only where it must be: `nbgrader db` takes what follows for the file.
+        if make_url(plain).database == file:
+            return plain
+        return URL.create("sqlite", database=file).render_as_string()
 
     @property
     def gradebook_file(self) -> Path | None:
@@ -353,18 +357,43 @@ class Course:
     def submissions(
         self, labs: Iterable[str] = (), students: Iterable[str] = ()
     ) -> list[tuple[str, str]]:
-        """(student, lab) of the submitted folders, those named or all, in order."""
-        labs, students = set(labs), set(students)
+        """(student, lab) of the submitted folders, those named or all, in order.
+
+        A student may be named in either way that Unicode has for an umlaut. Raises
+        LabkitError for a folder whose name no gradebook can hold.
+        """
+        labs, students = set(labs), {one_spelling(name) for name in students}
         found = sorted(
             (folder.parent.name, folder.name)
             for folder in self.submitted.glob("*/*")
-            if folder.is_dir() and not folder.name.startswith(".")
+            # Path.is_dir raises where a student's folder is closed.
+            if os.path.isdir(folder)  # noqa: PTH112
+            and not folder.name.startswith(".")
         )
+        for student, _ in found:
+            _require_unicode(self.submitted / student)
         return [
             (student, lab)
             for student, lab in found
-            if (not labs or lab in labs) and (not students or student in students)
+            if (not labs or lab in labs)
+            and (not students or one_spelling(student) in students)
         ]
+
+
+def one_spelling(name: str) -> str:
+    """A name as it is compared: a Mac writes the umlauts of files as two characters each."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _require_unicode(folder: Path) -> None:
+    try:
+        folder.name.encode()
+    except UnicodeEncodeError:
+        shown = str(folder).encode(errors="replace").decode()
+        raise LabkitError(
+            f"{shown}: the name is not in UTF-8, as from a zip file of an old Windows. "
+            "Rename the folder."
+        ) from None
 
 
 def _dialect(address: str) -> str:

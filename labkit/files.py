@@ -64,7 +64,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 def _beside(path: Path) -> Path:
     """Return a hidden name beside `path` that nobody can guess; their folder exists then."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    return path.with_name(f".{secrets.token_hex(12)}")
 
 
 def write_bytes(path: Path, content: bytes) -> bool:
@@ -77,8 +77,11 @@ def write_bytes(path: Path, content: bytes) -> bool:
 
 
 def write_text(path: Path, content: str) -> bool:
-    """Write a text file in one step, as UTF-8; returns False where nothing changed."""
-    return write_bytes(path, content.encode())
+    """Write a text file in one step, as UTF-8; returns False where nothing changed.
+
+    What UTF-8 has no bytes for becomes `?`: parts of names that are in another encoding.
+    """
+    return write_bytes(path, content.encode(errors="replace"))
 
 
 def copy_files(source: Path, target: Path, without: Collection[str] = ()) -> None:
@@ -95,10 +98,18 @@ def copy_files(source: Path, target: Path, without: Collection[str] = ()) -> Non
             shutil.copyfile(entry, target / entry.name, follow_symlinks=False)
 
 
-def own_files(folder: Path) -> Iterator[Path]:
-    """The files of a folder and of the folders in it; links lead elsewhere and are left out."""
-    for place, _, names in os.walk(folder, followlinks=False):
-        for name in sorted(names):
-            path = Path(place, name)
-            if stat.S_ISREG(path.lstat().st_mode):
-                yield path
+def own_files(path: Path, deep: bool = True) -> Iterator[Path]:
+    """The files of a folder, then those of the folders in it unless not `deep`; or a file.
+
+    Links lead elsewhere and are left out. Raises OSError where a folder cannot be read.
+    """
+    waiting = [path]
+    if stat.S_ISREG(path.lstat().st_mode):
+        yield waiting.pop()
+    for folder in waiting:  # grows as folders are found
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            kind = entry.stat(follow_symlinks=False).st_mode
+            if stat.S_ISREG(kind):
+                yield Path(entry)
+            elif deep and stat.S_ISDIR(kind):
+                waiting.append(Path(entry))

@@ -9,10 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from labkit.authoring.release import release
 from labkit.course import Course
+from labkit.machine.cores import cores
 
 # Tables as wide as a screen; rich asks once, as a test module imports `labkit.cli`.
 os.environ["COLUMNS"] = "200"
@@ -22,6 +24,23 @@ BIN = Path(sys.executable).parent
 
 # The longest first, so that no core waits for them at the end.
 LONG = ("test_demo.py", "test_cheats.py", "test_labs.py")
+
+
+def pytest_xdist_auto_num_workers():
+    """Three workers for two cores, as tests wait for kernels nearly half of their time."""
+    by_memory = psutil.virtual_memory().total // (3 * 2**30)
+    return max(1, min(3 * cores() // 2, by_memory))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Let what was logged travel from a worker: names that are not UTF-8 cannot."""
+    report = yield
+    report.sections = [
+        (title, text.encode(errors="backslashreplace").decode())
+        for title, text in report.sections
+    ]
+    return report
 
 
 def pytest_collection_modifyitems(items):

@@ -1,5 +1,6 @@
 """A lab's text: what is read from it, and every fault in it named at once."""
 
+import re
 import shutil
 
 import nbformat
@@ -117,14 +118,81 @@ def test_ids_do_not_change_when_a_cell_is_put_before_them(write):
             '# %% solution="f g"\n### BEGIN SOLUTION\n### END SOLUTION\n',
             "is not a name",
         ),
+        (
+            '# %% manual="why" points=2\n# Because.\n',
+            "expected # %% [markdown] manual=",
+        ),
+        ('# %% [markdown] check="f" points=1\n# check\n', "expected # %% check="),
+        ("# %% solution=f\nx = 1\n", 'a text is written solution="..."'),
+        ('# %% solution="f" solution="g"\nx = 1\n', "solution= stands twice"),
+        ('# %% solution=["f"]\nx = 1\n', "solution=['f'] is not a name"),
+        (
+            '# %% solution="f", tags=[]\nx = 1\n',
+            "is no header of a cell; expected # %%",
+        ),
+        ("# %% solution\nx = 1\n", 'solution names nothing; write solution="..."'),
+        ('# %% solution="f" points=1\nx = 1\n', "unknown attribute 'points'"),
+        ('# %% [code] solution="f"\nx = 1\n', "is no header of a cell"),
+        ('# %% tags="needed"\nx = 1\n', "expected a list of texts"),
+        ("# %% tags=[3]\nx = 1\n", "expected a list of texts"),
+        ('# %% tags=["neded"]\nx = 1\n', "unknown tag 'neded'; do you mean"),
+        ("# %% active=3\nx = 1\n", "unknown attribute 'active'"),
+        ('# %% check="f" points=NaN\ncheck("a", 1)\n', "points=nan"),
+        ('# %% check="f" points=true\ncheck("a", 1)\n', "points=True"),
+        ("# %%\nx = = 1\n", "is not Python"),
+        ('# %% check="f" points=1\ncheck("\0", 1)\n', "is not Python"),
+        (
+            "# %%\n### BEGIN SOLUTION\n",
+            "BEGIN SOLUTION belongs in a cell with solution=",
+        ),
+        (
+            '# %% check="f" points=1\n### BEGIN HIDDEN TESTS\ncheck("a", 1)\n',
+            "each BEGIN has its END",
+        ),
+        (
+            '# %% check="f" points=1\ncheck("a", 1)\n\n# %% solution="f"\n'
+            "### BEGIN SOLUTION\n### END SOLUTION\n",
+            "stands above its solution, which is in line 12",
+        ),
+        ('# %%\nx = 1\n# %%check="f" points=1\n', "begins no cell"),
     ],
 )
-def test_faults_are_named_with_file_and_cell(write, text, words):
+def test_faults_are_named_with_file_and_line(write, text, words):
     path = write(text)
     with pytest.raises(LabError) as caught:
         read_lab(path)
+    lines = str(caught.value).splitlines()
+    assert [line for line in lines if words in line]
+    assert all(re.match(rf"{re.escape(str(path))}:\d+: ", line) for line in lines)
+
+
+def test_a_fault_is_told_with_its_own_line(write):
+    path = write('# %%\nx = 1\n\n# %% check="f" points=1\n\ncheck("a", 1))\n')
+    with pytest.raises(LabError, match=rf"^{re.escape(str(path))}:14: is not Python"):
+        read_lab(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("title: [Lab", ":5: the header is not YAML"),
+        ("title: 1: 2", ":4: the header is not YAML"),
+        ("\ttitle: a", ":4: the header is not YAML"),
+        ("title: *x", ":4: the header is not YAML"),
+    ],
+)
+def test_a_header_that_is_not_yaml_hides_no_other_fault(write, line, words):
+    path = write('# %% check="f"\ny = 1\n', HEADER.replace("title: Lab", line))
+    with pytest.raises(LabError) as caught:
+        read_lab(path)
     assert words in str(caught.value)
-    assert str(path) in str(caught.value)
+    assert ":9: points=None" in str(caught.value)
+
+
+@pytest.mark.parametrize("section", ["jupytext: 3", "kernelspec: 3"])
+def test_other_sections_of_the_header_do_not_matter(write, section):
+    header = HEADER.replace("#   labkit:", f"#   {section}\n#   labkit:")
+    assert read_lab(write("# %%\nx = 1\n", header)).title == "Lab"
 
 
 @pytest.mark.parametrize(
@@ -133,8 +201,10 @@ def test_faults_are_named_with_file_and_cell(write, text, words):
         ("zzz: 1", "unknown field 'zzz'. The fields: title, summary"),
         ("sumary: S.", "unknown field 'sumary'; do you mean summary?"),
         ("shows: {a.txt: 3}", "expected files with captions"),
-        ("run_seconds: [67]", "expected two numbers, such as"),
+        ("run_seconds: [67]", "expected two numbers above 0, such as"),
         ("sample_mistakes: [[a]]", "expected names of mistakes"),
+        ("minutes: 20", "minutes: stands twice in the header"),
+        ("grading_seconds: -1", "expected a number above 0"),
         ("sample_mistakes: [guesses]", "no exercise declares such a mistake"),
     ],
 )
@@ -177,7 +247,7 @@ def test_all_faults_come_at_once(write):
     path = write('# %% solution="f"\nx = 1\n\n# %% check="g"\ny = 1\n', header="")
     with pytest.raises(LabError) as caught:
         read_lab(path)
-    assert len(str(caught.value).splitlines()) == 6
+    assert len(str(caught.value).splitlines()) == 4
 
 
 def test_labs_are_found_by_prefix(course):

@@ -25,6 +25,9 @@ def shell(tmp_path, monkeypatch):
             "value": encode(1.0),
             "rtol": 1e-4,
             "atol": 1e-6,
+            "mistakes": [
+                {"name": "zero", "hint": "Start at one.", "value": encode(0.0)}
+            ],
         },
         {
             "name": "two",
@@ -99,6 +102,26 @@ def test_a_blank_exercise_says_so_and_raises_its_own_error(shell):
 def test_a_usual_mistake_gets_its_hint(shell):
     lines, _ = run(shell, "check('two', np.array([0.0, 1.0]))")
     assert lines[0].endswith("Hint: Start at one.")
+
+
+def test_a_value_that_coincides_gets_its_hint_with_a_perhaps(shell):
+    coincides = "check('two', np.array([0.0, 1.0]))"
+    lines, _ = run(shell, f"check('one', 1.0)\n{coincides}")
+    assert lines[1].endswith("\n  Perhaps: Start at one.")
+    lines, _ = run(shell, f"check('one', 0.0)\n{coincides}")
+    assert [line.split("\n")[1] for line in lines] == ["  Hint: Start at one."] * 2
+
+
+def test_what_was_found_before_an_error_of_the_cell_is_shown(shell):
+    lines, error = run(shell, "check('one', 3.0)\n1 / 0\ncheck('two', [1.0, 2.0])")
+    assert lines == ["✗ one — found 3, expected 1."]
+    assert isinstance(error, ZeroDivisionError)
+
+
+def test_a_check_in_a_loop_of_ones_own_shows_at_once(shell):
+    lines, _ = run(shell, "for value in (1.0, 0.0):\n    check('one', value)")
+    assert lines[0] == "✓ one"
+    assert lines[1].endswith("Hint: Start at one.")
 
 
 def test_predictions_are_scored_by_accuracy(shell):

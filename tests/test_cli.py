@@ -1,10 +1,18 @@
 """The command line: help with examples, clear answers, exit codes."""
 
+import contextlib
+import errno
+import shutil
+import signal
 import subprocess
 import sys
+import time
 
+import nbformat
+import psutil
 import pytest
 
+from labkit.authoring.release import release
 from labkit.execution import speed
 from tests.conftest import ROOT
 
@@ -14,6 +22,8 @@ COMMANDS = [
     ["release"],
     ["check"],
     ["run"],
+    ["study"],
+    ["try"],
     ["grade"],
     ["feedback"],
     ["export"],
@@ -41,11 +51,11 @@ def test_every_command_has_help_with_an_example(words, run_command, tmp_path):
     assert f"labkit {' '.join(words)}" in done.stdout.split("Examples")[1]
 
 
-def test_importing_the_package_is_quick_and_loads_nothing_heavy():
+def test_importing_the_package_loads_nothing_heavy():
     code = (
-        "import sys, time; start = time.process_time(); import labkit; spent = time.process_time() - start\n"
+        "import sys, labkit\n"
         "heavy = {'tensorflow', 'keras', 'matplotlib', 'numpy', 'nbgrader'} & set(sys.modules)\n"
-        "assert not heavy, heavy; assert spent < 0.1, spent"
+        "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
@@ -142,7 +152,7 @@ def test_doctor_names_what_is_there(run_command, course, machine):
         "Python",
         "keras",
         "accelerator",
-        "pictures a CPU second (models.mnist_cnn): the limits at grading are",
+        "pictures a CPU second (a small network): the limits at grading are",
         "data: mnist",
         "labkit data fetch mnist",
     ):
@@ -202,3 +212,130 @@ def test_data_verify_without_names_is_of_all_that_is_here(
     assert done.returncode == 1 and "does not verify" in done.stdout
     done = run_command("labkit", "data", "list", folder=course.root, **where)
     assert "incomplete: lacks train-images-idx3-ubyte.gz" in done.stdout
+
+
+# Longer than a test may take: what waits for it never ends.
+AT_WORK = ["sleep", "2710"]
+WAITS = f"import subprocess; subprocess.run({AT_WORK})"
+
+
+def _waiting_in_its_solution(course):
+    path = course.lab("91_tiny")
+    path.write_text(f"{path.read_text()}\n\n# %%\n{WAITS}\n")
+
+
+def _waiting_after_the_reference_run(course):
+    _waiting_in_its_solution(course)
+    path = course.lab("91_tiny")
+    before = "import os\nif os.environ.get('LABKIT_EXPECTED'): "
+    path.write_text(path.read_text().replace(WAITS, before + WAITS))
+
+
+def _waiting_in_a_submission(course):
+    limits = "[limits]\ncell_seconds = 5000\nsubmission_seconds = 5000\n"
+    course.settings_file.write_text(limits)
+    release(course)
+    notebook = nbformat.read(course.released("91_tiny"), as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell(WAITS))
+    folder = course.submission("anna", "91_tiny")
+    folder.mkdir(parents=True)
+    nbformat.write(notebook, folder / "91_tiny.ipynb")
+
+
+def _at_work(process):
+    """What waits in a kernel of a command's."""
+    found = []
+    for one in process.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            if one.cmdline() == AT_WORK:
+                found.append(one)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("words", "number", "prepare"),
+    [
+        (["run", "91"], signal.SIGINT, _waiting_in_its_solution),
+        (["run", "91"], signal.SIGTERM, _waiting_after_the_reference_run),
+        (["demo", "--out", "made"], signal.SIGTERM, _waiting_in_its_solution),
+        (["grade"], signal.SIGINT, _waiting_in_a_submission),
+        (["grade"], signal.SIGHUP, _waiting_in_a_submission),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else None,
+)
+def test_what_is_ended_says_one_line_and_leaves_no_kernel(
+    course, words, number, prepare
+):
+    prepare(course)
+    with subprocess.Popen(
+        [sys.executable, "-m", "labkit.cli", *words],
+        cwd=course.root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Whoever started the tests may ignore signals, and children do as they do.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+    ) as ended:
+        process = psutil.Process(ended.pid)
+        while not (waiting := _at_work(process)):
+            assert ended.poll() is None, ended.stderr.read()
+            time.sleep(0.1)
+        ended.send_signal(number)
+        _, said = ended.communicate()
+    assert ended.returncode == 128 + number
+    assert [line for line in said.splitlines() if line] == [
+        "labkit: interrupted. Nothing is lost: the same command goes on."
+    ]
+    psutil.wait_procs(waiting, timeout=60)
+    assert not any(one.is_running() for one in waiting)
+
+
+def test_a_pipe_that_is_closed_is_no_error(course):
+    with subprocess.Popen(
+        [sys.executable, "-m", "labkit.cli", "data", "list"],
+        cwd=course.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as listing:
+        listing.stdout.close()
+        assert listing.stderr.read() == ""
+
+
+def test_a_log_in_any_encoding_takes_all_that_is_said(released_course, run_command):
+    words = ["check", "notebooks/91_tiny/91_tiny.ipynb"]
+    narrow = {"PYTHONIOENCODING": "ascii", "COLUMNS": "20"}
+    done = run_command(
+        "labkit", *words, folder=released_course.root, apart=True, **narrow
+    )
+    assert done.returncode == 1
+    assert done.stderr == ""
+    assert "x a number - not written yet" in done.stdout
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 256 KiB; it is full where `fill` has been called."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)]
+    if subprocess.run(words, capture_output=True).returncode:
+        pytest.skip("no disk can be mounted here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_is_said_in_one_line(small_disk, course, run_command):
+    shutil.copytree(course.solutions, small_disk / "solutions")
+    shutil.copy(course.root / "nbgrader_config.py", small_disk)
+    with pytest.raises(OSError) as full, (small_disk / "rest").open("wb") as rest:
+        while True:
+            rest.write(bytes(2**12))
+            rest.flush()
+    assert full.value.errno == errno.ENOSPC
+    done = run_command("labkit", "run", "91", folder=small_disk, LABKIT_SEED="")
+    assert done.returncode == 1
+    assert "No space left on device. Make room, and type the command" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (small_disk / "course.toml").exists()
+    (small_disk / "rest").unlink()

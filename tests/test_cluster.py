@@ -10,13 +10,25 @@ import time
 import nbformat
 import pytest
 
+from labkit.course import Limits
+from labkit.errors import LabkitError
+from labkit.execution.job import Job, run_job_elsewhere
+from labkit.execution.keys import package_hash
 from labkit.grading.engine import read_grades
 from labkit.labs.answers import solve
 from labkit.labs.lab import read_lab
+from labkit.sandbox import confinement
 
 pytest.importorskip("distributed", reason="Dask is not installed")
 LAB = "91_tiny"
 STUDENTS = 8
+
+
+def dask_command(kind):
+    return [sys.executable, "-m", f"distributed.cli.dask_{kind}"]
+
+
+WORKER = [*dask_command("worker"), "--nthreads", "1", "--no-nanny", "--no-dashboard"]
 
 
 @pytest.fixture
@@ -57,13 +69,8 @@ def scheduler(start):
     address = f"tcp://127.0.0.1:{port}"
     options = ["--host", "127.0.0.1", "--no-dashboard"]
     start(*dask_command("scheduler"), *options, "--port", str(port))
-    worker = [*dask_command("worker"), address, "--nthreads", "1", "--no-nanny"]
-    workers = [start(*worker, "--no-dashboard") for _ in range(2)]
+    workers = [start(*WORKER, address) for _ in range(2)]
     return address, workers
-
-
-def dask_command(kind):
-    return [sys.executable, "-m", f"distributed.cli.dask_{kind}"]
 
 
 def hand_in_class(course):
@@ -110,6 +117,35 @@ def test_a_worker_that_dies_costs_no_submission(released_course, scheduler, star
     assert {one.student: one.score for one in read_grades(course)} == {
         f"student_{number}": 7 for number in range(STUDENTS)
     }
+
+
+def test_every_worker_must_confine_where_it_is_required(
+    released_course, scheduler, start, run_command
+):
+    course, (address, _) = released_course, scheduler
+    hand_in_class(course)
+    wait_for_workers(address, 2)
+    words = ["labkit", "grade", "--require-confinement", "--cluster", address]
+    # What this machine itself can do does not matter.
+    forced = {confinement.FORCE: "plain"}
+    done = run_command(*words, folder=course.root, apart=True, **forced)
+    assert done.returncode == 0, done.stderr
+    assert {one.score for one in read_grades(course)} == {7}
+    start(*WORKER, address, **forced)
+    wait_for_workers(address, 3)
+    done = run_command(*words, "--force", folder=course.root)
+    assert done.returncode == 2
+    assert "The worker tcp://" in done.stderr
+    assert "cannot be confined here as required (plain)" in done.stderr
+
+
+def test_a_worker_that_comes_later_is_asked_with_each_job(monkeypatch):
+    monkeypatch.setattr(
+        confinement, "strength", lambda: confinement.Strength("none", ("all",))
+    )
+    job = Job("", {}, {}, Limits())
+    with pytest.raises(LabkitError, match="cannot be confined here as required"):
+        run_job_elsewhere(job, b"", package_hash(), confined=True)
 
 
 def test_without_a_scheduler_it_says_what_to_start(released_course, run_command):

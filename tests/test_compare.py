@@ -7,6 +7,8 @@ from labkit.checks.compare import difference
 from labkit.checks.values import Opaque, decode, encode
 
 EXPECTED = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 7.0], [8.0, 9.0, 12.0]])
+PICTURE = np.arange(1.0, 31.0).reshape(5, 6)
+FRAMED = np.pad(PICTURE[1:-1, 1:-1], 1)
 
 
 def reason(found, expected=EXPECTED, rtol=1e-4, atol=1e-6):
@@ -56,7 +58,7 @@ def test_right_answers_written_differently_pass(found, expected):
         (EXPECTED - 0.5, EXPECTED, "0.5 too small"),
         (EXPECTED * np.nan, EXPECTED, "nan in 9 places"),
         (np.full((3, 3), np.inf), EXPECTED, "infinity in 9 places"),
-        (np.pad(np.full((1, 1), 5.0), 1), EXPECTED, "Only the border differs"),
+        (FRAMED, PICTURE, "Only the border differs"),
         (5.0, 4.0, "found 5, expected 4"),
         (3.5, 3, "expected whole numbers"),
         (36.0, 36, "The values are right"),
@@ -77,6 +79,20 @@ def test_wrong_answers_get_their_reason(found, expected, words):
     text = reason(found, expected)
     assert text is not None
     assert re.search(words, text), text
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        # A confusion matrix whose middle agrees, and one full of zeros.
+        (np.pad(np.full((1, 1), 5.0), 1), EXPECTED),
+        (np.pad(np.zeros((4, 4)), 1, constant_values=2.0), np.zeros((6, 6))),
+        # A table whose first row alone is wrong.
+        (np.vstack([np.zeros((1, 6)), PICTURE[1:]]), PICTURE),
+    ],
+)
+def test_only_a_picture_has_a_border(found, expected):
+    assert "border" not in (reason(found, expected) or "border")
 
 
 def test_the_first_difference_is_named():
@@ -140,7 +156,6 @@ def test_the_general_text_quotes_nothing_that_was_found(found, expected):
         (EXPECTED.T, "It is transposed"),
         (EXPECTED / 2, "wrong by the same factor"),
         (EXPECTED + 3, "too large, by the same amount"),
-        (np.pad(np.full((1, 1), 5.0), 1), "Only the border differs"),
         (
             np.where(EXPECTED > 8, np.nan, EXPECTED),
             "some of the values differ. It holds",

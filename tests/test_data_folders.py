@@ -185,7 +185,48 @@ def test_links_and_pipes_in_a_folder_end_nothing(tmp_path):
     assert len(loaded.train_images) + len(loaded.test_images) == 20
     reasons = dict(loaded.damaged)
     assert "no such file" in reasons["cat/dangling.jpg"]
-    assert "a pipe" in reasons["dog/pipe.jpg"] and len(reasons) == 2
+    assert "a pipe" in reasons["dog/pipe.jpg"]
+    assert "a link to a folder" in reasons["cat/circle"] and len(reasons) == 3
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_content_decides_and_what_is_left_out_is_listed(tmp_path, packed):
+    endings = {
+        "browser": "{}.jfif",
+        "telephone": "{}.avif",
+        "none": "{}",
+        "odd": "{}.x",
+    }
+    files = {
+        f"{kind}/{form.format(i)}": picture("red", form="AVIF" if i % 2 else "PNG")
+        for kind, form in endings.items()
+        for i in range(4)
+    }
+    left_out = {
+        "odd/9.heic": (b"\0\0\0\x18ftypheic", "not a picture in a known format"),
+        "none/9": (picture("red", (90, 90))[:700], "cut short"),
+        "readme.txt": (b"Read me.", "not a picture in a known format"),
+        "odd/labels.csv": (b"", "the file is empty"),
+    }
+    files |= {name: content for name, (content, _) in left_out.items()}
+    for name in ("Thumbs.db", "desktop.ini", ".DS_Store", "._1.jpg"):
+        files[f"odd/{name}"] = b"\0\0\0\1Bud1"
+    path = tmp_path / "pets.zip"
+    path = zipped(path, files) if packed else write(tmp_path / "pets", files)
+    loaded = data.load_folder(path, 8, training=1)
+    assert loaded.class_names == tuple(sorted(endings))
+    assert np.bincount(loaded.train_labels).tolist() == [4] * 4
+    assert set(dict(loaded.damaged)) == set(left_out)
+    for name, reason in loaded.damaged:
+        assert left_out[name][1] in reason
+    assert "damaged   4 files, listed in .damaged" in str(loaded)
+
+
+def test_a_class_of_which_nothing_is_a_picture_is_named(tmp_path):
+    files = {f"cat/{i}.jpg": picture("red") for i in range(3)}
+    folder = write(tmp_path / "pets", files | {"dog/1.mp4": b"video", "dog/2": b""})
+    with pytest.raises(data.DataError, match=r"2 other files such as dog/1\.mp4 \(not"):
+        data.load_folder(folder)
 
 
 # ---- zip files that are not what they seem

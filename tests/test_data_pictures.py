@@ -1,5 +1,6 @@
 """Pictures of every mode and damage, and the cache."""
 
+import contextlib
 import io
 import struct
 import zipfile
@@ -89,6 +90,60 @@ def test_sixteen_bits_become_eight():
     assert data.read_picture(encoded(floats, "TIFF"))[0, :, 0].tolist() == [0, 127, 255]
 
 
+RAMP = np.linspace(0, 1, 64)[None].repeat(4, 0)
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF"])
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_sixteen_bit_files_are_as_bright_as_the_bits_in_use(form, bits):
+    levels = (RAMP * (2**bits - 1)).astype(np.uint16)
+    got = data.read_picture(encoded(Image.fromarray(levels), form))
+    assert got[0, :, 0].tolist() == (levels[0] >> (bits - 8)).tolist()
+
+
+@pytest.mark.parametrize("brightest", [255, 4095, 65535])
+@pytest.mark.parametrize("kind", [np.int32, np.float32])
+def test_so_are_files_of_32_bits(kind, brightest):
+    picture = encoded(Image.fromarray((RAMP * brightest).astype(kind)), "TIFF")
+    got = data.read_picture(picture)[0, :, 0].astype(int)
+    assert np.abs(got - 255 * RAMP[0]).max() <= 2
+
+
+def test_what_is_no_number_does_not_darken_the_others():
+    levels = RAMP.astype(np.float32)
+    levels[0, :3] = np.nan, np.inf, -np.inf
+    got = data.read_picture(encoded(Image.fromarray(levels), "TIFF"))
+    assert got[0, :3].max() == 0 and got[0, 63, 0] == 255
+
+
+def test_a_pgm_is_as_bright_as_its_header_says():
+    levels = (RAMP * 4095).astype(">u2")
+    got = data.read_picture(b"P5 64 4 4095\n" + levels.tobytes())
+    assert got[0, 0, 0] == 0 and got[0, 63, 0] == 255
+
+
+@pytest.mark.parametrize("form", ["AVIF", "PPM", "MPO"])
+def test_formats_that_telephones_and_old_data_sets_have(form):
+    got = data.read_picture(encoded(halves(), form)).astype(int)
+    assert np.abs(got[10, 5] - (200, 0, 0)).max() < 9
+
+
+def wide_png(levels):
+    """Return a PNG of 16 bits a colour, (H, W, 3), which Pillow reads but does not write."""
+    height, width, _ = levels.shape
+    rows = b"".join(b"\0" + row.tobytes() for row in levels.astype(">u2"))
+    header = struct.pack(">2I5B", width, height, 16, 2, 0, 0, 0)
+    parts = (b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+def test_sixteen_bit_colours_are_read_or_it_is_said_that_they_would_be_black():
+    colours = np.stack([RAMP * 65535] * 3, axis=-1)
+    assert data.read_picture(wide_png(colours)).max() == 255
+    with pytest.raises(data.DamagedPicture, match="would be black; save it with 8"):
+        data.read_picture(wide_png(colours / 16))
+
+
 def test_exif_says_how_the_picture_is_turned():
     exif = Image.Exif()
     exif[0x0112] = 6  # a quarter clockwise: the left half comes to the top
@@ -137,15 +192,13 @@ def test_a_missing_picture_and_a_wrong_size(tmp_path):
         data.read_picture(encoded(halves()), 0)
 
 
-def test_too_many_pixels_are_refused_before_they_are_decoded(recwarn):
-    def chunk(kind, body):
-        return (
-            struct.pack(">I", len(body))
-            + kind
-            + body
-            + struct.pack(">I", zlib.crc32(kind + body))
-        )
+def chunk(kind, body):
+    """Return a part of a PNG file."""
+    checksum = struct.pack(">I", zlib.crc32(kind + body))
+    return struct.pack(">I", len(body)) + kind + body + checksum
 
+
+def test_too_many_pixels_are_refused_before_they_are_decoded(recwarn):
     header = struct.pack(">2I5B", 12_000, 12_000, 8, 2, 0, 0, 0)
     bomb = (
         b"\x89PNG\r\n\x1a\n"
@@ -169,6 +222,17 @@ def test_a_picture_cut_anywhere_is_read_or_reported():
                 assert damage.reason
 
 
+@pytest.mark.parametrize("packing", ["tiff_lzw", "tiff_adobe_deflate", "group4"])
+def test_a_damaged_tiff_is_reported_and_writes_nothing_itself(packing, capfd):
+    noise = Image.effect_noise((60, 60), 90)
+    whole = encoded(noise.convert("1"), "TIFF", compression=packing)
+    for start in range(20, len(whole), 40):
+        spoilt = whole[:start] + b"\xff" * 30 + whole[start + 30 :]
+        with contextlib.suppress(data.DamagedPicture):
+            data.read_picture(spoilt)
+    assert capfd.readouterr().err == ""
+
+
 def test_wrong_checksums_and_encryption_in_a_zip_cost_one_picture(tmp_path):
     path = tmp_path / "train.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -183,6 +247,7 @@ def test_wrong_checksums_and_encryption_in_a_zip_cost_one_picture(tmp_path):
     path.write_bytes(bytes(content))
     with Pictures(path) as pictures:
         assert pictures.names == ["a.png", "b.png", "c.png"]
+        assert list(pictures.others) == ["readme.txt"]
         images, damaged = pictures.decode(pictures.names, 8, "test")
     assert set(damaged) == {0, 1} and "encrypted" in damaged[1]
     assert (images[:2] == 128).all() and (images[2] != 128).any()

@@ -15,7 +15,7 @@ from PIL import Image
 from sklearn.linear_model import RidgeClassifier
 
 from labkit import data
-from labkit.data import DamagedPicture
+from labkit.data import DamagedPicture, standins
 from labkit.data.pictures import read_picture
 from labkit.data.standins import faces, garments, pets, shapes
 
@@ -117,6 +117,26 @@ def test_cats_and_dogs_differ_by_shape_alone():
     assert np.abs(apart).max() < 8
     large, same = pets.draw(1, 200, 64)
     assert large.shape == (200, 64, 64, 3) and (same == labels[:200]).all()
+
+
+def test_digits_to_grade_are_in_no_other_set_and_the_same_once_more():
+    images, labels = standins.draw_tests("digits", 5)
+    again, same = standins.draw_tests("digits", 5)
+    others, _ = standins.draw_tests("digits", 6)
+    assert (images == again).all() and (labels == same).all()
+    assert np.bincount(labels).tolist() == [36] * 10
+    digits = standins.make("digits")
+    known = [digits.train_images, digits.test_images, others]
+    seen = {image.tobytes() for images in known for image in images}
+    assert not seen & {image.tobytes() for image in images}
+
+
+def test_digits_to_grade_can_still_be_read():
+    digits = standins.make("digits")
+    flat = digits.train_images.reshape(-1, 784) / 255
+    model = RidgeClassifier(alpha=10).fit(flat, digits.train_labels)
+    images, labels = standins.draw_tests("digits", 5)
+    assert model.score(images.reshape(-1, 784) / 255, labels) > 0.85
 
 
 def test_faces_come_in_files_as_kaggle_gives_them(tmp_path):

@@ -73,7 +73,8 @@ def test_every_submission_has_its_feedback(demo):
 
 
 def test_a_mistaken_student_reads_the_hint(demo):
-    from labkit.labs.lab import mistake_functions, read_lab
+    from labkit.labs.cells import mistake_functions
+    from labkit.labs.lab import read_lab
 
     made = [
         (read_lab(path), name)

@@ -290,9 +290,8 @@ def test_only_the_labs_named_are_written(graded, tmp_path):
     ("form", "text", "message"),
     [
         ("canvas", "name,score\na,1\n", "expected Canvas's Student, ID"),
-        ("moodle", "Nachname,Vorname\na,b\n", "expected at least one of Username"),
+        ("moodle", "Priezvisko,Meno\na,b\n", "expected at least one of Username"),
         ("canvas", "", "is empty"),
-        ("moodle", "Username\nanna\nANNA\n", "two rows have the Username 'anna'"),
         ("csv", "Username\nanna\n", "--format canvas or --format moodle"),
         ("xml", "Username\nanna\n", "expected one of csv, canvas, moodle"),
     ],
@@ -303,6 +302,96 @@ def test_a_roster_that_is_none_gets_a_clear_answer(
     (tmp_path / "roster.csv").write_text(text)
     with pytest.raises(LabkitError, match=message):
         export_scores(graded, form, tmp_path / "out.csv", tmp_path / "roster.csv")
+
+
+def test_canvas_without_the_right_to_see_sis_columns_matches_by_name(graded, tmp_path):
+    roster = canvas_roster(tmp_path / "full.csv")
+    table = [row[:2] + row[4:] for row in rows(roster)]
+    _write(tmp_path / "roster.csv", table)
+    done = export_scores(
+        graded, "canvas", tmp_path / "out.csv", tmp_path / "roster.csv"
+    )
+    header, _, *people = rows(tmp_path / "out.csv")
+    column = header.index("02 Convolution (881)")
+    scores = {row[1]: row[column] for row in people}
+    # Two are called Anna Müller: nobody can say whose score is whose.
+    assert {key: value for key, value in scores.items() if value} == {
+        "7002": "0",
+        "7003": "2",
+        "7004": "7",
+    }
+    assert len(done.unmatched) == 2
+
+
+def test_who_stands_twice_in_a_roster_gets_one_row_and_the_rest_theirs(
+    graded, tmp_path
+):
+    roster = moodle_roster(tmp_path / "people.csv")
+    table = rows(roster)
+    _write(roster, [*table, table[1], ["Some", "Body", "other", "anna1@x.org"]])
+    done = export_scores(graded, "moodle", tmp_path / "moodle.csv", roster)
+    assert as_moodle(tmp_path / "moodle.csv", "Username") == SCORES
+    assert "twice in the roster, taken once: Müller, Anna (0012)" in done.notes
+    assert done.absent == ["Body, Some (other)"]
+
+
+@pytest.mark.parametrize("there", [["ODEA"], ["ODEA", "odea"], ["Odea", "ODEA"]])
+def test_a_score_goes_to_the_very_name_before_one_in_other_capitals(
+    graded, tmp_path, there
+):
+    table = [["Username"], *([name] for name in there)]
+    _write(tmp_path / "people.csv", table)
+    export_scores(graded, "moodle", tmp_path / "moodle.csv", tmp_path / "people.csv")
+    owners = {row[0] for row in rows(tmp_path / "moodle.csv")[1:]}
+    assert owners == {("ODEA",): {"ODEA"}, ("ODEA", "odea"): {"odea"}}.get(
+        tuple(there), set()
+    )
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("Vorname", "Nachname", "Anmeldename", "E-Mail-Adresse"),
+        ("Prénom", "Nom de famille", "Nom d\u2019utilisateur", "Adresse de courriel"),
+        ("Nombre", "Apellido(s)", "Nombre de usuario", "Dirección de correo"),
+        ("Nome", "Cognome", "Nome utente", "Indirizzo email"),
+        ("Voornaam", "Achternaam", "Gebruikersnaam", "E-mailadres"),
+    ],
+)
+def test_moodles_headings_are_known_in_other_languages(graded, tmp_path, header):
+    roster = moodle_roster(tmp_path / "people.csv")
+    _write(roster, [list(header), *rows(roster)[1:]])
+    done = export_scores(graded, "moodle", tmp_path / "moodle.csv", roster)
+    assert as_moodle(tmp_path / "moodle.csv", "Username") == SCORES
+    assert done.complete
+
+
+@pytest.mark.parametrize(
+    ("title", "taken"),
+    [
+        ("Lab 1: Neuron (880001)", True),
+        ("LAB 01 - neuron (880001)", True),
+        ("Lab 1 (880001)", True),
+        ("01_neuron (880001)", True),
+        ("Lab 11: Neuron (880001)", False),
+        ("Neuron quiz 1 (880001)", False),
+        ("Lab 1: Neuron, resit (880001)", False),
+    ],
+)
+def test_a_lab_goes_into_canvas_own_assignment(graded, tmp_path, title, taken):
+    roster = canvas_roster(tmp_path / "roster.csv")
+    table = [[title if c == "Essay (882)" else c for c in row] for row in rows(roster)]
+    _write(roster, table)
+    done = export_scores(graded, "canvas", tmp_path / "out.csv", roster)
+    header = rows(tmp_path / "out.csv")[0]
+    assert (title in header, "01_neuron" in header) == (taken, not taken)
+    told = [note for note in done.notes if note.startswith("01_neuron")]
+    assert any(title in note for note in told) == (title != "01_neuron (880001)")
+
+
+def _write(path, table):
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows(table)
 
 
 def test_a_missing_roster_and_one_in_another_encoding_are_told(graded, tmp_path):

@@ -373,6 +373,15 @@ def test_after_a_regrade_a_person_looks_again(course, graded_by_hand):
     grade(course, [TINY], ["busy"])
     text = shown(the_page(course, "busy"))
     assert "double 2 of 3 A person gave these points." in text
+    assert "once more" not in text
+    # Now the checks' own points are others.
+    for cell in notebook.cells:
+        if cell.id == "double":
+            cell.source = "def double(x): return x + 1"
+    nbformat.write(notebook, path)
+    grade(course, [TINY], ["busy"])
+    text = shown(the_page(course, "busy"))
+    assert "double 2 of 3 A person gave these points." in text
     assert "A person will look at these points once more." in text
 
 

@@ -1,5 +1,6 @@
 """Grading a course with real nbgrader parts, a real gradebook, real kernels."""
 
+import contextlib
 import copy
 import os
 import shutil
@@ -14,10 +15,12 @@ import pytest
 from nbgrader.api import Gradebook
 from sqlalchemy import text
 
+from labkit.authoring.release import release
 from labkit.errors import LabkitError
 from labkit.execution.execute import execute
 from labkit.grading.engine import Options, grade, read_grades
 from labkit.grading.gradebook.database import back_up, only_grader
+from labkit.grading.progress import Progress
 from labkit.grading.results.export import write_grades
 from labkit.grading.results.feedback import write_feedback
 from labkit.labs.answers import mistake, solve
@@ -261,6 +264,26 @@ def test_a_changed_lab_is_graded_anew(course, hand_in):
     assert scores(course) == {"one": 6}
 
 
+def test_points_that_students_have_not_seen_are_told(course, hand_in, run_command):
+    hand_in("one")
+    assert (
+        "labkit release"
+        not in run_command("labkit", "grade", folder=course.root).stdout
+    )
+    path = course.lab(LAB)
+    text = path.read_text()
+    path.write_text(text.replace('check="double" points=3', 'check="double" points=5'))
+    for _ in range(2):  # until it is released
+        done = run_command("labkit", "grade", folder=course.root)
+        said = " ".join((done.stdout + done.stderr).split())
+        assert "check-double is worth 5 points instead of 3" in said
+        assert f"labkit release {LAB}" in said
+    assert scores(course) == {"one": 9}
+    release(course)
+    done = run_command("labkit", "grade", folder=course.root)
+    assert "instead of" not in done.stdout + done.stderr
+
+
 def test_the_gradebook_is_backed_up_before_a_regrade(course, hand_in):
     hand_in("one")
     scores(course)
@@ -290,15 +313,50 @@ def test_a_gradebook_of_another_schema_is_kept_and_said(course, hand_in):
     assert list((course.build / "backups").glob("*.db"))
 
 
+def test_an_old_gradebook_without_a_version_is_kept_and_left_as_it_is(course, hand_in):
+    hand_in("one")
+    scores(course)
+    with contextlib.closing(sqlite3.connect(course.gradebook_file)) as gradebook:
+        gradebook.execute("DROP TABLE alembic_version")
+        gradebook.execute("ALTER TABLE student DROP COLUMN lms_user_id")
+        gradebook.commit()
+    before = content(course.gradebook_file)
+    with pytest.raises(LabkitError, match=r"without a version, .+ A copy is in"):
+        grade(course)
+    (kept,) = (course.build / "backups").glob("*.db")
+    assert content(kept) == content(course.gradebook_file) == before
+
+
+def content(gradebook):
+    with contextlib.closing(sqlite3.connect(gradebook)) as database:
+        return list(database.iterdump())
+
+
+def test_the_gradebook_is_one_file_again_after_grading(course, hand_in):
+    hand_in("one")
+    scores(course)
+    assert [path.name for path in course.root.glob("gradebook.db*")] == ["gradebook.db"]
+    with course.gradebook_file.open("rb") as file:
+        # 2 would mean that who reads it must be able to write beside it.
+        assert file.read(20)[18:] == bytes([1, 1])
+
+
 def test_readers_do_not_block_the_writer(course, hand_in):
     hand_in("one")
     scores(course)
     hand_in("two")
     reader = sqlite3.connect(course.gradebook_file)
-    reader.execute("BEGIN")
-    reader.execute("SELECT count(*) FROM grade").fetchone()
-    assert scores(course) == {"one": 7, "two": 7}
+
+    class Reads(Progress):
+        def start(self, total, unchanged):
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM grade").fetchone()
+
+    options = Options(progress=Reads())
+    assert scores(course, options=options) == {"one": 7, "two": 7}
     reader.close()
+    assert scores(course) == {"one": 7, "two": 7}
+    assert not Path(f"{course.gradebook_file}-wal").exists()
 
 
 @pytest.mark.timeout(300)

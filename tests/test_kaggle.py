@@ -249,6 +249,42 @@ def test_a_missing_file_and_a_huge_one_are_refused_in_one_line(
         checked(sample, GOOD)
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_class_names_may_have_spaces(sample, mark):
+    names = "Red Panda\nSnow Leopard \n\n Cat\n"
+    (sample.parent / "character_name.lst").write_text(mark + names, "utf-8")
+    rows = "1,Red Panda\n2,Snow Leopard\n3,Cat\n4,{}\n"
+    assert checked(sample, "id,character\n" + rows.format("Red Panda")).ok
+    fault = only_fault(checked(sample, "id,character\n" + rows.format("red_panda")))
+    assert fault.endswith("unknown class 'red_panda'; did you mean 'Red Panda'?")
+
+
+def test_class_names_in_another_encoding_are_told(sample):
+    names = sample.parent / "character_name.lst"
+    names.write_bytes("Bär\n".encode("latin-1"))
+    with pytest.raises(LabkitError, match=r"character_name\.lst is not UTF-8"):
+        checked(sample, GOOD)
+
+
+def test_the_sample_may_have_excels_mark_and_a_submission_may_not(sample):
+    marked = b"\xef\xbb\xbf" + sample.read_bytes()
+    sample.write_bytes(marked)
+    assert checked(sample, GOOD).ok
+    assert "byte order mark" in str(checked(sample, marked).faults[0])
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+def test_pandas_index_column_is_recognised(sample, name):
+    header, *rows = GOOD.splitlines()
+    rows = [f"{number},{row}" for number, row in enumerate(rows)]
+    content = "\n".join([f"{name},{header}", *rows, ""])
+    told = str(checked(sample, content).faults[0])
+    assert told.endswith("pandas' index; write the file with to_csv(..., index=False)")
+    sample.write_text(content)
+    with pytest.raises(kaggle.SubmissionError, match=r"sample.*(\n.*)*index=False"):
+        checked(sample, GOOD)
+
+
 def test_a_broken_sample_is_named_as_such(sample):
     sample.write_text("id,character\n1,a\n1,b\n")
     with pytest.raises(

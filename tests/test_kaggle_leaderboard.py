@@ -65,6 +65,33 @@ def test_the_order_of_rows_does_not_change_the_score(truth, submission):
     assert kaggle.score(submission, truth).accuracy == 0.75
 
 
+def test_a_truth_with_excels_mark_and_names_with_spaces_counts(truth, submission):
+    spaced = str.maketrans("_", " ")
+    truth.write_text("\ufeff" + truth.read_text().translate(spaced), "utf-8")
+    names = truth.with_name("character_name.lst")
+    names.write_text(names.read_text().translate(spaced))
+    submission.write_text(GOOD.translate(spaced))
+    score = kaggle.score(submission, truth)
+    assert score.accuracy == 0.75
+    assert score.class_names == tuple(name.translate(spaced) for name in NAMES)
+    shares = np.eye(3)[[0, 1, 2, 1]]
+    kaggle.write(TRUTH, shares, submission, class_names=score.class_names)
+    assert kaggle.score(submission, truth).accuracy == 0.75
+
+
+def test_the_only_class_is_scored_without_a_warning(tmp_path, run_command, recwarn):
+    for name in ("truth", "submission"):
+        (tmp_path / f"{name}.csv").write_text("id,character\n1,bart\n2,bart\n")
+    words = ["labkit", "kaggle", "score", "submission.csv", "--truth", "truth.csv"]
+    done = run_command(*words, folder=tmp_path)
+    assert done.returncode == 0 and done.stderr == ""
+    assert "accuracy 100.00% (2 of 2)" in done.stdout
+    assert kaggle.score(
+        tmp_path / words[3], tmp_path / words[5]
+    ).confusion.tolist() == [[2]]
+    assert not recwarn.list
+
+
 def test_a_file_with_faults_has_no_score(truth, submission):
     submission.write_text(GOOD.replace("4,moe_szyslak\n", ""))
     with pytest.raises(kaggle.SubmissionError, match="1 of 4 ids are missing"):
@@ -142,7 +169,7 @@ def contest(tmp_path):
     def hand_in(name, wrong, time=NOON):
         rows = (f"{i},{'b' if i in wrong else 'a'}\n" for i in range(1, 201))
         path = folder / f"{name}.csv"
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("id,character\n" + "".join(rows))
         os.utime(path, (time.timestamp(),) * 2)
 
@@ -262,6 +289,89 @@ def test_the_time_is_in_nbgraders_note_too(contest):
     (folder / "abe" / "timestamp.txt").write_text("2030-01-14 08:30:00 UTC\n")
     (place,) = kaggle.leaderboard(folder, truth).places
     assert place.time == datetime(2030, 1, 14, 8, 30, tzinfo=timezone.utc)
+
+
+EVENING = datetime(2030, 1, 14, 18, 30, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours"),
+    [
+        ("", 0), ("Z", 0), (" UTC", 0), (" -0500", 5), ("-05:00", 5), ("+02:00", -2),
+        (" +0530", -5.5), (" America/New_York", 5), (" CET", -1),
+    ],
+)  # fmt: skip
+def test_a_zone_counts_wherever_a_time_stands(contest, course, zone, hours):
+    truth, folder, hand_in = contest
+    time = EVENING + timedelta(hours=hours)
+    hand_in("abe/submission", set())
+    (folder / "abe" / "timestamp.txt").write_text(f"2030-01-14 18:30:00{zone}\n")
+    late, tight = time - timedelta(seconds=1), time
+    board = kaggle.leaderboard(folder, truth, deadline=tight)
+    assert board.places[0].time == time
+    assert kaggle.leaderboard(folder, truth, deadline=late).refused == (
+        ("abe/submission.csv", f"after the deadline, on {time:%Y-%m-%d %H:%M} UTC"),
+    )
+    course.settings_file.write_text(f'[kaggle]\ndeadline = "2030-01-14 18:30{zone}"\n')
+    assert course.settings.kaggle.deadline == time
+
+
+@pytest.mark.parametrize(
+    ("name", "time"),
+    [
+        ("2030-01-14T18-30", EVENING),
+        ("lab 6, 2030-01-14 18-30-00 final", EVENING),
+        ("submission-2030-01-14T18-30-05", EVENING + timedelta(seconds=5)),
+        ("submission-2030-01-14T18-30-0500", EVENING + timedelta(hours=5)),
+        ("submission_2030-01-14_18.30_+0200", EVENING - timedelta(hours=2)),
+        ("2030-01-14T18-30-00+02-00", EVENING - timedelta(hours=2)),
+        ("2030-13-14T18-30", NOON),
+    ],
+)
+def test_so_it_does_in_a_files_name(contest, name, time):
+    truth, folder, hand_in = contest
+    hand_in(f"abe/{name}", set())
+    assert kaggle.leaderboard(folder, truth).places[0].time == time
+
+
+@pytest.mark.parametrize(
+    ("note", "told"),
+    [
+        ("14/01/2030 18:30", "'14/01/2030 18:30' is no point in time; expected one such"),
+        ("2030-01-14 18:30 XYZ", "the zone 'XYZ' is not known; write one such as"),
+        ("2030-02-30 18:30", "'2030-02-30 18:30' is no point in time"),
+    ],
+)  # fmt: skip
+def test_a_time_that_cannot_be_read_is_named_not_guessed(contest, note, told):
+    truth, folder, hand_in = contest
+    hand_in("abe/submission", set())
+    (folder / "abe" / "timestamp.txt").write_text(note)
+    board = kaggle.leaderboard(folder, truth)
+    assert not board.places
+    ((file, reason),) = board.refused
+    assert file == "abe/submission.csv"
+    assert reason.startswith(f"timestamp.txt beside it: {told}")
+
+
+def test_what_was_meant_as_a_submission_and_is_not_counted_is_named(contest):
+    truth, folder, hand_in = contest
+    hand_in("abe/lab/submission", set())
+    hand_in("bea/lab/predictions", set())
+    hand_in("cleo/other/notes", set())
+    (folder / "dan.xlsx").write_bytes(b"PK")
+    (folder / "eve").symlink_to(folder / "abe", target_is_directory=True)
+    (folder / ".DS_Store").write_bytes(b"")
+    board = kaggle.leaderboard(folder, truth, pattern="lab/submission*.csv")
+    assert ranking(board) == [(1, "abe")]
+    no_submission = "neither a .csv file nor a student's folder"
+    assert dict(board.refused) == {
+        "bea/lab/predictions.csv": "not named submission*.csv",
+        "dan.xlsx": no_submission,
+        "eve": no_submission,
+    }
+    hand_in("fay", {1})
+    (folder / "fay.csv").rename(folder / "fay.CSV")
+    assert "fay" in dict(ranking(kaggle.leaderboard(folder, truth))).values()
 
 
 def test_what_comes_after_the_deadline_is_listed(contest):

@@ -40,7 +40,8 @@ def pictures(tmp_path):
         archive.writestr("test/4.png", picture("red", mode="P", form="PNG"))
         archive.writestr("test/5.jpg", b"<html>404</html>")
         archive.writestr("test/6.jpg", picture("green")[:-200])
-        archive.writestr("test/10.jpg", picture("red", (1, 1)))
+        archive.writestr("test/10.jfif", picture("red", (1, 1)))
+        archive.writestr("test/notes.txt", b"taken in spring")
     return path
 
 
@@ -59,7 +60,9 @@ def test_damaged_pictures_are_the_most_frequent_class_and_listed(pictures, capsy
     assert [name for name, _ in found.damaged] == ["test/5.jpg", "test/6.jpg"]
     assert found.probabilities[4:6].tolist() == [[0, 0, 1]] * 2
     assert "2 damaged, predicted as red:\n  test/5.jpg: not a picture" in str(found)
-    assert "2 damaged pictures, predicted as red" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "2 damaged pictures, predicted as red" in said
+    assert "left out, 1 of the files:\n  test/notes.txt: not a picture" in said
     named = kaggle.predict(by_colour, pictures, NAMES, size=28, fallback="blue")
     assert named.labels[4:6] == ["blue", "blue"] and named.labels[6] == "red"
 
@@ -131,6 +134,26 @@ def test_the_command_predicts_with_a_stored_model(pictures, tmp_path, run_comman
     assert done.returncode == 0 and "Only the form" not in done.stdout
     done = run_command(*command[:3], "test.zip", *command[4:], "x", folder=tmp_path)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("scale", "told"), [("none", True), ("layer", False), ("operation", False)]
+)
+def test_a_model_that_rescales_nothing_is_remarked_on(pictures, capsys, scale, told):
+    import keras
+
+    given = keras.Input((8, 8, 3))
+    scaled = {
+        "none": lambda: given,
+        "layer": lambda: keras.layers.Rescaling(1 / 255)(given),
+        "operation": lambda: given / 255,
+    }[scale]()
+    shares = keras.layers.Dense(3, "softmax")(keras.layers.Flatten()(scaled))
+    # one in another, as with a network that was trained elsewhere
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.Model(given, shares)])
+    kaggle.predict(model, pictures, NAMES, flips=False)
+    said = capsys.readouterr().out
+    assert ("put keras.layers.Rescaling(1 / 255) in front of it" in said) == told
 
 
 # ---------------------------------------------------------------- split
@@ -224,10 +247,13 @@ def test_the_command_writes_a_row_a_picture(tmp_path, run_command):
             Image.fromarray(image).save(stream, "PNG")
             archive.writestr(f"train/{label}/{number}.png", stream.getvalue())
         archive.writestr("train/0/broken.png", b"")
+        archive.writestr("train/notes.txt", b"taken in spring")
     words = ["labkit", "kaggle", "split", "train.zip", "--test", "train.zip"]
     done = run_command(*words, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "% of the test pictures have a near-duplicate to train on" in done.stdout
+    assert "train/0/broken.png: the file is empty" in done.stdout
+    assert "train/notes.txt: not a picture in a known format" in done.stdout
     with (tmp_path / "split.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 120

@@ -1,4 +1,4 @@
-"""The course's own labs: right answers that are written differently.
+"""The course's own labs: right answers that are written differently, and wrong ones.
 
 (That the solutions get all marks and the blank labs none, the release gate proves.)
 """
@@ -6,7 +6,9 @@
 import importlib.util
 import json
 import shutil
+import tempfile
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -32,13 +34,20 @@ LABS = find_labs(ROOT / "solutions")
 pytestmark = pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
 
 
-def variants(path):
-    """The right answers of tests/variants/<lab>.py: {exercise: [source, ...]}."""
+# What is said of a wrong value where nothing more is known of it.
+PLAIN = {"all values differ.", "some of the values differ.", "the value is wrong."}
+
+
+def variants(path, kind="VARIANTS"):
+    """The answers of tests/variants/<lab>.py: {exercise: [source, ...]}.
+
+    `VARIANTS` are right. Those of `WRONG` break what the exercise's text asks for.
+    """
     file = ROOT / "tests" / "variants" / path.name
     spec = importlib.util.spec_from_file_location("variants", file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.VARIANTS
+    return getattr(module, kind)
 
 
 def test_every_exercise_has_three_other_right_answers(path):
@@ -47,24 +56,65 @@ def test_every_exercise_has_three_other_right_answers(path):
     assert {name for name in exercises if len(found.get(name, [])) < 3} == set()
 
 
+def test_every_check_cell_has_something_drawn(path):
+    """Else all its values could be known before, and would count."""
+    known = [
+        cell.metadata["check"]
+        for cell in read_lab(path).cells("check")
+        if not any(
+            word in cell.source for word in ("check.rng()", "check.predictions(")
+        )
+    ]
+    assert known == []
+
+
 @pytest.mark.timeout(900)
-def test_right_answers_written_differently_get_full_marks(path, tmp_path):
-    notebook = source_notebook(read_lab(path))
-    write_text(tmp_path / "lab.ipynb", nbformat.writes(notebook))
-    given = given_cells(tmp_path / "lab.ipynb")
-    notebook, trials = _with_trials(notebook, variants(path), given)
-    environment = reference_environment(ROOT / "build", SEED)
-    ran = execute(notebook, tmp_path, {**grading_environment(), **environment})
-    expected = lab_references(path, ROOT / "build", SEED).cells
-    wrong = []
-    for index, exercise, number in trials:
-        results = judge(expected[cell_id("check", exercise)], ran.cells[index])
-        wrong += [
-            f"{exercise} {number}: {result.text()}"
-            for result in results
-            if not result.passed
-        ]
+def test_right_answers_written_differently_get_full_marks(path):
+    wrong = [
+        f"{answer}: {result.text()}"
+        for answer, results in tried(path)["VARIANTS"].items()
+        for result in results
+        if not result.passed
+    ]
     assert wrong == []
+
+
+@pytest.mark.timeout(900)
+def test_wrong_answers_lose_points_and_nine_in_ten_are_told_why(path):
+    failed = {
+        answer: [result for result in results if not result.passed]
+        for answer, results in tried(path)["WRONG"].items()
+    }
+    assert [answer for answer, results in failed.items() if not results] == []
+    untold = [
+        answer
+        for answer, results in failed.items()
+        if not any(result.hint or _says_why(result) for result in results)
+    ]
+    assert len(untold) <= len(failed) / 10, untold
+
+
+def _says_why(result):
+    return result.message.split(": ")[-1] not in PLAIN
+
+
+@cache
+def tried(path):
+    """The judged checks of each answer, tried in the solved lab: {kind: {answer: ...}}."""
+    answers = {kind: variants(path, kind) for kind in ("VARIANTS", "WRONG")}
+    notebook = source_notebook(read_lab(path))
+    with tempfile.TemporaryDirectory() as folder:
+        write_text(Path(folder, "lab.ipynb"), nbformat.writes(notebook))
+        given = given_cells(Path(folder, "lab.ipynb"))
+        notebook, trials = _with_trials(notebook, answers, given)
+        environment = reference_environment(ROOT / "build", SEED)
+        ran = execute(notebook, folder, {**grading_environment(), **environment})
+    expected = lab_references(path, ROOT / "build", SEED).cells
+    judged = {kind: {} for kind in answers}
+    for index, kind, exercise, number in trials:
+        checks = expected[cell_id("check", exercise)]
+        judged[kind][f"{exercise} {number}"] = judge(checks, ran.cells[index])
+    return judged
 
 
 def _with_trials(notebook, answers, given):
@@ -73,7 +123,7 @@ def _with_trials(notebook, answers, given):
     Given cells that neither a check nor an answer needs are left out, as at grading.
     """
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    others = [source for sources in answers.values() for source in sources]
+    others = [s for of in answers.values() for sources in of.values() for s in sources]
     run = cells_to_run([cell.source for cell in code] + others, given)
     for index, cell in enumerate(code):
         if index not in run:
@@ -82,11 +132,15 @@ def _with_trials(notebook, answers, given):
     for cell in notebook.cells:
         built.append(cell)
         exercise = cell.id.removeprefix("check-")
-        if cell.id == exercise or exercise not in answers:
+        if cell.id == exercise:
             continue
-        for number, source in enumerate(answers[exercise]):
+        for kind, number, source in [
+            (kind, number, source)
+            for kind, of in answers.items()
+            for number, source in enumerate(of.get(exercise, ()))
+        ]:
             code = nbformat.v4.new_code_cell
-            trials.append((len(built) + 2, exercise, number))
+            trials.append((len(built) + 2, kind, exercise, number))
             built += [
                 code("_names = dict(globals())"),
                 code(source),

@@ -63,3 +63,29 @@ def test_work_on_one_file_waits_for_who_does_it_already(tmp_path):
             second.wait(3)
         first.kill()
         assert second.communicate()[0] == "mine\n"
+
+
+SEEDS = """\
+from labkit.course import Course
+course = Course.at(Path(sys.argv[1]))
+course.create_seed()
+print(course.seed)"""
+
+
+def test_of_two_that_begin_a_course_one_writes_its_seed(course, monkeypatch):
+    monkeypatch.delenv("LABKIT_SEED")
+    course.build.mkdir()
+    lock = course.build / "seed.lock"
+    with held(
+        "from filelock import FileLock\nwith FileLock(sys.argv[1]):",
+        lock,
+    ) as first:
+        command = ["-c", f"import sys\nfrom pathlib import Path\n{SEEDS}", course.root]
+        second = subprocess.Popen(
+            [sys.executable, *map(str, command)], stdout=subprocess.PIPE, text=True
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            second.wait(5)
+        course.settings_file.write_text('seed = "of the first"')
+        first.kill()
+        assert second.communicate()[0] == "of the first\n"

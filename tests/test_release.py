@@ -54,6 +54,7 @@ def test_visible_expected_values_ship_and_hidden_ones_do_not(released):
         "an array",
     ]
     assert "a table" not in text
+    assert cells["check-double"][0]["names"] == ["double"]
     hints = [mistake["hint"] for mistake in cells["check-double"][1]["mistakes"]]
     assert "You added 2 where you should multiply by it." in hints
 
@@ -153,13 +154,15 @@ check("a number", float(data.load("mnist").test_labels[:50].sum()), weight=3)"""
 
 
 def test_a_blank_lab_that_earns_points_stops_the_release(course):
-    replace(course, "noisy(np.array([1.0, 2.0])))", "np.array([1.0, 2.0]))")
-    with pytest.raises(LabError, match="the blank lab gets 2 in check-noisy"):
+    replace(course, "assert noisy(3) == 3", "assert 3 == 3")
+    with pytest.raises(LabError, match="the blank lab gets 1 in check-plain"):
         release(course)
 
 
 def test_a_blank_lab_that_breaks_before_its_first_exercise_stops_the_release(course):
-    replace(course, '# %% solution="double"', "# %%\nhalf_of_ten\n\n# %%")
+    replace(
+        course, '# %% solution="double"', '# %%\nhalf_of_ten\n\n# %% solution="double"'
+    )
     with pytest.raises(LabError, match=r"raises NameError|stops at cell"):
         release(course)
 
@@ -232,6 +235,46 @@ def test_a_hidden_value_in_a_file_of_the_release_stops_it(course):
     ]
 
 
+def test_a_drawn_check_that_never_changes_stops_the_release(course):
+    drawn = 'check("a table", double(rng.normal(size=(2, 3))), weight=2)\n'
+    fixed = 'check("its shape", double(rng.normal(size=(2, 3))).shape)\n'
+    replace(course, drawn, drawn + fixed)
+    with pytest.raises(LabError) as caught:
+        release(course)
+    assert str(caught.value).splitlines() == [
+        f"{course.lab(LAB)}: the drawn check 'its shape' expects the same for every "
+        "seed, so it can be known before. Check a value that depends on what check.rng() gives"
+    ]
+
+
+def test_a_new_course_gets_its_seed_with_its_first_release(course, run_command):
+    done = run_command("labkit", "release", folder=course.root, LABKIT_SEED="")
+    assert done.returncode == 0, done.stderr
+    assert "seed" in course.settings_file.read_text()
+
+
+def test_a_mistake_that_no_drawn_check_catches_stops_the_release(course):
+    byte = 'check("a byte", double(np.uint8(200)), weight=0.5)\n'
+    replace(course, "rng = check.rng()\n", f"{byte}rng = check.rng()\n")
+    mistake = '''\
+def ends_at_a_byte(x):
+    """You stop at 255. Twice a byte can be more."""
+    return np.minimum(2 * np.asarray(x, float), 255)
+
+
+'''
+    replace(course, "def adds_two(x):", f"{mistake}def adds_two(x):")
+    with pytest.raises(LabError) as caught:
+        release(course)
+    text = course.lab(LAB).read_text()
+    line = 1 + text.splitlines().index('# %% check="double" points=3')
+    assert str(caught.value).splitlines() == [
+        f"{course.lab(LAB)}: no drawn check catches the mistake ends_at_a_byte of double "
+        f"(line {line}), so the values that others know hide it. Put what it gets wrong "
+        "among the drawn inputs"
+    ]
+
+
 def test_references_of_another_version_are_made_anew(released_course):
     course = released_course
     lab_path = course.solutions / LAB / f"{LAB}.py"
@@ -249,3 +292,139 @@ def test_the_times_of_the_cells_are_told(course, run_command):
     done = run_command("labkit", "release", "--times", folder=course.root)
     assert "def double(x):" in done.stdout
     assert " s  A tiny lab" in done.stdout
+
+
+def test_a_lab_with_a_wrong_header_hides_no_other_fault(course):
+    replace(course, "return np.asarray(x) + 2", "return np.asarray(x) * 2")
+    other = course.lab("93_other")
+    other.parent.mkdir()
+    other.write_text('# %% manual="averages" points=2\n# All of them.\n')
+    with pytest.raises(LabError) as caught:
+        release(course)
+    text = str(caught.value)
+    assert (
+        f"{other}:1: manual='averages' is a code cell; expected # %% [markdown]" in text
+    )
+    assert f"{course.lab(LAB)}:44: check-double does not catch the mistake adds" in text
+    assert not course.notebooks.exists()
+
+
+def test_a_lab_that_is_being_written_does_not_stop_the_release_of_another(course):
+    other = course.lab("93_other")
+    other.parent.mkdir()
+    other.write_text("# %% solution=\n")
+    release(course, [LAB])
+    assert (course.notebooks / LAB / f"{LAB}.ipynb").is_file()
+
+
+EXERCISE = '''\
+
+# %% solution="thrice"
+def thrice(x):
+    """Three times x."""
+    ### BEGIN SOLUTION
+    return 3 * x
+    ### END SOLUTION
+
+
+# %% check="thrice" points=1
+check("thrice two", thrice(2))
+### BEGIN HIDDEN TESTS
+check("thrice drawn", thrice(check.rng().normal(size=3)))
+### END HIDDEN TESTS
+
+
+# %% mistakes="thrice"
+def adds_three(x):
+    """You added 3."""
+    return x + 3
+'''
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("check.rng()", "np.random.default_rng(1)", ":10: thrice has no drawn check"),
+        (
+            EXERCISE[EXERCISE.index("# %% mistakes") :],
+            "",
+            ":2: thrice has no # %% mist",
+        ),
+        (
+            '''\
+def thrice(x):
+    """Three times x."""
+    ### BEGIN SOLUTION
+''',
+            '''\
+### BEGIN SOLUTION
+def thrice(x):
+    """Three times x."""
+''',
+            ":4: the signature of thrice stands inside its solution",
+        ),
+        (
+            '    """Three times x."""\n    ### BEGIN SOLUTION\n',
+            '    ### BEGIN SOLUTION\n    """Three times x."""\n',
+            ":3: the docstring of thrice stands inside",
+        ),
+        ('    """Three times x."""\n', "", ":3: thrice has no docstring"),
+        ("def thrice", "def triple", ":2: thrice is neither defined nor assigned"),
+        (
+            EXERCISE[EXERCISE.index("# %% check") :],
+            "",
+            ':2: thrice has no # %% check="thrice"',
+        ),
+    ],
+)
+def test_what_the_guide_asks_of_an_exercise(course, old, new, words):
+    from labkit.authoring.guide import exercise_faults
+
+    path = course.lab(LAB)
+    above = path.read_text()
+    path.write_text(above + EXERCISE)
+    assert exercise_faults(read_lab(path)) == []
+    assert old in EXERCISE
+    path.write_text(above + EXERCISE.replace(old, new))
+    found = [
+        f":{line - above.count(chr(10))}: {text}"
+        for line, text in exercise_faults(read_lab(path))
+    ]
+    assert [one for one in found if one.startswith(words)], found
+
+
+def test_an_exercise_without_a_mistake_stops_the_release(course):
+    path = course.lab(LAB)
+    text = path.read_text()
+    begin = text.index('# %% mistakes="noisy"')
+    path.write_text(text[:begin] + text[text.index('# %% check="plain"') :])
+    with pytest.raises(LabError, match=r":\d+: noisy has no # %% mistakes="):
+        release(course)
+
+
+def test_a_check_that_is_not_repeatable_is_called_so(course):
+    replace(
+        course,
+        'check("half of ten", half_of_ten)',
+        'check("half of ten", half_of_ten)\ncheck("by chance", np.random.default_rng().random())',
+    )
+    with pytest.raises(LabError) as caught:
+        release(course)
+    assert "'by chance' is not repeatable: it gives another value" in str(caught.value)
+    assert 'tags=["needed"]' not in str(caught.value)
+
+
+def test_a_removed_labs_folder_goes_with_the_next_release(released):
+    other = released.notebooks / "93_other"
+    other.mkdir()
+    (other / "expected.json").write_text("{}")
+    mine = released.notebooks / "pictures"
+    mine.mkdir()
+    (mine / "a.txt").write_text("not of a release")
+    changed = {done.lab: done.changed for done in release(released, check=True)}
+    assert changed["93_other"] == ["removed: solutions/ has no such lab"]
+    assert other.is_dir()
+    release(released, [LAB])
+    assert other.is_dir()
+    release(released)
+    assert not other.exists() and mine.is_dir()

@@ -9,9 +9,15 @@ import pytest
 from nbformat.v4 import new_code_cell
 
 from labkit.execution.run_metadata import RunMetadata
+from labkit.grading.current_format import OLD_FORMAT, REPLACED
 from labkit.grading.engine import grade, read_grades
-from labkit.grading.repairs import OLD_FORMAT, LabCell, repairs
+from labkit.grading.repairs import LabCell, repairs
 from labkit.grading.results.feedback import write_feedback
+from labkit.grading.submissions import (
+    find_submissions,
+    lab_cells,
+    read_submission,
+)
 from labkit.labs.answers import solve
 from labkit.labs.lab import read_lab
 from tests.conftest import make_course
@@ -213,16 +219,66 @@ def another_kernel(nb):
     nb.metadata.kernelspec = {"name": "ir", "display_name": "R 4.4", "language": "R"}
 
 
-@damage(ALL, OLD_FORMAT)
-def format_without_ids(nb):
-    nb.nbformat_minor = 0
+@damage(ALL)
+def saved_by_colab(nb):
+    nb.update(nbformat_minor=0)
+    nb.metadata.colab = {"provenance": []}
+    for one in nb.cells:
+        one.metadata.id = one.pop("id")[:12]
+
+
+@damage(ALL)
+def saved_by_vs_code(nb):
+    nb.update(nbformat_minor=2)
+    nb.metadata.orig_nbformat = 4
     for one in nb.cells:
         del one["id"]
 
 
-@damage(ALL)  # what is told of it, the page says: see below
+@damage(ALL, REPLACED)
+def half_an_emoji(nb):
+    cell(nb, "manual-why").source = "Because \ud83d two is even."
+    nb.cells.append(nbformat.v4.new_markdown_cell("and \ude00", id="more"))
+    nb.metadata["title"] = "\ud83d"
+
+
+def wrong(what):
+    return (
+        f"In your file, {what} is not as the notebook format has it. It was put right."
+    )
+
+
+@damage(ALL, wrong("the id of a cell"))
+def ids_that_are_none(nb):
+    for number, found in enumerate(["a.b", "x" * 65, "", None, 7, "ä"]):
+        nb.cells.append({**new_code_cell(f"x{number} = 1"), "id": found})
+
+
+@damage(ALL, wrong("attachments"))
+def attachments_of_the_wrong_form(nb):
+    cell(nb, "manual-why")["attachments"] = {
+        "good.png": {"image/png": "iVBORw0KGgo="},
+        "bad.png": {"image/png": 3},
+    }
+
+
+@damage(
+    ALL,
+    wrong("the type of a cell"),
+    "The check cell `double` had lost its points. It is worth 3.",
+)
+def parts_of_wrong_types(nb):
+    nb.metadata.kernelspec = ["python3"]
+    nb.metadata.update(orig_nbformat="old", authors=3, labkit=[1])
+    cell(nb, "check-double").metadata.nbgrader.points = 10**400
+    heading = {"cell_type": "heading", "id": "h", "metadata": {}, "source": "A title"}
+    nb.cells.append(heading)
+
+
+@damage(ALL, OLD_FORMAT)
 def format_of_2013(nb):
     old = nbformat.convert(copy.deepcopy(nb), 3)
+    del old["orig_nbformat"]  # it was never one of today's
     nb.clear()
     nb.update(old)
 
@@ -257,12 +313,14 @@ def course(tmp_path_factory, run_command):
 
 
 def outcome(course):
-    """Scores and repairs as the gradebook and the autograded notebooks have them."""
-    found = {}
+    """Scores as the gradebook has them, and what the students' pages tell."""
+    found, known = {}, lab_cells(course)
+    handed_in = {one.student: one for one in find_submissions(course)}
     for one in read_grades(course):
         path = course.autograded / one.student / LAB / f"{LAB}.ipynb"
-        said = RunMetadata.of(nbformat.read(path, as_version=4))
-        found[one.student] = (one.score, list(said.repairs))
+        said = RunMetadata.of(nbformat.read(path, as_version=4)).repairs
+        notes = read_submission(handed_in[one.student], known).notes
+        found[one.student] = (one.score, list(dict.fromkeys([*notes, *said])))
     return found
 
 
@@ -284,13 +342,11 @@ def by_nbgrader(course, by_labkit, run_command):
 def test_damage_ends_in_a_score_and_the_student_is_told(name, by_labkit, by_nbgrader):
     _, score, told = DAMAGE[name]
     assert by_labkit[name] == (score, told)
-    if name != "format_of_2013":
-        assert by_nbgrader[name] == (score, told)
+    assert by_nbgrader[name] == (score, told)
 
 
-def test_a_format_of_another_number_is_told_once(course, by_labkit, by_nbgrader):
-    """labkit reads it at the intake, nbgrader as it sanitises."""
-    assert by_nbgrader["format_of_2013"] == (ALL, [OLD_FORMAT])
+def test_the_page_tells_once_what_is_found_twice(course, by_nbgrader):
+    """labkit reads a notebook at the intake, nbgrader as it sanitises."""
     write_feedback(course)
     text = (course.feedback / "format_of_2013" / f"{LAB}.html").read_text()
     assert html.unescape(text).count(OLD_FORMAT) == 1

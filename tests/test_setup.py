@@ -75,7 +75,7 @@ def test_the_code_is_clean():
     ruff = [sys.executable, "-m", "ruff"]
     subprocess.run([*ruff, "check", "."], cwd=ROOT, check=True)
     subprocess.run(
-        [*ruff, "format", "--check", "labkit", "tests", "solutions"],
+        [*ruff, "format", "--check", "labkit", "tests", "solutions", "benchmarks"],
         cwd=ROOT,
         check=True,
     )

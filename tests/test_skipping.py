@@ -114,6 +114,12 @@ def total():
 
 # %% check="total" points=2
 check("the sum", total())
+
+
+# %% mistakes="total"
+def counts():
+    """You counted the numbers."""
+    return len(numbers)
 '''
 NAME = "92_given"
 

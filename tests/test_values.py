@@ -34,6 +34,12 @@ def test_arrays_keep_shape_dtype_and_values(value):
     np.testing.assert_array_equal(found, value)
 
 
+def test_the_shape_of_a_tensor_is_a_shape():
+    from tensorflow import zeros
+
+    assert round_trip(np.shape(zeros((2, 3)))) == [2, 3]
+
+
 def test_plain_values_and_structures():
     assert round_trip(None) is None
     assert round_trip("text") == "text"

@@ -57,9 +57,11 @@ def test_every_control_changes_the_picture(explore, control, value):
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_the_slopes_are_those_of_the_activations(activation):
-    f, slope = ACTIVATIONS[activation]
-    z = np.linspace(-5, 5, 24)
-    np.testing.assert_allclose(slope(z), (f(z + 1e-6) - f(z - 1e-6)) / 2e-6, atol=1e-8)
+    curve, slope = explore_neuron(activation)._figure.axes[1].lines[:2]
+    z, values = curve.get_data()
+    smooth = np.abs(z) > 0.1  # the kink of a ReLU lies at 0
+    found = np.gradient(values, z)
+    np.testing.assert_allclose(slope.get_ydata()[smooth], found[smooth], atol=1e-3)
 
 
 @pytest.mark.parametrize("surface", SURFACES.values(), ids=list(SURFACES))

@@ -7,7 +7,7 @@ import pytest
 from matplotlib import pyplot
 from PIL import Image
 
-from labkit.widgets.pooling import SMALL, explore_pooling, pooled
+from labkit.widgets.pooling import SMALL, explore_pooling
 
 PHOTOGRAPH = np.random.default_rng(7).integers(0, 256, (24, 36, 3), dtype=np.uint8)
 
@@ -46,17 +46,19 @@ def shown(explorer) -> np.ndarray:
 
 
 @pytest.mark.parametrize("mode", ["max", "average", "sum"])
-@pytest.mark.parametrize(("size", "stride"), [(1, 1), (2, 2), (3, 2), (2, 3), (7, 4)])
+@pytest.mark.parametrize(("size", "stride"), [(1, 1), (2, 2), (3, 2), (2, 3), (4, 4)])
 def test_pooling_in_two_passes_is_pooling_by_windows(size, stride, mode):
-    found = pooled(SMALL, size, stride, mode)
+    result = explore_pooling(PHOTOGRAPH, size, stride, mode)._figure.axes[1]
+    found = result.images[0].get_array()
     np.testing.assert_allclose(found, by_hand(SMALL, size, stride, mode))
 
 
 def test_colours_are_pooled_each_on_its_own():
-    found = pooled(PHOTOGRAPH, 3, 2, "max")
+    after = explore_pooling(PHOTOGRAPH, 3, 2, "max")._figure.axes[3]
+    found = after.images[0].get_array()
     for channel in range(3):
-        expected = by_hand(PHOTOGRAPH[..., channel], 3, 2, "max")
-        np.testing.assert_array_equal(found[..., channel], expected)
+        expected = by_hand(PHOTOGRAPH[..., channel], 3, 2, "max") / 255
+        np.testing.assert_allclose(found[..., channel], expected)
 
 
 @pytest.mark.filterwarnings("error")

@@ -6,12 +6,14 @@ from scipy.special import softmax
 
 from labkit.widgets import optimisers
 from labkit.widgets.optimisers import explore_optimisers
-from labkit.widgets.softmax import explore_shift, explore_softmax, moved, probabilities
+from labkit.widgets.softmax import explore_shift, explore_softmax, moved
 
 
 def test_probabilities_are_those_of_scipy():
-    scores = np.array([-700.0, 0.0, 3.0, 900.0])
-    assert np.allclose(probabilities(scores), softmax(scores))
+    explorer = explore_softmax((-4.0, 0.0, 3.0, 4.0))
+    bars = explorer._figure.axes[2].patches
+    shown = [bar.get_height() for bar in bars]
+    assert np.allclose(shown, softmax([-4.0, 0.0, 3.0, 4.0]))
 
 
 def test_softmax_says_how_much_likelier_the_first_class_is():

@@ -9,7 +9,8 @@ import ast
 import copy
 import json
 import re
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nbformat
@@ -17,10 +18,11 @@ from markdown_it import MarkdownIt
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
-from labkit.checks.protocol import EXPECTED
+from labkit.checks.protocol import EXPECTED, CheckMessage, messages
 from labkit.checks.references import CheckReference, References
 from labkit.course import Course
-from labkit.execution.execute import grading_environment
+from labkit.execution.execute import execute, grading_environment
+from labkit.execution.grading_data import submission_environment
 from labkit.execution.job import cached_run_path
 from labkit.execution.run_metadata import CellMetadata, RunMetadata
 from labkit.execution.speed import stretch
@@ -28,9 +30,11 @@ from labkit.files import write_text
 from labkit.grading import engine
 from labkit.grading.pipeline.skipping import NEEDED_TAG
 from labkit.labs.answers import solve
+from labkit.labs.cells import visible_source
 from labkit.labs.headings import headings
-from labkit.labs.lab import Lab, visible_source
-from labkit.labs.reference_run import cell_duration
+from labkit.labs.lab import MARKERS, Lab, cell_id
+from labkit.labs.reference_run import cell_duration, lab_references
+from labkit.labs.source import source_notebook
 
 SOLUTION, BLANK = "the_solution", "the_blank_lab"
 # Shorter texts of a reference can stand in a notebook by chance.
@@ -57,6 +61,8 @@ def file_faults(
         + [f"the release holds {what}" for what in _leaks(lab, notebook, text)]
         + _expected_faults(folder)
         + _reference_faults(folder, references)
+        + _drawing_faults(references)
+        + _undrawn_mistakes(lab, references)
         + _staff_files(lab, folder)
         + _link_faults(notebook, folder, labs)
     )
@@ -109,8 +115,7 @@ def _notebook_faults(notebook: NotebookNode) -> list[str]:
 
 
 def _leaks(lab: Lab, notebook: NotebookNode, text: str) -> list[str]:
-    markers = ("BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS", "MARK SCHEME")
-    leaks = [f"the marker {marker}" for marker in markers if marker in text]
+    leaks = [f"the marker {marker}" for marker in MARKERS if marker in text]
     released = "\n".join(cell.source for cell in notebook.cells)
     for cell in lab.cells("mistakes"):
         leaks += [
@@ -166,6 +171,31 @@ def _reference_faults(folder: Path, references: References) -> list[str]:
             for name, value in hidden.items()
             if value in text and value not in visible
         ]
+    return faults
+
+
+def _drawing_faults(references: References) -> list[str]:
+    """Drawn checks of which everybody knows the right value before the course draws."""
+    return [
+        f"the drawn check {check.name!r} expects the same for every seed, so it can be "
+        "known before. Check a value that depends on what check.rng() gives"
+        for check in references.checks()
+        if check.fixed
+    ]
+
+
+def _undrawn_mistakes(lab: Lab, references: References) -> list[str]:
+    """Mistakes with which full marks can be had, by sending the values that are known."""
+    faults = []
+    for mistake, exercise in lab.mistakes.items():
+        name = cell_id("check", exercise)
+        drawn = [check for check in references.cells.get(name, []) if check.drawn]
+        if drawn and not any(mistake in check.caught for check in drawn):
+            faults.append(
+                f"no drawn check catches the mistake {mistake} of {exercise} (line "
+                f"{lab.line(name)}), so the values that others know hide it. Put what "
+                "it gets wrong among the drawn inputs"
+            )
     return faults
 
 
@@ -236,19 +266,70 @@ def _solution_faults(course: Course, lab: Lab) -> list[str]:
             if cell.cell.cell_type == "code" and cell.auto_score != cell.max_score
         }
     graded = _graded_cells(course, lab, SOLUTION)
-    faults = []
+    faults, all_failed = [], []
     for name, points in short.items():
         checks = CellMetadata.of(graded[name]).checks
-        failed = [f"{one.name!r} ({one.message})" for one in checks if not one.passed]
+        failed = [one for one in checks if not one.passed]
+        told = ", ".join(f"{one.name!r} ({one.message})" for one in failed)
         faults.append(
-            f"the solution gets {points} in {name}: {', '.join(failed) or 'see its cell'}"
+            f"the solution gets {points} in {name} (line {lab.line(name)}): "
+            f"{told or 'see its cell'}"
         )
-    if faults:
-        faults.append(
-            "(At grading, given cells that define nothing a check uses are left out. One "
-            f'that changes what another defines needs tags=["{NEEDED_TAG}"].)'
+        all_failed += [one.name for one in failed]
+    return faults + (_reasons(course, lab, all_failed) if faults else [])
+
+
+def _reasons(course: Course, lab: Lab, failed: list[str]) -> list[str]:
+    """Why checks that the reference run passes fail at grading.
+
+    Two runs of the solution tell it, in which no cell is left out.
+    """
+    first, second = _whole_run(course, lab), _whole_run(course, lab)
+    references = lab_references(lab.path, course.build, course.seed)
+    expected = {check.name: check for check in references.checks()}
+    changing, wrong, right = [], [], []
+    for name in failed:
+        if not (name in first and name in second):
+            wrong.append(name)
+        elif not _alike(expected[name], first[name], second[name]):
+            changing.append(name)
+        elif expected[name].judge(first[name]).passed:
+            right.append(name)
+        else:
+            wrong.append(name)
+    reasons = {
+        "is not repeatable: it gives another value in each run. Seed what it draws, and "
+        "let it depend on no time and no order": changing,
+        "gives the same value in each run at grading, but another in the reference run: "
+        "it may depend on test labels, which are shuffled at grading": wrong,
+        "is right where all cells run. At grading, given cells that define nothing a "
+        "check uses are left out; the one that changes what another defines needs "
+        f'tags=["{NEEDED_TAG}"]': right,
+    }
+    return [
+        f"{', '.join(map(repr, names))} {reason}"
+        for reason, names in reasons.items()
+        if names
+    ]
+
+
+def _whole_run(course: Course, lab: Lab) -> dict[str, CheckMessage]:
+    """What the solution sends for each check where no cell is left out, as at grading."""
+    environment = submission_environment(course.build, course.seed)
+    with tempfile.TemporaryDirectory(prefix="labkit-whole-run-") as folder:
+        ran = execute(
+            source_notebook(lab),
+            Path(folder),
+            {**grading_environment(), **environment},
         )
-    return faults
+    return {sent.name: sent for cell in ran.cells for sent in messages(cell)}
+
+
+def _alike(check: CheckReference, first: CheckMessage, second: CheckMessage) -> bool:
+    """Whether two runs sent the same for a check, within its tolerance."""
+    if check.at_least is not None:
+        return check.judge(first).passed == check.judge(second).passed
+    return replace(check, value=first.value).judge(second).passed
 
 
 def _blank_faults(course: Course, lab: Lab) -> list[str]:

@@ -1,18 +1,21 @@
 """Release a lab: from its solution to what a student gets, through the gate."""
 
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from labkit.authoring.gate import CellTime, file_faults, grading_faults
+from labkit.authoring.guide import exercise_faults
 from labkit.checks.protocol import EXPECTED
 from labkit.checks.references import References
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.files import write_bytes
 from labkit.grading.gradebook.api import generate_assignment
-from labkit.labs.lab import Lab, LabError, find_labs, mistake_functions, read_lab
+from labkit.labs.cells import mistake_functions
+from labkit.labs.lab import Lab, LabError, find_labs, read_lab
 from labkit.labs.reference_run import lab_references
 from labkit.labs.source import write_source
 from labkit.learning.start_page import START_PAGE, start_page
@@ -53,31 +56,61 @@ def release(
         outcome = []
         for path in paths:
             try:
-                outcome.append(_make(course, path, made, announce))
+                lab = read_lab(path)
+                asked = exercise_faults(lab)
+                faults += [f"{path}:{line}: {text}" for line, text in asked]
+                outcome.append(_make(course, lab, made, announce))
             except LabError as error:
                 faults += str(error).splitlines()
+            except LabkitError as error:
+                faults.append(f"{path}: {error}")
         if faults:
             raise LabError("\n".join(faults))
         for done in outcome:
             done.changed = _install(
                 made / done.lab, course.notebooks / done.lab, dry=check
             )
-    page = start_page([read_lab(path) for path in find_labs(course.solutions)])
+        if not names:
+            outcome += _remove_others(course, dry=check)
+    return outcome + _update_start_page(course, dry=check)
+
+
+def _remove_others(course: Course, dry: bool) -> list[Released]:
+    """Take away what was released of labs that have no text any more."""
+    removed = []
+    for expected in sorted(course.notebooks.glob(f"*/{EXPECTED}")):
+        folder = expected.parent
+        if (course.solutions / folder.name).exists():
+            continue
+        removed.append(Released(folder.name, ["removed: solutions/ has no such lab"]))
+        if not dry:
+            shutil.rmtree(folder)
+    return removed
+
+
+def _update_start_page(course: Course, dry: bool) -> list[Released]:
+    """Write the start page where it is not what the labs' headers give.
+
+    It names all labs; where one of the others is being written it stays as it is.
+    """
+    try:
+        page = start_page([read_lab(path) for path in find_labs(course.solutions)])
+    except LabError:
+        return []
     target = course.notebooks / START_PAGE
-    if not target.is_file() or target.read_text("utf-8") != page:
-        outcome.append(Released("start page", [START_PAGE]))
-        if not check:
-            write_bytes(target, page.encode())
-    return outcome
+    if target.is_file() and target.read_text("utf-8") == page:
+        return []
+    if not dry:
+        write_bytes(target, page.encode())
+    return [Released("start page", [START_PAGE])]
 
 
 def _make(
-    course: Course, path: Path, notebooks: Path, announce: Callable[[str], None]
+    course: Course, lab: Lab, notebooks: Path, announce: Callable[[str], None]
 ) -> Released:
     """Make one lab's release folder in `notebooks` with nbgrader's own converter."""
-    lab = read_lab(path)
-    write_source(path)
-    references = lab_references(path, course.build, course.seed, announce)
+    write_source(lab.path)
+    references = lab_references(lab.path, course.build, course.seed, announce)
     announce(f"{lab.name}: release")
     # A gradebook of its own: a release alone enters nothing into the course's.
     scratch = Course(notebooks.parent, course.solutions, notebooks, course.build)
@@ -87,7 +120,7 @@ def _make(
     announce(f"{lab.name}: the real grader on the solution and on the blank lab")
     wrong, times = grading_faults(scratch, lab, lab.grading_seconds)
     if faults or wrong:
-        raise LabError("\n".join(f"{lab.name}: {fault}" for fault in faults + wrong))
+        raise LabError("\n".join(f"{lab.path}: {fault}" for fault in faults + wrong))
     checks = len(list(references.checks()))
     return Released(lab.name, [], checks, _count_mistakes(lab), times)
 

@@ -6,7 +6,6 @@ compares, in a process that the student's code cannot reach.
 """
 
 import ast
-import hashlib
 import json
 import os
 import random
@@ -28,10 +27,11 @@ from labkit.checks.protocol import (
     is_check,
     used_names,
 )
-from labkit.checks.references import CheckReference, References
+from labkit.checks.references import CheckReference, References, judge_together
 from labkit.checks.results import Result, error_message
 from labkit.checks.values import MAX_BYTES, encode
 from labkit.errors import LabkitError
+from labkit.files import content_hash
 
 
 class CheckFailed(AssertionError):
@@ -43,10 +43,20 @@ class CheckFailed(AssertionError):
         return [str(self)]
 
 
+# A reference and what was sent for it; None where there is no reference.
+_Compared = tuple[CheckReference, CheckMessage] | None
+
+
 @dataclass
 class _Cell:
-    """What the check cell that is running has seen so far."""
+    """What the check cell that is running has seen so far.
 
+    `open` tells that its end will come: until then its results wait, for which hint a
+    value deserves depends on the others.
+    """
+
+    open: bool = False
+    waiting: list[tuple[Result, _Compared]] = field(default_factory=list)
     done: int = 0
     failed: int = 0
     error: Exception | None = None
@@ -136,18 +146,20 @@ class Check:
         if profile.name() == "grading":
             _send(message)
         else:
-            self._show(_compare_at_home(message))
+            self._note(*_compare_at_home(message))
 
-    def _show(self, result: Result) -> None:
+    def _note(self, result: Result, compared: _Compared = None) -> None:
         self._cell.done += 1
         self._cell.failed += not result.passed
-        _display(result)
+        self._cell.waiting.append((result, compared))
+        if not self._cell.open:
+            self._show()
 
     # What `CheckCells` below writes around the checks of a notebook cell.
 
     def _begin(self) -> None:
         """Start a check cell: every run of it sees the same random numbers."""
-        self._cell = _Cell()
+        self._cell = _Cell(open=True)
         _seed()
 
     def _watch(self, namespace: dict[str, Any], names: tuple[str, ...]) -> None:
@@ -163,10 +175,17 @@ class Check:
             _send(message)
             return
         try:
-            self._show(_compare_at_home(message))
+            self._note(*_compare_at_home(message))
         except (FileNotFoundError, LabkitError):
             # No expected values: that is the error at hand.
-            self._show(Result(name, passed=False, message=error_message(kind, text)))
+            self._note(Result(name, passed=False, message=error_message(kind, text)))
+
+    def _show(self) -> None:
+        """Show the results that wait, with the hints that all of them bear out."""
+        waiting, self._cell.waiting, self._cell.open = self._cell.waiting, [], False
+        judged = iter(judge_together([pair for _, pair in waiting if pair]))
+        for result, pair in waiting:
+            _display(next(judged) if pair else result)
 
     def _end(self) -> None:
         """End a check cell: raise once, after every check has been shown."""
@@ -217,19 +236,18 @@ def _digest(value: Any) -> str:
         described = f"{value.dtype} {value.shape}".encode() + value.tobytes()
     else:
         described = json.dumps(encode(value)).encode()
-    return hashlib.sha256(described).hexdigest()
+    return content_hash(described)
 
 
-def _compare_at_home(message: CheckMessage) -> Result:
+def _compare_at_home(message: CheckMessage) -> tuple[Result, _Compared]:
     reference = _expected().get(message.name)
     if reference is None:
-        return Result(
-            message.name, passed=False, message="this check is not known here"
-        )
+        unknown = "this check is not known here"
+        return Result(message.name, passed=False, message=unknown), None
     if reference.at_least is not None and message.labels is not None:
         # At home the notebook may run on other data than the reference run did.
         reference = CheckReference.from_message(message, hidden=False)
-    return reference.judge(message)
+    return reference.judge(message), (reference, message)
 
 
 def _expected() -> dict[str, CheckReference]:
@@ -258,7 +276,9 @@ class CheckCells(ast.NodeTransformer):
     def visit_Module(self, module: ast.Module) -> ast.Module:
         if any(is_check(statement) for statement in module.body):
             body = [self._guarded(s) if is_check(s) else s for s in module.body]
-            module.body = [_parse("check._begin()"), *body, _parse("check._end()")]
+            # Also what was found before the cell's own code raised an error is shown.
+            shown = ast.Try(body, [], [], [_parse("check._show()")])
+            module.body = [_parse("check._begin()"), shown, _parse("check._end()")]
             ast.fix_missing_locations(module)
         return module
 

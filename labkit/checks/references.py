@@ -6,7 +6,7 @@ too) and the `expected.json` that ships beside a notebook (visible checks only).
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -43,8 +43,10 @@ class CheckReference:
     """What a check expects: a value with tolerances, or labels with an accuracy.
 
     `names` are those that the check's own text uses. `hidden_inputs` tells that its
-    inputs were drawn with the course's seed. The visible checks that ship to students
-    come without labels.
+    inputs were drawn with the course's seed, `fixed` that its value is the same for
+    other seeds all the same. `mistakes` are those that give it another value, `caught`
+    those that it does not let pass, be it by a value or by an error. The visible checks
+    that ship to students come without labels.
     """
 
     name: str
@@ -55,8 +57,10 @@ class CheckReference:
     atol: float = 0.0
     at_least: float | None = None
     hidden_inputs: bool = False
+    fixed: bool = False
     names: tuple[str, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
+    caught: tuple[str, ...] = ()
 
     @classmethod
     def from_message(
@@ -75,14 +79,14 @@ class CheckReference:
             message.hidden_inputs,
             # What the author's own text changes between two checks is not a student's
             # doing.
-            tuple(name for name in names if name not in message.changed),
+            names=tuple(name for name in names if name not in message.changed),
         )
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "CheckReference":
         mistakes = tuple(Mistake(**one) for one in data.get("mistakes", ()))
-        names = tuple(data.get("names", ()))
-        return cls(**{**data, "mistakes": mistakes, "names": names})
+        listed = {key: tuple(data.get(key, ())) for key in ("names", "caught")}
+        return cls(**{**data, **listed, "mistakes": mistakes})
 
     def to_json(self) -> dict[str, Any]:
         """The reference as JSON-ready data, without what has its usual value."""
@@ -94,7 +98,30 @@ class CheckReference:
 
         Labels stay behind: at home a check of predictions takes the notebook's own.
         """
-        return self if self.at_least is None else replace(self, value=None)
+        value = self.value if self.at_least is None else None
+        return replace(self, value=value, caught=())
+
+    @property
+    def drawn(self) -> bool:
+        """Whether nobody can know a right value before the grading: the course draws it.
+
+        That is so for what depends on hidden inputs, and for predictions, whose labels
+        only the reference run has.
+        """
+        return self.at_least is not None or (self.hidden_inputs and not self.fixed)
+
+    def fits(self, mistake: str, message: CheckMessage) -> bool:
+        """Whether a mistake, by its name, gives what was sent for this check."""
+        if mistake not in self.caught:
+            return self.judge(message).passed
+        wrong = [one for one in self.mistakes if one.name == mistake]
+        if message.error is not None or not wrong:
+            return message.error is not None and not wrong
+        try:
+            found = decode(message.value)
+        except ValueError:
+            return False
+        return self._difference(found, wrong[0].expected) is None
 
     def same_as(self, other: "CheckReference") -> bool:
         """Whether both expect the same, within this one's tolerance."""
@@ -119,35 +146,28 @@ class CheckReference:
         """
         if message.error is not None:
             return self.failed(self._raised(message.error, message.text, quote))
-        wrong, hint = self._compare(message, quote)
+        wrong = self._compare(message, quote)
         if wrong is not None:
-            wrong += self._changed(message)
-        return Result(
-            name=self.name,
-            passed=wrong is None,
-            message=wrong or "",
-            hint=hint,
-            hidden=self.hidden,
-            weight=self.weight,
-        )
+            return self.failed(wrong + self._changed(message))
+        return Result(self.name, True, hidden=self.hidden, weight=self.weight)
 
     def failed(self, message: str) -> Result:
         """This check without a value: it never arrived, or it raised an error."""
         return Result(self.name, False, message, hidden=self.hidden, weight=self.weight)
 
-    def _compare(self, message: CheckMessage, quote: bool) -> tuple[str | None, str]:
-        """What is wrong with a value (None: nothing), and the hint that it deserves."""
+    def _compare(self, message: CheckMessage, quote: bool) -> str | None:
+        """What is wrong with a value; None: nothing."""
         try:
             found = decode(message.value)
             if self.at_least is not None:
                 labels = self.expected if self.value else decode(message.labels)
-                return accuracy_shortfall(found, labels, self.at_least), ""
+                return accuracy_shortfall(found, labels, self.at_least)
         except ValueError as error:
-            return "the value could not be read" + (f": {error}" if quote else ""), ""
+            return "the value could not be read" + (f": {error}" if quote else "")
         wrong = self._difference(found, self.expected)
         if wrong is None:
-            return None, ""
-        return (wrong.text if quote else wrong.general), self._hint(found)
+            return None
+        return wrong.text if quote else wrong.general
 
     @cached_property
     def expected(self) -> Any:
@@ -157,12 +177,19 @@ class CheckReference:
     def _difference(self, found: Any, expected: Any) -> Difference | None:
         return difference(found, expected, rtol=self.rtol, atol=self.atol)
 
-    def _hint(self, found: Any) -> str:
-        """The hint of the first declared mistake that gives the same wrong value."""
-        for mistake in self.mistakes:
-            if self._difference(found, mistake.expected) is None:
-                return mistake.hint
-        return ""
+    def mistakes_with(self, message: CheckMessage) -> tuple[Mistake, ...]:
+        """The usual mistakes that give the same wrong value as a message holds."""
+        if message.error is not None or self.at_least is not None:
+            return ()
+        try:
+            found = decode(message.value)
+        except ValueError:
+            return ()
+        return tuple(
+            mistake
+            for mistake in self.mistakes
+            if self._difference(found, mistake.expected) is None
+        )
 
     def _raised(self, kind: str, text: str, quote: bool) -> str:
         missing = NOT_DEFINED.search(text) if kind == "NameError" else None
@@ -182,6 +209,37 @@ class CheckReference:
         return (
             f" Your code changed `{'`, `'.join(changed)}`, which it was given to read."
         )
+
+
+def judge_together(
+    sent: Sequence[tuple[CheckReference, CheckMessage]], *, quote: bool = True
+) -> list[Result]:
+    """Judge what the checks of one cell sent, each as `CheckReference.judge` does.
+
+    A wrong value that a usual mistake gives too gets that mistake's hint. A single value
+    can coincide: the hint is certain only where the mistake explains every value of the
+    cell, the right ones too.
+    """
+    results = [check.judge(message, quote=quote) for check, message in sent]
+    alike = [
+        () if one.passed else check.mistakes_with(message)
+        for (check, message), one in zip(sent, results, strict=True)
+    ]
+    evidence = [
+        (one.passed, {m.name for m in (check.mistakes if one.passed else same)})
+        for (check, message), one, same in zip(sent, results, alike, strict=True)
+        if message.error is None and check.at_least is None
+    ]
+
+    def explained(mistake: Mistake) -> int:
+        return sum((mistake.name in names) != right for right, names in evidence)
+
+    for index, same in enumerate(alike):
+        if same:
+            best = max(same, key=explained)
+            certain = explained(best) == len(evidence)
+            results[index] = replace(results[index], hint=best.hint, certain=certain)
+    return results
 
 
 def accuracy_shortfall(predictions: Any, labels: Any, at_least: float) -> str | None:

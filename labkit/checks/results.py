@@ -16,30 +16,42 @@ KNOWN_ERRORS = {name for name in dir(builtins) if name[0].isupper()} | {
 
 @dataclass(frozen=True)
 class Result:
-    """One check, judged: its message says why it failed, its hint how to go on."""
+    """One check, judged: its message says why it failed, its hint how to go on.
+
+    A hint is `certain` where its mistake explains all that the cell gave, and not this
+    value alone. `counts` is the share of its weight that it earns where it passed.
+    """
 
     name: str
     passed: bool
     message: str = ""
     hint: str = ""
+    certain: bool = True
     hidden: bool = False
     weight: float = 1.0
+    counts: float = 1.0
+
+    @property
+    def hint_word(self) -> str:
+        """What stands before the hint."""
+        return "Hint" if self.certain else "Perhaps"
 
     def text(self) -> str:
         """The result as text for a terminal."""
-        line = f"✓ {self.name}" if self.passed else f"✗ {self.name} — {self.message}"
-        return f"{line}\n  Hint: {self.hint}" if self.hint else line
+        line = f"{'✓' if self.passed else '✗'} {self.name}"
+        line += f" — {self.message}" if self.message else ""
+        return f"{line}\n  {self.hint_word}: {self.hint}" if self.hint else line
 
     def html(self) -> str:
         """The result as HTML: a mark, a word and a colour, never colour alone."""
         colour = "#1a7f37" if self.passed else "#b42318"
         mark = "✓" if self.passed else "✗"
         text = html.escape(self.name)
-        if not self.passed:
+        if self.message:
             text += f" — {html.escape(self.message)}"
         if self.hint:
             hint = html.escape(self.hint)
-            text += f'<div style="margin-left:1.4em">Hint: {hint}</div>'
+            text += f'<div style="margin-left:1.4em">{self.hint_word}: {hint}</div>'
         return (
             f'<div style="border-left:4px solid {colour};padding:2px 8px;margin:2px 0">'
             f'<b style="color:{colour}">{mark}</b> {text}</div>'
@@ -61,5 +73,5 @@ def score(results: Iterable[Result], points: float) -> float:
     """The points of a cell: shared over its checks by their weights."""
     results = list(results)
     total = sum(result.weight for result in results)
-    earned = sum(result.weight for result in results if result.passed)
+    earned = sum(one.weight * one.counts for one in results if one.passed)
     return points if earned == total else round(points * earned / total, 2)

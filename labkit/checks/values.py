@@ -40,6 +40,8 @@ def encode(value: Any, depth: int = 0) -> Encoded:
     """Return `value` as JSON-ready data: numbers and arrays, text, nested lists."""
     if depth > MAX_DEPTH:
         return _opaque("a structure nested too deeply")
+    if hasattr(value, "as_list"):  # the shape of a TensorFlow tensor, which is no tuple
+        value = tuple(value.as_list())
     if value is None or isinstance(value, str):
         plain = value if value is None else value[:MAX_BYTES]
         return {"kind": "plain", "value": plain}

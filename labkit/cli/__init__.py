@@ -1,16 +1,20 @@
 """The `labkit` command: each command parses, calls one function, prints."""
 
+import contextlib
+import errno
 import os
+import signal
+import sqlite3
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from labkit import __version__
 from labkit.cli import authoring, data, grading, kaggle, learning
-from labkit.cli.terminal import console, errors
+from labkit.cli.terminal import console, errors, labelled, show_anywhere
 from labkit.errors import LabkitError
 from labkit.machine.patches import skip_address_grammar
 
@@ -28,6 +32,11 @@ app.add_typer(learning.kernel_app, name="kernel", rich_help_panel=learning.PANEL
 app.add_typer(data.app, name="data", rich_help_panel=learning.PANEL)
 app.add_typer(kaggle.app, name="kaggle", rich_help_panel=learning.PANEL)
 
+_ENDING = [
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP")
+    if hasattr(signal, name)
+]
 # Typer names only the last of its errors; this is the class of all wrong usage.
 UsageError: Any = typer.BadParameter.__base__
 
@@ -59,9 +68,14 @@ def main() -> None:
     programs = str(Path(sys.executable).parent)
     os.environ["PATH"] = os.pathsep.join([programs, os.environ.get("PATH", "")])
     skip_address_grammar()
+    show_anywhere()
     try:
-        # Not standalone: typer would answer wrong usage with a box of six lines.
-        sys.exit(app(standalone_mode=False))
+        with ended_by_signal() as received:
+            # Not standalone: typer would answer wrong usage with a box of six lines.
+            code = app(standalone_mode=False)
+        if received:
+            _end(received[0])
+        sys.exit(code)
     except LabkitError as error:
         _refuse(str(error))
     except UsageError as error:
@@ -70,10 +84,52 @@ def main() -> None:
         command = error.ctx.command_path if error.ctx else "labkit"
         _refuse(f"{error.format_message().rstrip('.')}. Type: {command} --help")
     except (KeyboardInterrupt, typer.Abort):
-        errors.print("labkit: interrupted. Nothing is lost: the same command goes on.")
-        sys.exit(130)
+        _end(signal.SIGINT)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror}.", error.errno == errno.ENOSPC)
+    except Exception as error:
+        # SQLAlchemy's, which few commands import.
+        if not isinstance(error.__cause__, sqlite3.OperationalError):
+            raise
+        full = "full" in str(error.__cause__)
+        _fail(f"the gradebook: {error.__cause__}.", full)
+
+
+@contextlib.contextmanager
+def ended_by_signal() -> Iterator[list[int]]:
+    """Let what ends a command end it as Ctrl-C does; yields a list of what was received."""
+    received: list[int] = []
+
+    def end(number: int, _: object) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    # What is ignored, as under nohup, stays so.
+    heeded = [n for n in _ENDING if signal.getsignal(n) != signal.SIG_IGN]
+    known = {number: signal.signal(number, end) for number in heeded}
+    try:
+        yield received
+    finally:
+        for number, handler in known.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int) -> None:
+    errors.print("labkit: interrupted. Nothing is lost: the same command goes on.")
+    sys.exit(128 + number)
+
+
+def _fail(text: str, full: bool) -> None:
+    advice = "Make room" if full else "Mend that"
+    errors.print(
+        labelled("labkit:", "bold red", f"{text} {advice}, and type the command again.")
+    )
+    sys.exit(1)
 
 
 def _refuse(text: str) -> None:
-    errors.print(f"[bold red]labkit:[/] {escape(text)}")
+    errors.print(labelled("labkit:", "bold red", text))
     sys.exit(2)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
-from labkit.cli.progress import CellProgress, GradingProgress
-from labkit.cli.terminal import Labs, console, errors, examples
+from labkit.cli.progress import CellProgress, CountProgress, GradingProgress
+from labkit.cli.terminal import Labs, console, errors, examples, labelled
 
 PANEL = "For authors"
 app = typer.Typer()
@@ -43,7 +43,12 @@ def release(
     from labkit.course import Course
 
     with console.status("release") as status:
-        outcome = make(Course.here(), labs, check=check, announce=status.update)
+        outcome = make(
+            Course.here(),
+            labs,
+            check=check,
+            announce=lambda text: status.update(Text(text)),
+        )
     for done in outcome:
         state = ", ".join(done.changed) if done.changed else "unchanged"
         counts = (
@@ -65,7 +70,7 @@ def _print_times(cells: list, every: bool) -> None:
         shown = sorted(shown, key=lambda cell: -cell.seconds)[:3]
     for cell in shown:
         line = f"    {cell.seconds:6.1f} s  {cell.heading[:32]:32}  {cell.first_line}"
-        console.print(escape(line))
+        console.print(line)
 
 
 @command(
@@ -93,9 +98,9 @@ def run(
         course.create_seed()
         done = run_solution(path, folder, course.build, course.seed, progress.cell)
     for warning in done.warnings:
-        console.print(f"[yellow]warning[/] {escape(warning)}")
+        console.print(labelled("warning", "yellow", warning))
     for failure in done.failed:
-        console.print(f"[red]failed[/] {escape(failure)}")
+        console.print(labelled("failed", "red", failure))
     console.print(f"{done.lab}: {done.seconds:.0f} s; wrote {folder}/")
     for file in done.files:
         console.print(f"  {file.name}")
@@ -134,12 +139,48 @@ def study(
     folder = out or course.build / "study" / found.name
 
     def announce(line: str) -> None:
-        console.print(escape(line))
+        console.print(line)
 
     results = study.run(plan, folder, announce=announce, progress="text")
-    console.print(escape(results.summary().to_string(index=False)))
+    console.print(results.summary().to_string(index=False))
     for file in results.write(folder):
         console.print(f"  {os.path.relpath(file)}")
+
+
+@command(
+    "try",
+    epilog=examples("labkit try 02", "labkit try 01 02 03"),
+)
+def try_labs(labs: Labs = None) -> None:
+    """Try wrong answers by machine: which get full marks?
+
+    Each solution is changed in one place: a number, a comparison, an operator, a
+    conversion, what happens in place. Every change that no check notices is told, with
+    its line. It is no fault as such: some are as right as the solution. Mark them where
+    they stand, and they are not tried again:  # equivalent: < -> <=
+    """
+    from labkit.authoring.try_lab import try_mutants
+    from labkit.course import Course
+    from labkit.labs.lab import find_labs
+
+    course = Course.here()
+    for path in find_labs(course.solutions, labs):
+        with CountProgress(console, path.stem) as progress:
+            tried = try_mutants(course, path, progress.update)
+        marked = f", {tried.equivalent} marked as equivalent" * bool(tried.equivalent)
+        console.print(
+            f"{tried.lab}: {tried.count} mutants, {len(tried.survivors)} get full "
+            f"marks{marked}"
+        )
+        for one in tried.survivors:
+            console.print(
+                f"  {path.name}:{one.line}  {one.exercise}  {one.change}  |  {one.code}"
+            )
+        for exercise in tried.unsure:
+            console.print(
+                f"  {exercise}: its mutants changed what other cells hold, so some of "
+                "them may be missing here. Let its check cell make its own inputs."
+            )
 
 
 @command(

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from labkit.cli.terminal import console, errors, examples
+from labkit.cli.terminal import console, errors, examples, labelled, show
 
 app = typer.Typer(
     no_args_is_help=True, help="The data sets: what is here, fetch it, verify it."
@@ -26,8 +25,8 @@ def data_list() -> None:
     for one in data.inventory():
         where = one.present or f"{one.lacks} (stand-in: {one.stand_in})"
         size = f"{one.size / 1e6:.0f}" if one.size else ""
-        table.add_row(one.name, one.title, escape(where), size, one.licence)
-    console.print(table)
+        table.add_row(one.name, one.title, where, size, one.licence)
+    show(table)
     console.print("Where a data set is absent: labkit data fetch NAME")
 
 
@@ -66,14 +65,14 @@ def data_fetch(
     for name in names or [one.name for one in data.inventory()]:
         try:
             for path in data.fetch(name, to, competition):
-                console.print(f"[green]verified[/] {escape(str(path))}")
+                console.print(labelled("verified", "green", str(path)))
         except data.DataError as error:
             if len(names or ()) == 1:
                 raise
             failed += 1
-            errors.print(f"[bold red]{name}:[/] {escape(str(error))}")
+            errors.print(labelled(f"{name}:", "bold red", str(error)))
     if to:
-        console.print(f"Copy {escape(str(to))} where you need it, and type there:")
+        console.print(f"Copy {to} where you need it, and type there:")
         console.print("  export LABKIT_DATA=<the folder>")
     if failed:
         raise typer.Exit(1)
@@ -94,7 +93,7 @@ def data_verify(
     present = [one.name for one in data.inventory() if one.present or one.partial]
     results = [result for name in names or present for result in data.verify(name)]
     for result in results:
-        console.print(escape(str(result)))
+        console.print(str(result))
     if not results:
         console.print("No data set is on this machine. Type: labkit data fetch")
     if any(result.ok is False for result in results):

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from labkit.cli.progress import GradingProgress
-from labkit.cli.terminal import Labs, console, errors, examples
+from labkit.cli.terminal import Labs, console, errors, examples, labelled, show
 
 PANEL = "For instructors"
 app = typer.Typer()
@@ -55,7 +55,7 @@ def grade(
         bool,
         typer.Option(
             "--require-confinement",
-            help="Refuse where submissions cannot be shut off from this machine.",
+            help="Refuse where submissions cannot be shut off from what runs them.",
         ),
     ] = False,
 ) -> None:
@@ -74,27 +74,34 @@ def grade(
     from labkit.grading.engine import grade as grade_course
     from labkit.grading.results.class_report import class_report
     from labkit.grading.results.report_page import summary_tables, write_report
-    from labkit.sandbox.confinement import strength
+    from labkit.grading.submissions import misplaced_work, taken_elsewhere
+    from labkit.sandbox.confinement import require_full, strength
 
     if db:
         course = replace(course, database=db)
-    with GradingProgress(console) as progress, _runner(course, cluster) as (run, slots):
-        options = Options(jobs or slots, force, require_confinement, run, progress)
+    if require_confinement and not cluster:
+        require_full()
+    runner = _runner(course, cluster, require_confinement)
+    with GradingProgress(console) as progress, runner as (run, slots):
+        options = Options(jobs or slots, force, run, progress)
         grades = grade_course(course, labs, student or (), options)
-    _print_grades(grades)
+    # First of all: who reads the rest through a pipe may close it at any line.
     report = class_report(course)
-    for table in summary_tables(report):
-        console.print(table)
     write_report(report, course.build / "report.html")
+    _print_grades(grades)
+    for line in (*taken_elsewhere(course), *misplaced_work(course)):
+        errors.print(line, style="yellow", markup=False, soft_wrap=True)
+    for table in summary_tables(report):
+        show(table)
     console.print(f"More in {os.path.relpath(course.build / 'report.html')}")
-    if not strength().full:
-        open_to = "; ".join(strength().missing)
-        console.print(f"[yellow]confinement {strength().name}:[/] {escape(open_to)}")
+    if not cluster and not strength().full:
+        open_to = strength().explanation
+        console.print(labelled(f"confinement {strength().name}:", "yellow", open_to))
     if any(one.reason for one in grades):
         raise typer.Exit(1)
 
 
-def _runner(course, cluster: str | None):
+def _runner(course, cluster: str | None, confined: bool):
     """What runs a notebook, and how many at a time: here, or on a cluster's workers."""
     from labkit.execution.job import run_job
 
@@ -102,7 +109,7 @@ def _runner(course, cluster: str | None):
         return nullcontext((run_job, None))
     from labkit.execution.cluster import cluster_runner
 
-    return cluster_runner(cluster, course)
+    return cluster_runner(cluster, course, confined)
 
 
 def _print_grades(grades: list) -> None:
@@ -119,9 +126,9 @@ def _print_grades(grades: list) -> None:
         notes += ["late"] if one.late_seconds > 0 else []
         notes += ["answers in words wait for a person"] if one.needs_manual else []
         score, highest = f"{one.score:g}", f"{one.max_score:g}"
-        table.add_row(one.student, one.lab, score, highest, escape("; ".join(notes)))
+        table.add_row(one.student, one.lab, score, highest, "; ".join(notes))
     if shown:
-        console.print(table)
+        show(table)
     if len(shown) < len(grades):
         console.print(f"{len(grades)} submissions graded, {len(shown)} not readable.")
 
@@ -183,7 +190,7 @@ def export(
     done = export_scores(course, form, out, roster, chosen)
     console.print(f"{done.rows} rows in {done.path}")
     for line in done.messages():
-        errors.print(f"[yellow]{escape(line)}[/]")
+        errors.print(line, style="yellow")
     if not done.complete:
         raise typer.Exit(1)
 
@@ -202,7 +209,7 @@ def report(
     course = Course.here()
     found = class_report(course)
     for table in summary_tables(found):
-        console.print(table)
+        show(table)
     path = out or course.build / "report.html"
     write_report(found, path)
     console.print(f"The whole report: {os.path.relpath(path)}")
@@ -227,8 +234,13 @@ def similarity(
     course = Course.here()
     path = out or course.build / "similarity.html"
     with console.status("similarity") as status:
-        found = compare_class(course, [lab] if lab else None, at_least, status.update)
+        found = compare_class(
+            course,
+            [lab] if lab else None,
+            at_least,
+            lambda text: status.update(Text(text)),
+        )
         write_similarity(found, path)
     for one in found:
-        console.print(escape(one.text()))
+        console.print(one.text())
     console.print(f"Side by side: {os.path.relpath(path)}")

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from labkit.cli.terminal import console, examples
+from labkit.cli.terminal import console, examples, labelled
 from labkit.errors import LabkitError
 
 app = typer.Typer(
@@ -46,7 +45,7 @@ def check(file: File, sample: Sample = None) -> None:
 
     sample = _sample_of(file, sample)
     report = kaggle.check(file, sample)
-    console.print(escape(str(report)))
+    console.print(str(report))
     if sample is None:
         console.print(
             f"Only the form was checked. Ids and classes need --sample {SAMPLE}"
@@ -81,8 +80,8 @@ def split(
     from labkit.kaggle.folders import split_folder
 
     parts, rows = split_folder(pictures, out, test, share=share, seed=seed)
-    console.print(escape(str(parts)))
-    console.print(f"{rows:,} rows in {escape(str(out))}")
+    console.print(str(parts))
+    console.print(f"{rows:,} rows in {out}")
 
 
 @app.command(
@@ -120,8 +119,8 @@ def predict(
     found, report = predict_folder(
         model, pictures, sample, out, most_frequent, probabilities
     )
-    console.print(escape(str(found)))
-    console.print(escape(str(report)))
+    console.print(str(found))
+    console.print(str(report))
 
 
 @app.command(
@@ -148,15 +147,15 @@ def score(
     try:
         found = kaggle.score(file, truth, public=public)
     except kaggle.SubmissionError as error:
-        console.print(escape(str(error)))
+        console.print(str(error))
         raise typer.Exit(1) from None
     path = figure or file.with_suffix(".confusion.png")
     try:
         found.figure().savefig(path, dpi=144)
     except (OSError, ValueError) as error:
         raise LabkitError(f"{path}: cannot be written ({error}).") from None
-    console.print(escape(str(found)))
-    console.print(f"Confusion matrix: {escape(str(path))}")
+    console.print(str(found))
+    console.print(f"Confusion matrix: {path}")
 
 
 @app.command(
@@ -219,13 +218,13 @@ def leaderboard(
         enter=enter,
         out=out,
     )
-    console.print(escape(str(done.board)))
+    console.print(str(done.board))
     for path in done.files:
-        console.print(escape(str(path)))
+        console.print(str(path))
     if done.points is not None:
         console.print(f"Points of {len(done.points.entered)} students entered.")
         for student, reason in done.points.left:
-            console.print(f"[yellow]left alone:[/] {escape(f'{student}: {reason}')}")
+            console.print(labelled("left alone:", "yellow", f"{student}: {reason}"))
 
 
 @app.command(
@@ -261,13 +260,13 @@ def submit(
                 message,
                 _sample_of(file, sample),
                 wait=wait,
-                announce=lambda text: console.print(escape(text)),
+                announce=console.print,
             )
     except kaggle.SubmissionError as error:
-        console.print(escape(str(error)))
+        console.print(str(error))
         console.print("Nothing was sent.")
         raise typer.Exit(1) from None
-    console.print(escape(str(done)))
+    console.print(str(done))
 
 
 @app.command(
@@ -297,8 +296,8 @@ def report(
 
     done = write_reports(runs, truth, public, out)
     for path in done.pages:
-        console.print(escape(str(path)))
+        console.print(str(path))
     for text in done.failed:
-        console.print(f"[red]no page:[/] {escape(text)}")
+        console.print(labelled("no page:", "red", text))
     if done.failed:
         raise typer.Exit(1)

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from labkit.cli.progress import CellProgress
-from labkit.cli.terminal import console, examples
+from labkit.cli.terminal import console, examples, labelled
 
 PANEL = "For students"
 app = typer.Typer()
@@ -28,15 +27,16 @@ def check(
         checked = check_notebook(notebook, progress.cell)
     for cell in checked:
         passed = sum(result.passed for result in cell.results)
-        console.print(f"[bold]{cell.cell}[/]  {passed} of {len(cell.results)} checks")
+        counted = f" {passed} of {len(cell.results)} checks"
+        console.print(labelled(cell.cell, "bold", counted))
         if cell.changed:
             console.print(
-                "  [yellow]This check cell was changed. The grader puts the released one back.[/]"
+                "  This check cell was changed. The grader puts the released one back.",
+                style="yellow",
             )
         for result in cell.results:
-            console.print(
-                f"  [{'green' if result.passed else 'red'}]{escape(result.text())}[/]"
-            )
+            colour = "green" if result.passed else "red"
+            console.print(f"  {result.text()}", style=colour)
     results = [result for cell in checked for result in cell.results]
     failed = sum(not result.passed for result in results)
     console.print(f"{len(results) - failed} of {len(results)} visible checks passed.")
@@ -56,15 +56,15 @@ def doctor() -> None:
     with console.status("looking (Keras takes a few seconds to start)"):
         for finding in examine():
             mark = (
-                "[green]✓[/]"
+                ("✓", "green")
                 if finding.good
-                else "[red]✗[/]"
+                else ("✗", "red")
                 if finding.needed
-                else "[yellow]![/]"
+                else ("!", "yellow")
             )
-            console.print(f"{mark} {finding.topic:20} {escape(finding.found)}")
+            console.print(labelled(*mark, f"{finding.topic:20} {finding.found}"))
             if finding.advice:
-                console.print(f"  {'':20} {escape(finding.advice)}")
+                console.print(f"  {'':20} {finding.advice}")
             short += [finding] if finding.needed and not finding.good else []
     if short:
         raise typer.Exit(1)
@@ -140,8 +140,8 @@ def kernel_install(
             seen = kernelspec.gpus_seen(spec)
             found = diagnose(replace(gather(backend), seen=seen))
         colour = "green" if seen and found.good else "yellow"
-        console.print(f"[{colour}]accelerator:[/] {escape(found.found)}")
+        console.print(labelled("accelerator:", colour, found.found))
         if found.advice:
-            console.print(escape(found.advice))
+            console.print(found.advice)
         if not seen:
             raise typer.Exit(1)

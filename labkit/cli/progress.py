@@ -1,12 +1,13 @@
 """Progress lines in the terminal: what is done, what runs, how long it will take."""
 
 import time
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
+    ProgressColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -16,13 +17,15 @@ from rich.progress import Progress as Bars
 
 from labkit.grading.progress import Progress
 
+_SomeLine = TypeVar("_SomeLine", bound="_Line")
+
 
 class GradingProgress(Progress):
     """Progress lines for grading and the demo: steps, submissions done, time left."""
 
     def __init__(self, console: Console) -> None:
         self._bars = Bars(
-            TextColumn("{task.description:38}"),
+            TextColumn("{task.description:38}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -46,7 +49,7 @@ class GradingProgress(Progress):
     def step(self, title: str) -> None:
         """One of the demo's steps begins."""
         self._close()
-        self._bars.console.print(f"[bold]{title}[/]")
+        self._bars.console.print(title, style="bold")
 
     def announce(self, text: str) -> None:
         """A step without a known length begins."""
@@ -100,29 +103,64 @@ class GradingProgress(Progress):
             self._task = None
 
 
-class CellProgress:
-    """A progress line for a notebook that runs: cells done, heading, time."""
+class _Line:
+    """A progress line of one task, with columns of its own; it goes when the task is over."""
 
-    def __init__(self, console: Console, name: str) -> None:
+    def __init__(
+        self, console: Console, name: str, before: str, *columns: ProgressColumn
+    ) -> None:
         self._progress = Bars(
-            TextColumn(f"{name:24}"),
+            TextColumn("{task.fields[name]:24}", markup=False),
             BarColumn(bar_width=24),
-            TextColumn("{task.completed}/{task.total} cells"),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}"),
+            *columns,
+            TextColumn("{task.description}", markup=False),
             console=console,
             transient=True,
         )
+        self._name, self._before = name, before
 
-    def __enter__(self) -> "CellProgress":
+    def __enter__(self: _SomeLine) -> _SomeLine:
         self._progress.start()
-        self._task = self._progress.add_task("starting the kernel", total=None)
+        self._task = self._progress.add_task(self._before, total=None, name=self._name)
         return self
 
     def __exit__(self, *_) -> None:
         self._progress.stop()
 
-    def cell(self, number: int, count: int, heading: str) -> None:
+    def _show(self, done: int, count: int, what: str) -> None:
         self._progress.update(
-            self._task, completed=number - 1, total=count, description=heading[:40]
+            self._task, completed=done, total=count, description=what[:40]
         )
+
+
+class CellProgress(_Line):
+    """A progress line for a notebook that runs: cells done, time, heading."""
+
+    def __init__(self, console: Console, name: str) -> None:
+        cells = TextColumn("{task.completed}/{task.total} cells")
+        super().__init__(
+            console, name, "starting the kernel", cells, TimeElapsedColumn()
+        )
+
+    def cell(self, number: int, count: int, heading: str) -> None:
+        """The cell of that number, from 1, begins under a heading."""
+        self._show(number - 1, count, heading)
+
+
+class CountProgress(_Line):
+    """A progress line for many alike: how many are done, time left, which one runs."""
+
+    def __init__(self, console: Console, name: str) -> None:
+        super().__init__(
+            console,
+            name,
+            "what comes before",
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+
+    def update(self, done: int, count: int, what: str) -> None:
+        """So many of them are done, and one begins."""
+        self._show(done, count, what)

@@ -1,4 +1,4 @@
-"""All pictures of a folder or a zip file: listed, read and decoded in parallel, the damaged ones left out."""
+"""All pictures of a folder or a zip file: found, read and decoded in parallel, the damaged ones left out."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ import numpy as np
 
 from labkit.data.errors import DamagedPicture, DataError
 from labkit.data.notices import progress
-from labkit.data.pictures import decode, no_warnings
+from labkit.data.pictures import decode, no_warnings, why_no_picture
 from labkit.machine.cores import cores
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
+# A file of such a name is a picture, and a damaged one where it cannot be read; of others the content decides.
+SUFFIXES = {".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg"}
+SUFFIXES |= {".jxl", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+# What systems put beside pictures by themselves, besides hidden files.
+LITTER = {"thumbs.db", "ehthumbs.db", "desktop.ini"}
 MAX_BYTES = 64 * 2**20
 # A zip file's member that unpacks to more than this, and to this many times its size, is a bomb.
 BOMB_BYTES, BOMB_RATIO = 16 * 2**20, 200
@@ -28,8 +32,8 @@ CHUNK = 32
 class Pictures:
     """The picture files of a folder or a zip file by name; a zip is read in memory, never extracted.
 
-    names: paths inside it, with "/", sorted. Raises DataError where the zip is unreadable, holds a name that
-    leads out of it, or members that overlap.
+    names: paths inside it, with "/", sorted. others: the reason of each file that is no picture, by name.
+    Raises DataError where the zip is unreadable, holds a name that leads out of it, or members that overlap.
     """
 
     def __init__(self, path: Path):
@@ -39,7 +43,10 @@ class Pictures:
         if not path.is_dir():
             self._open()
         found = self._members if self._zip else _files(path)
-        self.names = sorted(name for name in found if _is_picture(name))
+        files = sorted(name for name in found if not _is_litter(name))
+        reasons = {name: self._why_no_picture(name) for name in files}
+        self.others = {name: reason for name, reason in reasons.items() if reason}
+        self.names = [name for name in files if name not in self.others]
 
     def _open(self) -> None:
         try:
@@ -56,9 +63,19 @@ class Pictures:
                 self._refuse(
                     f"{member.filename!r}, a name that leads out of the archive"
                 )
-            self._members[name] = member
+            if not name.endswith("/"):
+                self._members[name] = member
         if packed > self.path.stat().st_size:
             self._refuse("members that overlap, as zip bombs do")
+
+    def _why_no_picture(self, name: str) -> str:
+        """Return why a file is no picture, "" where its name or its content says that it is one."""
+        if PurePosixPath(name).suffix.lower() in SUFFIXES:
+            return ""
+        try:
+            return why_no_picture(self.read(name))
+        except DamagedPicture as error:
+            return error.reason
 
     def _refuse(self, what: str) -> None:
         self.close()
@@ -136,16 +153,17 @@ def without(images: np.ndarray, rows: Sequence[int]) -> np.ndarray:
 
 
 def _files(folder: Path) -> Iterator[str]:
-    """Yield the files below a folder; links to folders are not followed, they may lead in a circle."""
-    for place, _, names in os.walk(folder):
+    """Yield the files below a folder, and links to folders: those are not followed, they may lead in a circle."""
+    for place, folders, names in os.walk(folder):
+        links = [name for name in folders if Path(place, name).is_symlink()]
         inside = Path(place).relative_to(folder)
-        yield from ((inside / name).as_posix() for name in names)
+        yield from ((inside / name).as_posix() for name in (*links, *names))
 
 
-def _is_picture(name: str) -> bool:
-    path = PurePosixPath(name)
-    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-    return path.suffix.lower() in SUFFIXES and not hidden
+def _is_litter(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    hidden = any(part.startswith((".", "__MACOSX")) for part in parts)
+    return hidden or parts[-1].lower() in LITTER
 
 
 def _leads_out(name: str) -> bool:
@@ -159,6 +177,8 @@ def _leads_out(name: str) -> bool:
 def _read_file(path: Path, name: str) -> bytes:
     found = path.stat()
     # opening a pipe would wait for ever
+    if stat.S_ISDIR(found.st_mode):
+        raise DamagedPicture(name, "a link to a folder; put the folder itself there")
     if not stat.S_ISREG(found.st_mode):
         raise DamagedPicture(name, "not a file, but a pipe or a device")
     _check_size(name, found.st_size)

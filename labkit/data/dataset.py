@@ -34,8 +34,8 @@ class Dataset:
     sample_submission : Path or None
         The competition's own example of a submission (CSV).
     damaged : tuple of (str, str)
-        File name and reason of each unreadable picture. Such a training picture is left out; such a
-        test picture is mid-grey, so that every id keeps its place.
+        File name and reason of each unreadable picture, and of each file that is none. Such a training
+        picture is left out; such a test picture is mid-grey, so that every id keeps its place.
     licence, citation : str
         Of the data.
 
@@ -81,9 +81,7 @@ class Dataset:
         if self.licence:
             rows.append(("licence", self.licence))
         if self.damaged:
-            rows.append(
-                ("damaged", f"{len(self.damaged)} pictures, listed in .damaged")
-            )
+            rows.append(("damaged", f"{len(self.damaged)} files, listed in .damaged"))
         return rows
 
     def __str__(self) -> str:

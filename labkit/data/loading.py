@@ -72,8 +72,9 @@ def load_folder(path: str | Path, size: int = 32, *, training: float = 0.8) -> D
     """Return your own pictures, from a folder or a zip file, as RGB squares of `size` pixels.
 
     A picture's class is its folder's name (cat/1.jpg), or what its own name begins with where all lie in one
-    folder (cat.1.jpg). Damaged pictures are left out and listed in .damaged. The first load decodes on all
-    cores into the cache; later ones map its file into memory.
+    folder (cat.1.jpg). Which files are pictures their content decides; damaged ones, and files that are none,
+    are left out and listed in .damaged. The first load decodes on all cores into the cache; later ones map its
+    file into memory.
 
     Parameters
     ----------

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from labkit import profile
+
+SHOWN = 20
 
 
 def say(text: str) -> None:
     """Print one line, except under the profile "grading"."""
     if profile.name() != "grading":
         print(text, flush=True)
+
+
+def say_left_out(reasons: Mapping[str, str]) -> None:
+    """Name the files that are left out, each with its reason."""
+    if reasons:
+        lines = [f"  {name}: {reason}" for name, reason in reasons.items()]
+        if len(lines) > SHOWN:
+            lines[SHOWN:] = [f"  and {len(lines) - SHOWN:,} more"]
+        say("\n".join([f"left out, {len(reasons):,} of the files:", *lines]))
 
 
 def progress(steps: Iterable | None = None, **options: Any) -> Any:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import functools
 import io
+import math
 import threading
 import warnings
 from collections.abc import Iterator
@@ -15,13 +18,15 @@ import numpy as np
 from labkit.data.errors import DamagedPicture
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from PIL.ImageFile import ImageFile
 
 # Pillow would also try formats that start other programs (EPS) or that no camera writes.
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM")
 MAX_PIXELS = 50_000_000
 # Of larger ones, threads decode one at a time: memory does not grow with the cores.
 LARGE_PIXELS = 4_000_000
+# Of 255: 16-bit colours of 12 bits or fewer come out of Pillow below this, for it drops the lower byte.
+DARKEST = 16
 _large = threading.Lock()
 
 
@@ -30,13 +35,14 @@ def read_picture(
 ) -> np.ndarray:
     """Return any picture as 8-bit RGB.
 
-    Turned as its EXIF says; grey, palette, CMYK and 16-bit pictures become 8-bit RGB; transparent ones lie
-    on white; of an animation the first frame.
+    Turned as its EXIF says; grey, palette and CMYK pictures become RGB; transparent ones lie on white; of an
+    animation the first frame. Grey levels of more than 8 bits are scaled by the bits that they use, since
+    12-bit cameras write 16-bit files: 8, 12 or 16, as the brightest one needs; floats up to 1 by 255.
 
     Parameters
     ----------
     source : path, bytes or binary file
-        A JPEG, PNG, GIF, BMP, TIFF or WEBP.
+        A JPEG, PNG, GIF, BMP, TIFF, WEBP, AVIF, PPM or PGM.
     size : int, optional
         The side in pixels of the square that the picture is stretched to.
 
@@ -48,7 +54,8 @@ def read_picture(
     Raises
     ------
     DamagedPicture
-        It cannot be decoded, or holds over 50 million pixels.
+        It cannot be decoded, holds over 50 million pixels, or has 16-bit colours of which only the lowest
+        bits are in use, so that it would be black.
     ValueError
         `size` is below 1.
 
@@ -98,7 +105,7 @@ def decode(
     except FileNotFoundError:
         raise DamagedPicture(name, "there is no such file") from None
     except Image.UnidentifiedImageError:
-        raise DamagedPicture(name, _unknown(source)) from None
+        raise DamagedPicture(name, _unknown(_is_empty(source))) from None
     except DamagedPicture:
         raise
     # a damaged file can make a decoder fail in any way, and none of them may stop the other pictures
@@ -110,29 +117,51 @@ def decode(
         ) from None
 
 
-def _unknown(source: str | Path | bytes | BinaryIO) -> str:
-    empty = not source if isinstance(source, bytes) else False
+def why_no_picture(content: bytes) -> str:
+    """Return why a file's content is no picture; "" where it is one, be it damaged."""
+    from PIL import Image
+
+    with no_warnings():
+        try:
+            Image.open(io.BytesIO(content), formats=FORMATS).close()
+        except Image.UnidentifiedImageError:
+            return _unknown(empty=not content)
+        # the beginning is a picture's; what is wrong with the rest is told as it is decoded
+        except Exception:
+            return ""
+    return ""
+
+
+def _is_empty(source: str | Path | bytes | BinaryIO) -> bool:
     if isinstance(source, (str, Path)):
-        empty = Path(source).stat().st_size == 0
-    return (
-        "the file is empty"
-        if empty
-        else f"not a picture in a known format ({', '.join(FORMATS)})"
-    )
+        return Path(source).stat().st_size == 0
+    return source == b""
 
 
-def _to_rgb(image: Image.Image, size: int | None) -> np.ndarray:
+def _unknown(empty: bool) -> str:
+    if empty:
+        return "the file is empty"
+    return f"not a picture in a known format ({', '.join(FORMATS)})"
+
+
+def _to_rgb(opened: ImageFile, size: int | None) -> np.ndarray:
     from PIL import Image, ImageOps
 
     if size:
         # a JPEG decoder can leave out detail that the resize would drop anyway
-        image.draft(None, (2 * size, 2 * size))
-    image.load()
+        opened.draft(None, (2 * size, 2 * size))
+    wide = opened.format in ("PNG", "TIFF") and ";16" in str(opened.tile)
+    opened.load()
+    image: Image.Image = opened
     # a broken EXIF block is no reason to lose the picture
     with contextlib.suppress(Exception):
         ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I") or image.mode == "F":
         image = Image.fromarray(_eight_bits(np.asarray(image)))
+    elif wide and np.asarray(image.convert("RGB")).max() < DARKEST:
+        raise ValueError(
+            "its 16-bit colours use the lowest bits only, so it would be black; save it with 8 bits a colour"
+        )
     elif image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image.convert("RGBA"))
@@ -144,18 +173,37 @@ def _to_rgb(image: Image.Image, size: int | None) -> np.ndarray:
 
 
 def _eight_bits(grey: np.ndarray) -> np.ndarray:
-    """Return 16-bit or wider grey levels as 0..255; floats are taken to run from 0 to 1 where they do."""
-    if grey.dtype.kind == "f":
-        grey = np.nan_to_num(grey)
-        return np.clip(grey * (255 if grey.max(initial=0) <= 1 else 1), 0, 255).astype(
-            np.uint8
-        )
-    return np.clip(grey >> 8, 0, 255).astype(np.uint8)
+    """Return grey levels of any depth as 0..255: by the bits that the brightest one needs, or floats to 1."""
+    levels = np.nan_to_num(grey.astype(np.float32), posinf=0, neginf=0)
+    brightest = float(levels.max(initial=0))
+    if grey.dtype.kind == "f" and brightest <= 1:
+        scale = 255.0
+    else:
+        # in steps of four: a picture that is dark on purpose is seldom taken for one of fewer bits
+        depth = max(8, math.ceil(int(brightest).bit_length() / 4) * 4)
+        scale = 2.0 ** (8 - depth)
+    return np.clip(levels * scale, 0, 255).astype(np.uint8)
 
 
 @contextlib.contextmanager
 def no_warnings() -> Iterator[None]:
-    """Silence Pillow, whose remarks on odd files would reach the student's screen in red."""
+    """Silence Pillow, whose remarks on odd files would reach the student's screen in red.
+
+    For the whole process until the block ends: where threads decode, it goes around all of them.
+    """
+    _silence_libtiff()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+@functools.cache
+def _silence_libtiff() -> None:
+    """Take away the handlers by which Pillow's libtiff writes to the process's standard error itself."""
+    from PIL import _imaging
+
+    library = ctypes.CDLL(_imaging.__file__)
+    # a libtiff that is built in, without names to find it by, keeps them
+    with contextlib.suppress(AttributeError):
+        library.TIFFSetErrorHandler(None)
+        library.TIFFSetWarningHandler(None)

@@ -168,11 +168,11 @@ def read_labelled(
 
     A picture's class is its folder's name, or what its own name begins with where all lie in one folder:
     Cat/7.jpg, cat.7.jpg. class_names: those expected; all that are found where empty. The order is shuffled,
-    always in the same way; damaged pictures are left out and listed in damaged (K, 2): file, reason.
+    always in the same way; damaged pictures and what is none are listed in damaged (K, 2): file, reason.
     """
     with Pictures(path) as pictures:
         names = _shuffled(pictures.names)
-        kinds = _kinds(path, names)
+        kinds = _kinds(path, names, pictures.others)
         class_names = class_names or tuple(sorted(set(kinds)))
         labels = _numbered(path, kinds, class_names)
         images, bad = pictures.decode(
@@ -182,7 +182,7 @@ def read_labelled(
             allocate("images", (len(names), size, size, 3)),
         )
     keep = _readable(path, len(names), bad)
-    damaged = [(names[i], f"{reason}; left out") for i, reason in bad.items()]
+    damaged = _left_out({names[i]: reason for i, reason in bad.items()}, pictures)
     return {
         "images": without(images, list(bad)),
         "labels": labels[keep],
@@ -198,7 +198,13 @@ def _shuffled(names: list[str]) -> list[str]:
     return [names[place] for place in order]
 
 
-def _kinds(path: Path, names: list[str]) -> list[str]:
+def _left_out(damaged: Mapping[str, str], pictures: Pictures) -> list[tuple[str, str]]:
+    """Return file and reason of the damaged pictures, and of the files that are no pictures."""
+    reasons = {**damaged, **pictures.others}
+    return [(name, f"{reason}; left out") for name, reason in reasons.items()]
+
+
+def _kinds(path: Path, names: list[str], others: Mapping[str, str]) -> list[str]:
     """Return each picture's class: its folder where there are several, else the beginning of its name."""
     folders = [PurePosixPath(name).parent.name for name in names]
     if len(set(folders)) > 1:
@@ -206,6 +212,8 @@ def _kinds(path: Path, names: list[str]) -> list[str]:
     kinds = [PurePosixPath(name).name.partition(".")[0] for name in names]
     if len(set(kinds)) < 2 or len(set(kinds)) == len(kinds):
         found = f"pictures such as {names[0]}" if names else "no pictures"
+        for name, reason in list(others.items())[:1]:
+            found += f", {len(others)} other files such as {name} ({reason})"
         raise DataError(
             f"{path} holds {found}; expected a folder for each class (cat/1.jpg, dog/1.jpg), "
             "or names that begin with the class (cat.1.jpg, dog.1.jpg)."
@@ -226,15 +234,13 @@ def read_competition(folder: Path, size: int, allocate: Allocate) -> Arrays:
     """Return arrays from train, test (folders or zips), sampleSubmission.csv and character_name.lst.
 
     Training pictures come shuffled, always in the same way, without the damaged ones; test pictures by
-    increasing id, the damaged ones mid-grey. Keys as Dataset's fields, and damaged (K, 2): file, reason.
+    increasing id, the damaged ones mid-grey. Keys as Dataset's fields, and damaged (K, 2): file, reason; what
+    is no picture is listed there too.
     """
-    listed = (folder / "character_name.lst").read_text(
-        encoding="utf-8", errors="replace"
-    )
-    class_names = [line.strip() for line in listed.splitlines() if line.strip()]
+    class_names = read_class_names(folder / "character_name.lst")
     with Pictures(part_of(folder, "train")) as train:
         names = _shuffled(train.names)
-        labels = _labels_by_folder(train.path, names, tuple(class_names))
+        labels = _labels_by_folder(train.path, names, class_names)
         shape = (len(names), size, size, 3)
         images, bad = train.decode(
             names, size, "training pictures", allocate("train_images", shape)
@@ -249,11 +255,12 @@ def read_competition(folder: Path, size: int, allocate: Allocate) -> Arrays:
         )
     _check_ids(folder / "sampleSubmission.csv", ids)
     keep = _readable(train.path, len(names), bad)
-    damaged = [(names[i], f"{reason}; left out") for i, reason in bad.items()]
+    damaged = _left_out({names[i]: reason for i, reason in bad.items()}, train)
     damaged += [
         (test_names[i], f"{reason}; shown as mid-grey")
         for i, reason in test_bad.items()
     ]
+    damaged += _left_out({}, test)
     return {
         "train_images": without(images, list(bad)),
         "train_labels": labels[keep],
@@ -264,6 +271,17 @@ def read_competition(folder: Path, size: int, allocate: Allocate) -> Arrays:
         "class_names": np.array(class_names),
         "damaged": np.array(damaged, dtype=np.str_).reshape(-1, 2),
     }
+
+
+def read_class_names(path: Path) -> tuple[str, ...]:
+    """Return the class names of a list, one a line; they may have spaces. DataError where it is no UTF-8."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise DataError(
+            f"{path} is not UTF-8 text. Save it as UTF-8, one class a line."
+        ) from None
+    return tuple(line.strip() for line in lines if line.strip())
 
 
 def part_of(folder: Path, part: str) -> Path:

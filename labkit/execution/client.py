@@ -3,8 +3,11 @@
 import asyncio
 import contextlib
 import itertools
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from queue import Empty
 from typing import Any
 
@@ -81,7 +84,7 @@ class BoundedClient(NotebookClient):
     them, None for no limit; `stretch()` says how many times they count on this
     machine, and is asked where a limit is reached. A cell that reaches a limit is
     interrupted, and `labkit.limit` in its metadata says which. Where a run cannot go
-    on, `stopped` says why and the kernel is ended.
+    on, `stopped` says why and the kernel is ended. `signalled` is the signal that ended it.
     """
 
     meter: Meter  # of the kernel, once it runs
@@ -105,11 +108,15 @@ class BoundedClient(NotebookClient):
             iopub_timeout=INTERRUPTED_SECONDS * BACKSTOP,
             raise_on_iopub_timeout=True,
             store_widget_state=widgets,
+            on_cell_executed=_tell_failure,
             **options,
         )
         # Not as the argument `km`: then nbclient would leave it to others to end the kernel.
         self.km = self._manager = manager
         self.stopped = ""
+        self.signalled: int | None = None
+        self.ended = threading.Event()
+        self._cancel: Callable[[], object] = lambda: None
         self._cell_seconds = cell_seconds
         self._all_seconds = seconds
         self._stretch = stretch
@@ -118,6 +125,39 @@ class BoundedClient(NotebookClient):
         self._cell = NotebookNode()  # the one that runs
         self._interrupting: asyncio.Future[None] | None = None
         self._over = ""
+
+    @contextlib.asynccontextmanager
+    async def async_setup_kernel(self, **kwargs: Any) -> AsyncIterator[None]:
+        """Set the kernel up as nbclient does; a signal ends the run.
+
+        nbclient ends the kernel alone, and then fails for want of it.
+        """
+        self._heed_signals()
+        async with super().async_setup_kernel(**kwargs):
+            self._heed_signals()
+            yield
+
+    def _heed_signals(self) -> None:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None
+
+        def end(number: int) -> None:
+            self.signalled = number
+            task.cancel()
+
+        self._cancel = partial(loop.call_soon_threadsafe, task.cancel)
+        if self.ended.is_set():
+            self._cancel()
+
+        with contextlib.suppress(RuntimeError, NotImplementedError):  # no main thread
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, end, number)
+
+    def end(self) -> None:
+        """End the run from another thread; it then raises asyncio.CancelledError."""
+        self.ended.set()
+        with contextlib.suppress(RuntimeError):  # it is over, and its loop is closed
+            self._cancel()
 
     async def async_start_new_kernel_client(self) -> AsyncKernelClient:
         """Connect, and wait until the kernel answers and its messages arrive."""
@@ -151,6 +191,9 @@ class BoundedClient(NotebookClient):
         watch = asyncio.ensure_future(self._watch_time())
         try:
             return await super().async_execute_cell(cell, cell_index, *args, **kwargs)
+        except Exception:
+            _show_failure(cell, "NoReply", "The cell ended the run.")
+            raise
         finally:
             self.meter.asked = False
             watch.cancel()
@@ -250,6 +293,28 @@ async def _answers(client: AsyncKernelClient) -> bool:
     except Empty:
         return False
     return True
+
+
+def _tell_failure(
+    cell: NotebookNode, execute_reply: dict[str, Any], **_: object
+) -> None:
+    """Show that a cell failed, or was not run, where the kernel says so.
+
+    Code can keep a traceback from being shown; an assert that fails is one all the same.
+    """
+    content = execute_reply["content"]
+    if content["status"] != "ok":
+        name, value = (str(content.get(key, ""))[:200] for key in ("ename", "evalue"))
+        _show_failure(cell, name or "NotRun", value)
+
+
+def _show_failure(cell: NotebookNode, name: str, value: str) -> None:
+    """Let a cell's output say that it failed, where it does not yet."""
+    if not any(output.output_type == "error" for output in cell.outputs):
+        text = "The cell failed, and its traceback was not shown."
+        cell.outputs.append(
+            new_output("error", ename=name, evalue=value, traceback=[text])
+        )
 
 
 def _note(text: str) -> NotebookNode:

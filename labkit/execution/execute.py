@@ -1,14 +1,19 @@
 """Run one notebook in a fresh kernel, in a folder of its own."""
 
+import asyncio
 import atexit
+import contextlib
 import copy
 import math
 import os
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
@@ -19,7 +24,7 @@ from labkit.execution.client import BoundedClient
 from labkit.execution.output_quota import OutputLimits, Stopped
 from labkit.execution.run_metadata import RunMetadata, forget_claims
 from labkit.execution.speed import stretch
-from labkit.kernels.owner import warm_parent
+from labkit.kernels.owner import ParentLost, warm_parent
 from labkit.kernels.provisioner import WarmProvisioner, kernel_manager
 from labkit.sandbox.confinement import can_fork, strength
 from labkit.sandbox.meter import BACKSTOP
@@ -28,6 +33,8 @@ from labkit.sandbox.watchdog import Watchdog
 
 # On the clock, so with room for a machine that is busy.
 STARTUP_SECONDS = 600
+# Those that execute something at the moment, each in a thread of its own.
+_running: set[BoundedClient] = set()
 # After the time of a notebook is over: for the last cell to end by itself.
 _GRACE_SECONDS = 30
 
@@ -149,21 +156,68 @@ def execute(
     watch = _Watch(client, provisioner, policy, seconds)
     client.on_notebook_start = watch.begin
     stopped = ""
+    _running.add(client)
     try:
-        client.execute(cleanup_kc=True)
+        with _handlers_kept():
+            client.execute(cleanup_kc=True)
+    except asyncio.CancelledError:
+        if client.signalled is None:
+            raise
     except (DeadKernelError, CellTimeoutError, Stopped) as error:
         known = watch.reason or client.stopped or provisioner.excess
+        if not known and getattr(provisioner.process, "orphaned", False):
+            raise ParentLost(
+                "The process that kernels are forked from was ended from outside, and the "
+                "notebooks that ran with it. Type the command again."
+            ) from None
         stopped = known or _reason(error)
     finally:
+        _running.discard(client)
+        _end_tasks()
         watch.end()
         manager.forget()
         # nbclient leaves it there where a kernel did not start.
         atexit.unregister(client._cleanup_kernel)
+    if client.ended.is_set():  # and its kernel was found dead before
+        raise asyncio.CancelledError
+    if client.signalled is not None:
+        signal.raise_signal(client.signalled)  # to whom it was meant for
     watch.measured(stopped).write(notebook)
     if policy is not None:
         # The kernel's own words, which may be anything.
         notebook.metadata["language_info"] = {"name": "python"}
     return notebook
+
+
+def _end_tasks() -> None:
+    """Let what nbclient has cancelled come to its end: asyncio complains of what has not."""
+    loop = ensure_event_loop()
+    if loop.is_running():  # of who called us, and nbclient has taken another
+        return
+    tasks = asyncio.all_tasks(loop)
+    if not tasks:
+        return
+    for task in tasks:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+
+
+def end_runs() -> None:
+    """End what other threads execute; each raises asyncio.CancelledError there."""
+    for client in tuple(_running):
+        client.end()
+
+
+@contextlib.contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Put back who is told of signals: asyncio leaves Python's own behind."""
+    known = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in known.items():
+                signal.signal(number, handler)
 
 
 class _Watch:

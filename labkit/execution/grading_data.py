@@ -1,13 +1,10 @@
 """What a grader keeps from students' code: hidden inputs, and labels.
 
-Both come from the course's seed. Hidden inputs are drawn from a number made of it. The test sets of the stand-ins are drawn anew, and the kernels of students get
-their images with shuffled labels: only the reference run sees the true ones.
+Both come from the course's seed. Hidden inputs are drawn from a number made of it. The
+test sets of the stand-ins are drawn anew, and the kernels of students get their images
+with shuffled labels: only the reference run sees the true ones.
 """
 
-import contextlib
-import hashlib
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ import numpy as np
 from labkit.checks.protocol import SEED
 from labkit.data import standins
 from labkit.data.cache import fingerprint
+from labkit.files import content_hash, new_folder
 
 
 @dataclass(frozen=True)
@@ -63,10 +61,9 @@ def grading_data(build: Path, seed: str) -> GradingData:
 
 
 def _write(root: Path, seed: str) -> None:
-    """Draw everything beside `root`, then rename: nobody ever sees half a folder."""
-    root.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=root.parent, prefix=".grading-data-"))
-    try:
+    """Draw everything; another process's folder has the same bytes."""
+    with new_folder(root) as made:
+        made.chmod(0o755)  # a confined kernel may be another user's
         labels = standins.draw_faces(
             standins.grading_pictures(made / "true"), _number(seed, "faces")
         )
@@ -77,12 +74,6 @@ def _write(root: Path, seed: str) -> None:
                 _write_tests(
                     made, name, seed, {"test_images": images, "test_labels": labels}
                 )
-        made.chmod(0o755)
-        # Another process may have been first; its bytes are the same.
-        with contextlib.suppress(OSError):
-            made.rename(root)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 def _write_tests(root: Path, name: str, seed: str, arrays: dict[str, Any]) -> None:
@@ -97,4 +88,4 @@ def _write_tests(root: Path, name: str, seed: str, arrays: dict[str, Any]) -> No
 
 def _number(seed: str, purpose: str) -> int:
     """A number of 128 bits that tells nothing of the seed or of another purpose's number."""
-    return int(hashlib.sha256(f"{purpose}: {seed}".encode()).hexdigest()[:32], 16)
+    return int(content_hash(f"{purpose}: {seed}")[:32], 16)

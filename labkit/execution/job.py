@@ -1,6 +1,5 @@
 """One run of a submission: bytes go in, bytes come out, on this machine or on another."""
 
-import contextlib
 import io
 import json
 import tempfile
@@ -17,7 +16,8 @@ from labkit.data import standins
 from labkit.execution.execute import execute, grading_environment, grading_policy
 from labkit.execution.keys import package_hash
 from labkit.execution.run_metadata import CellMetadata, RunMetadata
-from labkit.files import content_hash, own_files, write_bytes, write_text
+from labkit.files import content_hash, new_folder, own_files, write_bytes, write_text
+from labkit.sandbox.confinement import require_full
 
 TIMESTAMP = "timestamp.txt"  # nbgrader's, of the time at which it was handed in
 
@@ -55,12 +55,15 @@ def run_job(job: Job) -> str:
     return nbformat.writes(run)
 
 
-def run_job_elsewhere(job: Job, data: bytes, package: str) -> str:
+def run_job_elsewhere(job: Job, data: bytes, package: str, confined: bool) -> str:
     """Run a submission on a machine that has neither the course nor its grading data.
 
     `data` is what `pack_data` made; `package` is the hash of the sender's package. Raises
-    RuntimeError where this machine has another version of it.
+    RuntimeError where this machine has another version of it, and LabkitError where it
+    must be `confined` and cannot be.
     """
+    if confined:
+        require_full()
     if package != package_hash():
         raise RuntimeError(
             "this worker has another version of labkit than the machine that grades. "
@@ -85,12 +88,9 @@ def _unpacked(data: bytes) -> Path:
     """The folder of labels of a packed data set, unpacked the first time."""
     root = data_cache.place("grading-data", content_hash(data)[:16])
     if not root.is_dir():
-        made = Path(tempfile.mkdtemp(dir=root.parent, prefix=".unpacked-"))
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with new_folder(root) as made, zipfile.ZipFile(io.BytesIO(data)) as archive:
+            made.chmod(0o755)  # a confined kernel may be another user's
             archive.extractall(made)
-        made.chmod(0o755)
-        with contextlib.suppress(OSError):  # another run on this machine was first
-            made.rename(root)
     return root / "labels"
 
 

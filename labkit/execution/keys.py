@@ -12,6 +12,8 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from labkit.files import content_hash
+
 
 @cache
 def package_hash() -> str:
@@ -35,8 +37,7 @@ def run_key(seed: str, notebook: NotebookNode, files: dict[str, bytes]) -> str:
         if cell.cell_type == "code"
     ]
     contents = [
-        [name, hashlib.sha256(content).hexdigest()]
-        for name, content in sorted(files.items())
+        [name, content_hash(content)] for name, content in sorted(files.items())
     ]
     text = json.dumps([seed, package_hash(), code, contents])
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return content_hash(text)[:32]

@@ -3,8 +3,9 @@
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from traitlets.config import Config
 
 from labkit.course import Course
 from labkit.errors import LabkitError
+from labkit.execution.execute import end_runs
 from labkit.execution.grading_data import submission_environment
 from labkit.execution.job import (
     Job,
@@ -36,35 +38,37 @@ from labkit.grading.gradebook.api import generate_assignment, nbgrader_api
 from labkit.grading.gradebook.database import (
     automatic_points,
     back_up,
+    due_dates,
     only_grader,
     prepare_gradebook,
     require_gradebook,
 )
 from labkit.grading.gradebook.patches import one_engine, schema_taken_as_right
-from labkit.grading.pipeline.configuration import configure
+from labkit.grading.pipeline.configuration import configure, own_settings
 from labkit.grading.plan import (
     Record,
     Records,
-    Submission,
     grade_key,
-    lab_cells,
     plan,
     prepare,
     prepared_place,
 )
 from labkit.grading.progress import Progress
+from labkit.grading.submissions import Submission, lab_cells
 from labkit.labs.lab import find_labs
 from labkit.labs.reference_run import lab_references
 from labkit.labs.source import write_source
 from labkit.machine.cores import cores
-from labkit.sandbox.confinement import strength
 
 Runner = Callable[[Job], str]
 
 
 @dataclass(frozen=True)
 class Grade:
-    """A graded submission; `reason` says why it could not be read (its score is then 0)."""
+    """A graded submission; `reason` says why it could not be read (its score is then 0).
+
+    A late penalty is taken off its score.
+    """
 
     student: str
     lab: str
@@ -85,7 +89,6 @@ class Options:
 
     jobs: int | None = None
     force: bool = False
-    require_confinement: bool = False
     runner: Runner = run_job
     progress: Progress = field(default_factory=Progress)
 
@@ -100,15 +103,10 @@ def grade(
 
     A submission that cannot be read scores 0 with a reason; the others are graded. What
     is graded and has not changed stays as it is: a run that was killed goes on where it
-    stopped. Raises LabkitError where there is nothing to grade, where somebody else is
-    grading, and where submissions cannot be confined as required.
+    stopped. Raises LabkitError where there is nothing to grade, and where somebody else is
+    grading.
     """
     options = options or Options()
-    if options.require_confinement and not strength().full:
-        raise LabkitError(
-            f"Submissions cannot be confined here as required ({strength().name}): "
-            f"{'; '.join(strength().missing)}. {strength().advice}"
-        )
     with (
         only_grader(course.build),
         quiet_nbgrader(),
@@ -134,6 +132,7 @@ def _grade(
     course: Course, labs: list[str] | None, students: Iterable[str], options: Options
 ) -> list[Grade]:
     submissions = plan(course, labs, students)
+    settings = own_settings(course)
     course.create_seed()
     progress = options.progress
     prepare_gradebook(course)
@@ -142,14 +141,18 @@ def _grade(
         path.stem: register(course, path, progress.announce)
         for path in find_labs(course.solutions, sorted({s.lab for s in submissions}))
     }
-    keys = {s: grade_key(course, s, references[s.lab]) for s in submissions}
+    due = due_dates(course, ((s.student, s.lab) for s in submissions))
+    keys = {
+        s: grade_key(course, s, references[s.lab], due[s.student, s.lab])
+        for s in submissions
+    }
     todo = [s for s in submissions if options.force or not records.holds(s, keys[s])]
     if any(records.graded_before(submission) for submission in todo):
         back_up(course)
     progress.start(len(todo), len(submissions) - len(todo))
-    recorder = _Recorder(course, records)
+    recorder = _Recorder(course, records, settings)
     problems: dict[Submission, str] = {}
-    with MapStage(course, options) as stage:
+    with MapStage(course, options, settings) as stage:
         for outcome in stage.outcomes(todo):
             submission = outcome.submission
             problem = outcome.problem or recorder.record(outcome, keys[submission])
@@ -177,7 +180,41 @@ def register(course: Course, lab_path: Path, announce: Callable[[str], None]) ->
         released = replace(course, notebooks=course.build / "released")
         generate_assignment(released, lab_path.stem)
         write_text(registered, registration)
+    if difference := _unreleased(course, lab_path.stem):
+        announce(f"{lab_path.stem}: {difference}")
     return key
+
+
+def _unreleased(course: Course, lab: str) -> str:
+    """How the notebook that students have differs from the lab that is graded; "" if not."""
+    given, current = (
+        course.released(lab),
+        course.build / "released" / lab / f"{lab}.ipynb",
+    )
+    if not (given.is_file() and current.is_file()):
+        return ""
+    if given.read_bytes() == current.read_bytes():
+        return ""
+    before, now = (_points(path) for path in (given, current))
+    other = [
+        f"{name} is worth {points:g} points instead of {before[name]:g}"
+        for name, points in now.items()
+        if before.get(name, points) != points
+    ]
+    return (
+        f"{given} is not what {course.lab(lab)} gives now"
+        f"{': ' if other else ''}{', '.join(other)}. "
+        f"It is graded by the latter. For students to get it, type: labkit release {lab}"
+    )
+
+
+def _points(notebook: Path) -> dict[str, float]:
+    """What the graded cells of a notebook are worth, by name."""
+    return {
+        cell.metadata.nbgrader.grade_id: cell.metadata.nbgrader.points
+        for cell in nbformat.read(notebook, as_version=4).cells
+        if "points" in cell.metadata.get("nbgrader", {})
+    }
 
 
 def _is_known(course: Course, lab: str) -> bool:
@@ -201,10 +238,10 @@ class Outcome:
 class MapStage:
     """Runs submissions side by side: each is read, put in order, and executed."""
 
-    def __init__(self, course: Course, options: Options) -> None:
+    def __init__(self, course: Course, options: Options, settings: Config) -> None:
         self._course = course
         self._options = options
-        self._config = configure(Config(), course, "map")
+        self._config = configure(deepcopy(settings), course, "map")
         self._labs = lab_cells(course)
         self._seed = course.seed
         self._environment = submission_environment(course.build, course.seed)
@@ -221,6 +258,7 @@ class MapStage:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        end_runs()  # of an interrupted grading: the interpreter waits for its threads
 
     def outcomes(self, submissions: list[Submission]) -> Iterator[Outcome]:
         """Yield what became of each submission, once its run is cached."""
@@ -263,6 +301,8 @@ class MapStage:
         """The executed notebook of a submission, as soon as there is memory for one more."""
         job = Job(nbformat.writes(notebook), files, self._environment, self._limits)
         with self._gate.room_for_one(self._over):
+            if self._over.is_set():
+                raise CancelledError
             self._options.progress.running(submission)
             run = nbformat.reads(self._options.runner(job), as_version=4)
         self._gate.saw(RunMetadata.of(run).peak_bytes)
@@ -272,10 +312,11 @@ class MapStage:
 class _Recorder:
     """The one who writes into the gradebook."""
 
-    def __init__(self, course: Course, records: Records) -> None:
+    def __init__(self, course: Course, records: Records, settings: Config) -> None:
         self._course = course
         self._records = records
-        self._api = nbgrader_api(course, configure(Config(), course, "record"))
+        config = configure(deepcopy(settings), course, "record")
+        self._api = nbgrader_api(course, config)
 
     def record(self, outcome: Outcome, key: str) -> str:
         """Let nbgrader score a submission that has run; returns why it could not."""
@@ -371,7 +412,7 @@ def _grade_of(
     return Grade(
         student,
         lab,
-        entry.score,
+        max(0.0, entry.score - (entry.late_submission_penalty or 0.0)),
         highest[lab],
         late_seconds=entry.total_seconds_late,
         needs_manual=entry.needs_manual_grade,

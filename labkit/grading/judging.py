@@ -6,22 +6,22 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
 from labkit.checks.protocol import CheckMessage, messages
-from labkit.checks.references import CheckReference
+from labkit.checks.references import CheckReference, judge_together
 from labkit.checks.results import KNOWN_ERRORS, Result, error_message, score
 from labkit.execution.run_metadata import CellMetadata
 
 STDERR_KEPT = 2000
-MEMORISED = (
-    "right for the input shown, but wrong for every input drawn at grading: "
-    "it does not count"
-)
+# Why a right value earns nothing, or less than its weight.
+UNVOUCHED = "others know this value, and what was drawn at grading came out wrong"
+NOT_COUNTED = f"{UNVOUCHED}: it does not count"
+PARTLY_COUNTED = f"right, but {UNVOUCHED} in part: it counts for {{share:.0%}}"
 
 
 def judge_cell(
     cell: NotebookNode, checks: list[CheckReference], stopped: str = ""
 ) -> list[Result]:
     """Replace a check cell's outputs by its judged checks and its score."""
-    results = judge(checks, cell, stopped)
+    results = counted(checks, judge(checks, cell, stopped), cell)
     points = score(results, float(cell.metadata.nbgrader.points))
     CellMetadata(checks=tuple(results), stderr=_stderr(cell)).write(cell)
     cell.outputs = [_result_output(result) for result in results]
@@ -48,44 +48,112 @@ def judge(
     `quote=False` no text of a result holds anything that the student's code has chosen,
     such as a hidden input that it was given earlier.
     """
+    sent = _sent(cell)
+    once = [
+        (check, sent[check.name][0])
+        for check in checks
+        if len(sent.get(check.name, ())) == 1
+    ]
+    judged = {one.name: one for one in judge_together(once, quote=quote)}
+    why = stopped or _error_text(cell) or "it was never reached"
+    return [
+        judged.get(check.name)
+        or check.failed("it was sent more than once" if check.name in sent else why)
+        for check in checks
+    ]
+
+
+def _sent(cell: NotebookNode) -> dict[str, list[CheckMessage]]:
     sent: dict[str, list[CheckMessage]] = {}
     for message in messages(cell):
         sent.setdefault(message.name, []).append(message)
-    why = stopped or _error_text(cell)
-    results = [
-        _judge_one(check, sent.get(check.name, []), why, quote) for check in checks
-    ]
-    return _without_memorised(checks, results)
+    return sent
 
 
-def _judge_one(
-    check: CheckReference, arrived: list[CheckMessage], why: str, quote: bool
-) -> Result:
-    if len(arrived) > 1:
-        return check.failed("it was sent more than once")
-    if not arrived:
-        return check.failed(why or "it was never reached")
-    return check.judge(arrived[0], quote=quote)
-
-
-def _without_memorised(
-    checks: list[CheckReference], results: list[Result]
+def counted(
+    checks: list[CheckReference], results: list[Result], cell: NotebookNode
 ) -> list[Result]:
-    """Fail the visible checks of code that knows their answers and no others.
+    """Let the known values of a cell count as far as its drawn ones vouch for them.
 
-    Their expected values are in every student's hands. Code that fails on all hidden
-    inputs, and not by a usual mistake, has not computed them.
+    A value that others know is no evidence: the visible ones ship with the lab, the
+    hidden ones with fixed inputs are those of last year, and whatever runs in the kernel
+    can send them. What the course's seed draws has to be computed. So the drawn checks
+    tell what the code does, and the known ones earn at most what such code gets right:
+
+    - all of them, where all that was drawn is right;
+    - those that a declared mistake gets right, where the drawn values are that mistake's;
+    - else the share that the right ones have among the drawn.
+
+    They can still fail, and cost what they weigh. Where nothing is drawn, nothing can be
+    told apart, and they count.
     """
-    pairs = zip(checks, results, strict=True)
-    hidden_inputs = [result for check, result in pairs if check.hidden_inputs]
-    if not hidden_inputs or any(one.passed or one.hint for one in hidden_inputs):
+    pairs = list(zip(checks, results, strict=True))
+    known = {check.name for check in checks if not check.drawn}
+    earned = sum(one.weight for one in results if one.passed and one.name in known)
+    if not earned or len(known) == len(checks):
         return results
+    share = min(1.0, _vouched(pairs, _sent(cell)) / earned)
     return [
-        replace(result, passed=False, message=MEMORISED)
-        if result.passed and not result.hidden
-        else result
-        for result in results
+        _counting(one, share) if one.passed and one.name in known else one
+        for one in results
     ]
+
+
+def _counting(result: Result, share: float) -> Result:
+    if share == 1:
+        return result
+    if share == 0:
+        return replace(result, passed=False, message=NOT_COUNTED)
+    return replace(result, counts=share, message=PARTLY_COUNTED.format(share=share))
+
+
+def _vouched(
+    pairs: list[tuple[CheckReference, Result]], sent: dict[str, list[CheckMessage]]
+) -> float:
+    """The weight of known checks that the drawn ones of their cell vouch for."""
+    vouching = _vouching(pairs)
+    known = [check for check, _ in pairs if not check.drawn]
+    if shown := _mistakes_shown(vouching, sent):
+        return max(
+            sum(check.weight for check in known if mistake not in check.caught)
+            for mistake in shown
+        )
+    passed = sum(check.weight for check, result in vouching if result.passed)
+    drawn = sum(check.weight for check, _ in vouching)
+    return passed / drawn * sum(check.weight for check in known)
+
+
+def _vouching(
+    pairs: list[tuple[CheckReference, Result]],
+) -> list[tuple[CheckReference, Result]]:
+    """The drawn checks; of several goals for predictions the lowest, since a network
+    that reaches one of them is a network."""
+    drawn = [pair for pair in pairs if pair[0].drawn]
+    goals = [one.at_least for one, _ in drawn if one.at_least is not None]
+    return [pair for pair in drawn if pair[0].at_least in (None, min(goals, default=0))]
+
+
+def _mistakes_shown(
+    vouching: list[tuple[CheckReference, Result]],
+    sent: dict[str, list[CheckMessage]],
+) -> set[str]:
+    """The declared mistakes that give all the drawn values that a cell has sent."""
+    arrived = [(check, sent.get(check.name, [])) for check, _ in vouching]
+    if any(len(found) != 1 for _, found in arrived):
+        return set()
+    failed = {check.name for check, result in vouching if not result.passed}
+    # An error alone tells nothing: one of these values must be the mistake's.
+    shown = {
+        mistake.name
+        for check, (message,) in arrived
+        for mistake in check.mistakes
+        if check.name in failed and not message.error
+    }
+    return {
+        name
+        for name in shown
+        if all(check.fits(name, message) for check, (message,) in arrived)
+    }
 
 
 def _error_text(cell: NotebookNode) -> str:
@@ -120,11 +188,13 @@ def _result_output(result: Result) -> NotebookNode:
 def judge_plain_cell(cell: NotebookNode, stopped: str) -> None:
     """An instructor's own assert cell: as in nbgrader, less the penalty for warnings."""
     CellMetadata(limit=limit_reached(cell), stderr=_stderr(cell)).write(cell)
-    cell.outputs = [
+    kept = [
         o
         for o in cell.outputs
         if not (o.output_type == "stream" and o.name == "stderr")
     ]
+    # nbgrader takes the first that counts, and a cell that failed has earned no number.
+    cell.outputs = sorted(kept, key=lambda output: output.output_type != "error")
     if stopped and cell.execution_count is None:
         cell.outputs.append(
             new_output("error", ename="NotRun", evalue=stopped, traceback=[stopped])

@@ -2,30 +2,32 @@
 
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
 
-from labkit.course import Course
+from labkit.course import Course, one_spelling
 from labkit.errors import LabkitError
 from labkit.execution.keys import package_hash
-from labkit.files import copy_files, write_text
+from labkit.files import file_hash, own_files, write_text
 from labkit.grading.gradebook.database import automatic_points
-from labkit.grading.intake import Intake, take_in
-from labkit.labs.lab import find_labs, grade_id
-from labkit.labs.source import write_source
-
-
-@dataclass(frozen=True)
-class Submission:
-    """What a student handed in for a lab: a folder."""
-
-    student: str
-    lab: str
-    folder: Path
+from labkit.grading.intake import Intake, LabCells
+from labkit.grading.submissions import (
+    TIMESTAMP,
+    Submission,
+    find_submissions,
+    is_linked,
+    misplaced_work,
+    no_submissions,
+    read_submission,
+    timestamp_fault,
+)
+from labkit.labs.lab import find_labs
 
 
 @dataclass(frozen=True)
@@ -46,46 +48,43 @@ def plan(
         {path.stem for path in find_labs(course.solutions, labs)} if labs else known
     )
     students = list(students)
-    unknown = set(students) - {student for student, _ in course.submissions()}
+    everybody = {one_spelling(one.student) for one in find_submissions(course)}
+    unknown = [name for name in students if one_spelling(name) not in everybody]
     if unknown:
         raise LabkitError(
             f"No submissions of {', '.join(sorted(unknown))} in {course.submitted}."
         )
-    found = course.submissions(chosen, students)
+    found = find_submissions(course, chosen, students)
     if not found:
         raise LabkitError(
-            f"No submissions in {course.submitted}. Put each notebook where nbgrader has it: "
-            "submitted/<student>/<lab>/<lab>.ipynb."
+            "\n".join([no_submissions(course), *misplaced_work(course)[:10]])
         )
-    return [Submission(s, lab, course.submission(s, lab)) for s, lab in found]
+    return found
 
 
-def lab_cells(course: Course) -> dict[str, set[str]]:
-    """The names of the cells of each lab that nbgrader knows."""
-    return {
-        path.stem: {
-            name
-            for cell in nbformat.read(write_source(path), as_version=4).cells
-            if (name := grade_id(cell)) is not None
-        }
-        for path in find_labs(course.solutions)
-    }
-
-
-def grade_key(course: Course, submission: Submission, references_key: str) -> str:
+def grade_key(
+    course: Course,
+    submission: Submission,
+    references_key: str,
+    due: datetime | None,
+) -> str:
     """A hash of all that a grade depends on: change any of it, and it is graded anew.
 
-    `references_key` is that of the lab's references. Links count by their names alone.
+    `references_key` is that of the lab's references; late is what comes after `due`.
+    Links do not count.
     """
-    known = f"{course.seed} {package_hash()} {references_key}"
+    config = course.root / "nbgrader_config.py"
+    settings = file_hash(config) if config.is_file() else ""
+    known = f"{course.seed} {package_hash()} {references_key} {settings} {due}"
     digest = hashlib.sha256(known.encode())
-    for folder in (submission.folder, course.lab(submission.lab).parent):
-        for path in sorted(folder.rglob("*")):
-            digest.update(str(path.relative_to(folder)).encode())
-            if path.is_file() and not path.is_symlink():
-                with path.open("rb") as stream:
-                    while block := stream.read(2**20):
-                        digest.update(block)
+    lab = course.lab(submission.lab).parent
+    for folder, deep in ((submission.folder, submission.deep), (lab, True)):
+        try:
+            for path in own_files(folder, deep):
+                digest.update(os.fsencode(path.relative_to(folder)))
+                digest.update(file_hash(path).encode())
+        except OSError as error:  # it is graded anew once all of it can be read
+            digest.update(f"cannot be read: {error.errno}".encode())
     return digest.hexdigest()[:32]
 
 
@@ -100,20 +99,37 @@ def prepared_place(course: Course, submission: Submission) -> Path:
 
 
 def prepare(
-    course: Course, submission: Submission, labs: dict[str, set[str]]
+    course: Course, submission: Submission, labs: Mapping[str, LabCells]
 ) -> Intake:
     """Lay a submission out for nbgrader, repaired where it can be.
 
     One that cannot be read is laid out as an empty notebook: it then gets its zero, and
     its place in the gradebook, as any other.
     """
-    found = take_in(submission.folder, submission.lab, labs)
+    found = read_submission(submission, labs)
     place = prepared_place(course, submission)
     shutil.rmtree(place, ignore_errors=True)
-    copy_files(submission.folder, place, without={".ipynb"})
+    try:
+        if not is_linked(submission.folder):
+            _copy_beside(submission, place)
+    except OSError:
+        if not found.reason:
+            raise
     notebook = found.notebook or nbformat.v4.new_notebook()
     write_text(place / f"{submission.lab}.ipynb", json.dumps(notebook))
     return found
+
+
+def _copy_beside(submission: Submission, place: Path) -> None:
+    """Copy what lies beside the notebook, but a time of handing in that is none."""
+    untimely = timestamp_fault(submission.folder)
+    for path in own_files(submission.folder, submission.deep):
+        name = path.relative_to(submission.folder)
+        if path.suffix == ".ipynb" or (untimely and name == Path(TIMESTAMP)):
+            continue
+        target = place / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target, follow_symlinks=False)
 
 
 class Records:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from labkit.grading.plan import Submission
+    from labkit.grading.submissions import Submission
 
 
 class Progress:

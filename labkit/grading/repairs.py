@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
-from labkit.labs.lab import grade_id, visible_source
+from labkit.labs.cells import visible_source
+from labkit.labs.lab import grade_id
 
 KINDS = {"code": "a code cell", "markdown": "a text cell", "raw": "a raw cell"}
-OLD_FORMAT = "Your notebook was saved in an old format. It was read as one of today's."
 PUT_BACK = "The one of the lab was put back, and it is what counted."
 
 
@@ -84,7 +84,7 @@ def repairs(
     a line make no difference.
     """
     lab = list(lab)
-    told = _format(submitted) + _kernel(submitted, graded)
+    told = _kernel(submitted, graded)
     handed_in, counted = _Cells(submitted.cells), _Cells(graded.cells)
     for cell in lab:
         told += _of_cell(cell, handed_in, counted, lab)
@@ -105,18 +105,9 @@ class _Cells:
         return [cell for cell, carried in pairs if carried == name]
 
 
-def _format(submitted: NotebookNode) -> list[str]:
-    """Notebooks of an old format keep, once read, a note of the one they had."""
-    if not {"orig_nbformat", "orig_nbformat_minor"} & set(submitted.metadata):
-        return []
-    return [OLD_FORMAT]
-
-
 def _kernel(submitted: NotebookNode, graded: NotebookNode) -> list[str]:
     asked, ran = (nb.metadata.get("kernelspec") or {} for nb in (submitted, graded))
-    if not isinstance(asked, dict) or not asked.get("name"):
-        return []
-    if asked["name"] == ran.get("name"):
+    if asked.get("name", "") in ("", ran.get("name")):
         return []
     return [
         f"Your notebook asked for the kernel `{_kernel_name(asked)}`. It was run with "
@@ -186,8 +177,10 @@ def _split(cell: LabCell, handed_in: NotebookNode, cells: list[NotebookNode]) ->
     """Whether the cell's text is all there, but in several cells one after the other."""
     wanted = _lines(visible_source(cell.source))
     index = next(i for i, one in enumerate(cells) if one.id == handed_in.id)
+    # Each piece has a line at least, so those that count are near.
     return any(
-        start + _pieces(wanted, cells[start:]) > index for start in range(index + 1)
+        start + _pieces(wanted, cells[start : start + len(wanted)]) > index
+        for start in range(max(0, index - len(wanted)), index + 1)
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from labkit import files
 from labkit.data.collection import Pictures
+from labkit.data.notices import say_left_out
 from labkit.errors import LabkitError
 from labkit.kaggle.faults import Report
 from labkit.kaggle.prediction import Predictions, predict
@@ -26,7 +27,7 @@ def split_folder(
 ) -> tuple[Split, int]:
     """Split the pictures <class>/<picture> of a folder or zip; write a row a picture to `out`.
 
-    Damaged pictures are left out. Returns the split and the number of rows.
+    Damaged pictures are left out, and said. Returns the split and the number of rows.
     """
     names, images = _read(pictures)
     folders = [PurePosixPath(name).parent.name for name in names]
@@ -57,6 +58,8 @@ def _read(path: Path) -> tuple[list[str], np.ndarray]:
     with Pictures(path) as found:
         images, damaged = found.decode(found.names, SIDE, path.name)
         names = found.names
+        bad = {names[place]: reason for place, reason in damaged.items()}
+        say_left_out({**bad, **found.others})
     keep = np.setdiff1d(np.arange(len(names)), list(damaged))
     if not len(keep):
         raise LabkitError(f"{path}: holds no picture that can be read.")

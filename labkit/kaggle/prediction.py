@@ -11,12 +11,16 @@ import numpy as np
 
 from labkit.data.collection import MID_GREY, Pictures
 from labkit.data.errors import DamagedPicture, DataError
-from labkit.data.notices import progress, say
-from labkit.data.pictures import read_picture
+from labkit.data.notices import progress, say, say_left_out
+from labkit.data.pictures import decode, no_warnings
 
 BATCH = 256
 WORKERS = 4
 AHEAD = 2  # batches that are decoded while one is predicted
+UNSCALED = (
+    "The model rescales nothing, and gets pictures as they are, 0 to 255. Was it trained on"
+    " 0 to 1? Then put keras.layers.Rescaling(1 / 255) in front of it."
+)
 
 Predictor = Callable[[np.ndarray], np.ndarray]
 
@@ -82,7 +86,8 @@ def predict(
     ----------
     model : keras.Model or callable
         A model for (N, size, size, 3) uint8, or a function from such a batch to
-        probabilities (N, C).
+        probabilities (N, C). It rescales the pictures itself; a remark is printed where
+        no layer of a model does.
     pictures : path
         The folder or zip file. A picture's id is its file name without the ending.
     class_names : sequence of str
@@ -127,12 +132,13 @@ def predict(
     """
     predictor, size = _predictor(model, flips), size or _input_size(model)
     with Pictures(Path(pictures)) as found:
+        say_left_out(found.others)
         names = sorted(found.names, key=_by_id)
         ids = _ids(names, found.path)
         damaged: dict[int, str] = {}
         rows = np.zeros((len(names), len(class_names)), np.float32)
         bar = progress(total=len(names), desc="predicting", unit=" pictures")
-        with bar:
+        with bar, no_warnings():
             for start, images, bad in _decoded(found, names, size):
                 rows[start : start + len(images)] = _checked(
                     predictor(images), len(images), len(class_names)
@@ -155,7 +161,24 @@ def _predictor(model: Any, flips: bool) -> Predictor:
         return model
     from labkit import training
 
+    if not _rescales(model):
+        say(UNSCALED)
     return lambda images: training.predict(model, images, flips=flips)
+
+
+def _rescales(model: Any) -> bool:
+    """Return whether a step of the model may bring pictures to another range of values."""
+    import keras
+
+    layers = keras.layers
+    scaling = (layers.Rescaling, layers.Normalization, layers.Lambda)
+    steps = getattr(model, "operations", model.layers)  # x / 255 is no layer
+    return any(
+        isinstance(step, scaling)
+        or type(step).__name__ in ("Divide", "TrueDivide", "Multiply")
+        or (isinstance(step, keras.Model) and _rescales(step))
+        for step in steps
+    )
 
 
 def _input_size(model: Any) -> int:
@@ -193,19 +216,19 @@ def _decoded(
 ) -> Iterator[tuple[int, np.ndarray, dict[int, str]]]:
     """Yield (start, images, damaged) batch by batch, the next ones decoded meanwhile."""
 
-    def decode(start: int) -> tuple[int, np.ndarray, dict[int, str]]:
+    def decode_batch(start: int) -> tuple[int, np.ndarray, dict[int, str]]:
         part = names[start : start + BATCH]
         images = np.full((len(part), size, size, 3), MID_GREY, np.uint8)
         bad: dict[int, str] = {}
         for place, name in enumerate(part):
             try:
-                images[place] = read_picture(pictures.read(name), size)
+                images[place] = decode(pictures.read(name), name, size)
             except DamagedPicture as error:
                 bad[place] = error.reason
         return start, images, bad
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        yield from _ahead(pool, decode, range(0, len(names), BATCH))
+        yield from _ahead(pool, decode_batch, range(0, len(names), BATCH))
 
 
 def _ahead(pool: ThreadPoolExecutor, work: Callable, items: Iterable) -> Iterator:

@@ -6,7 +6,6 @@ has chosen others, and the better of their private scores ranks. Of equal scores
 earlier submission is ahead. So many valid submissions a day count, by UTC.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,11 +16,9 @@ from pathlib import Path
 from labkit.errors import LabkitError
 from labkit.kaggle.faults import one_line
 from labkit.kaggle.scoring import Truth, read_answers, read_truth, share_right
+from labkit.times import moment, moment_in
 
 COUNTED = 2
-_TIME = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[T_ -](\d\d)[:.-]?(\d\d)(?:[:.-]?(\d\d))?(?!\d)"
-)
 TIMESTAMP_FILE = "timestamp.txt"  # nbgrader's, beside what was handed in
 
 Submission = tuple[str, Path]  # a student's name and the file
@@ -161,8 +158,8 @@ def leaderboard(
 ) -> Leaderboard:
     """Rank a folder of submissions, <student>.csv or <student>/**/`pattern`.
 
-    A submission's time is in its name (2026-05-31T14-05, UTC), or in nbgrader's
-    timestamp.txt beside it, or the file's own.
+    A submission's time is in its name (2026-05-31T14-05, UTC or with a zone such as
+    +0200), or in nbgrader's timestamp.txt beside it, or the file's own.
 
     Parameters
     ----------
@@ -216,11 +213,14 @@ def leaderboard(
     now = now or datetime.now(timezone.utc)
     found: list[Entry] = []
     refused: list[tuple[str, str]] = []
-    for student, path in progress(list(_files(folder, pattern))):
+    files = list(_files(folder, pattern))
+    for student, path in progress(files):
         try:
             found.append(_entry(student, path, folder, key, deadline))
         except LabkitError as error:
             refused.append((path.relative_to(folder).as_posix(), one_line(error)))
+    for path, reason in _passed_over(folder, pattern, {path for _, path in files}):
+        refused.append((path.relative_to(folder).as_posix(), reason))
     found.sort(key=lambda entry: (entry.time, entry.student, entry.file))
     counted, surplus = _within_days(found, per_day)
     closed = deadline is None or now >= deadline
@@ -238,10 +238,27 @@ def leaderboard(
 def _files(folder: Path, pattern: str) -> Iterator[Submission]:
     """Yield (student, file): of the folder itself, and of each student's folder."""
     for path in sorted(folder.iterdir()):
-        if path.is_dir() and not path.is_symlink() and path.suffix != ".csv":
-            yield from ((path.name, file) for file in sorted(path.rglob(pattern)))
-        elif path.suffix == ".csv":
+        if _is_csv(path):
             yield path.stem, path
+        elif path.is_dir() and not path.is_symlink():
+            yield from ((path.name, file) for file in sorted(path.rglob(pattern)))
+
+
+def _passed_over(
+    folder: Path, pattern: str, taken: set[Path]
+) -> Iterator[tuple[Path, str]]:
+    """Yield the files that may have been meant as submissions, and why they are none."""
+    lab, name = Path(pattern).parent, Path(pattern).name
+    for path in sorted(set(folder.iterdir()) - taken):
+        if path.is_dir() and not path.is_symlink():
+            others = set((path / lab).rglob("*")) - taken
+            yield from ((f, f"not named {name}") for f in sorted(others) if _is_csv(f))
+        elif not path.name.startswith("."):
+            yield path, "neither a .csv file nor a student's folder"
+
+
+def _is_csv(path: Path) -> bool:
+    return path.suffix.lower() == ".csv"
 
 
 def _entry(
@@ -264,23 +281,19 @@ def _entry(
 
 
 def submission_time(path: Path) -> datetime:
-    """Return when a file was handed in: by its name, nbgrader's note, or its own time."""
-    stamp = path.with_name(TIMESTAMP_FILE)
-    texts = [path.stem]
-    if stamp.is_file() and not stamp.is_symlink():
-        texts.append(stamp.read_text("utf-8", errors="replace")[:100])
-    for text in texts:
-        found = _TIME.search(text)
-        if found:
-            try:
-                year, month, day, hour, minute, second = (
-                    int(part or 0) for part in found.groups()
-                )
-                return datetime(
-                    year, month, day, hour, minute, second, tzinfo=timezone.utc
-                )
-            except ValueError:  # such as month 13
-                continue
+    """Return when a file was handed in: by its name, nbgrader's note, or its own time.
+
+    Raises LabkitError where the note is none that can be read.
+    """
+    named, note = moment_in(path.stem), path.with_name(TIMESTAMP_FILE)
+    if named:
+        return named
+    if note.is_file() and not note.is_symlink():
+        text = note.read_text("utf-8-sig", errors="replace")[:100].strip()
+        try:
+            return moment(text)
+        except LabkitError as error:
+            raise LabkitError(f"{TIMESTAMP_FILE} beside it: {error}") from None
     return datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
 
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from labkit.kaggle.faults import Fault, short, some
 
 HEADER = ("id", "character")
+INDEX = (
+    "the first column is pandas' index; write the file with to_csv(..., index=False)"
+)
 # Six decimals of twenty probabilities add up to 1 within 0.00001.
 SUM_TOLERANCE = 1e-3
 
@@ -32,6 +35,12 @@ class Form:
         return len(self.header) > 2
 
 
+def has_index(header: tuple[str, ...]) -> bool:
+    """Return whether a table's first column is the nameless one that pandas writes by itself."""
+    # read and written again, it has a name
+    return len(header) > 2 and header[0] in ("", "Unnamed: 0")
+
+
 def header_faults(found: tuple[str, ...], expected: tuple[str, ...]) -> Iterator[Fault]:
     """Yield a header that is not the expected one."""
     if found == expected:
@@ -40,7 +49,9 @@ def header_faults(found: tuple[str, ...], expected: tuple[str, ...]) -> Iterator
         yield Fault(f"the file has no header; expected {','.join(expected)!r}")
         return
     text = f"header is {short(','.join(found))}; expected {short(','.join(expected))}"
-    if len(found) == len(expected) and found[0].isdecimal():
+    if has_index(found):
+        text += f"; {INDEX}"
+    elif len(found) == len(expected) and found[0].isdecimal():
         text += "; the first row seems to stand in its place"
     elif sorted(found) == sorted(expected):
         text += "; the columns stand in another order"
@@ -144,13 +155,19 @@ def _meant(name: str, class_names: Sequence[str]) -> str:
     for first in class_names:
         if name.startswith(first) and name[len(first) :] in class_names:
             return f"; two names in one: {first!r} and {name[len(first) :]!r}"
-    plain = name.strip().lower().replace(" ", "_").replace("-", "_")
+    plain, known = _plain(name), {_plain(known): known for known in class_names}
     near = (
-        [known for known in class_names if known == plain]
-        or [known for known in class_names if len(plain) > 2 and plain in known]
-        or difflib.get_close_matches(plain, class_names, cutoff=0.7)
+        [plain] * (plain in known)
+        or [one for one in known if len(plain) > 2 and plain in one]
+        or difflib.get_close_matches(plain, known, cutoff=0.7)
     )
-    return f"; did you mean {' or '.join(map(repr, near[:2]))}?" if near else ""
+    meant = " or ".join(repr(known[one]) for one in near[:2])
+    return f"; did you mean {meant}?" if near else ""
+
+
+def _plain(name: str) -> str:
+    """Return a name without what is easily mistaken in one: case, spaces, hyphens."""
+    return name.strip().lower().replace(" ", "_").replace("-", "_")
 
 
 def probability_faults(rows: Sequence[Row]) -> Iterator[Fault]:

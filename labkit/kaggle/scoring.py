@@ -243,8 +243,6 @@ def score(path: Path | str, truth: Path | str, public: float | None = None) -> S
     >>> kaggle.score("submission.csv", "truth.csv")
     submission: accuracy 66.67% (2 of 3), macro F1 0.6667
     """
-    from sklearn.metrics import confusion_matrix
-
     path, key = Path(path), read_truth(truth, public)
     answers = read_answers(path, key)
     said = answers.said
@@ -253,13 +251,21 @@ def score(path: Path | str, truth: Path | str, public: float | None = None) -> S
     return Score(
         name=path.stem,
         all=_measures(key, answers, tuple(key.classes)),
-        confusion=confusion_matrix(
-            true, [said[item] for item in key.classes], labels=names
-        ),
+        confusion=_confusion(true, [said[item] for item in key.classes], names),
         class_names=names,
         public=_measures(key, answers, key.public) if key.public else None,
         private=_measures(key, answers, key.private) if key.private else None,
     )
+
+
+def _confusion(
+    true: Sequence[str], said: Sequence[str], names: Sequence[str]
+) -> np.ndarray:
+    """Return how often each pair occurs, (C, C) int64; scikit-learn's warns of a single class."""
+    number = {name: place for place, name in enumerate(names)}
+    counts = np.zeros((len(names), len(names)), np.int64)
+    np.add.at(counts, ([number[one] for one in true], [number[one] for one in said]), 1)
+    return counts
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ A header and one row for each test picture: `id,character`, or an id and a proba
 for each class. Rows are matched by id.
 """
 
+import codecs
 import csv
 import io
 from collections.abc import Iterable, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from labkit import files
+from labkit.data.readers import read_class_names
 from labkit.kaggle import rules
 from labkit.kaggle.faults import Fault, Report, SubmissionError
 from labkit.kaggle.rules import Form
@@ -158,10 +160,15 @@ def form_of(
 
 
 def key_table(path: Path | str) -> Table:
-    """Read the sample, or the true classes; such a file must be faultless."""
+    """Read the sample, or the true classes; such a file must be faultless.
+
+    It may begin with Excel's byte order mark: nobody hands it in.
+    """
     path = Path(path)
-    table = parse(read_file(path))
+    table = parse(read_file(path).removeprefix(codecs.BOM_UTF8))
     faults, width = list(table.faults), len(table.header)
+    if rules.has_index(table.header):
+        faults.append(Fault(rules.INDEX, (1,)))
     if width < 2 or not table.rows:
         faults.append(
             Fault("needs a header of two columns or more and a row a picture", (1,))
@@ -177,9 +184,7 @@ def key_table(path: Path | str) -> Table:
 def names_beside(sample: Path | str) -> tuple[str, ...] | None:
     """Return the class names that Kaggle ships beside its sample, None where it does not."""
     path = Path(sample).with_name(NAME_LIST)
-    if not path.is_file():
-        return None
-    return tuple(path.read_text(encoding="utf-8").split())
+    return read_class_names(path) if path.is_file() else None
 
 
 def inspect(path: Path, content: bytes, form: Form) -> tuple[Report, Table]:

@@ -41,6 +41,10 @@ START_SECONDS = 120
 _END_SECONDS = 10
 
 
+class ParentLost(LabkitError):
+    """The process that kernels are forked from was ended from outside."""
+
+
 class WarmKernel:
     """A forked kernel, in the shape of a subprocess.Popen; several threads may use it."""
 
@@ -59,6 +63,11 @@ class WarmKernel:
         """The exit status, None while it runs."""
         with self._asking:
             return self._status() if self._ended(0) else None
+
+    @property
+    def orphaned(self) -> bool:
+        """Whether the process that it was forked from is gone, and it with that."""
+        return not self._parent.alive
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end; raises subprocess.TimeoutExpired after `timeout` seconds."""
@@ -176,7 +185,7 @@ class WarmParent:
             else:
                 reason = "it ended"
         if not answer:
-            raise LabkitError(
+            raise ParentLost(
                 f"The process that kernels are forked from does not answer: {reason}. "
                 "Type the command again."
             )

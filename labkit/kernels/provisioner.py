@@ -24,7 +24,7 @@ from jupyter_client.provisioning import LocalProvisioner
 
 from labkit.files import copy_files
 from labkit.kernels.child import Request
-from labkit.kernels.owner import await_report, warm_parent
+from labkit.kernels.owner import ParentLost, await_report, warm_parent
 from labkit.sandbox import bubblewrap
 from labkit.sandbox.confinement import can_fork, strength
 from labkit.sandbox.policy import MESSAGE_BYTES, MIB, Policy
@@ -78,8 +78,11 @@ class WarmProvisioner(LocalProvisioner):
         return self.connection_info
 
     def _fork(self, request: Request, listening: list[int]) -> None:
-        parent = warm_parent(request.environment)
-        self.process = parent.start(_in_place(request), listening)
+        placed = _in_place(request)
+        try:
+            self.process = warm_parent(request.environment).start(placed, listening)
+        except ParentLost:  # since it was asked for; the next one is another
+            self.process = warm_parent(request.environment).start(placed, listening)
 
     async def _launch_cold(
         self, request: Request, policy: Policy, listening: list[int], kwargs: dict

@@ -5,7 +5,8 @@ import copy
 from nbformat import NotebookNode
 
 from labkit.errors import LabkitError
-from labkit.labs.lab import Lab, cell_id, mistake_functions
+from labkit.labs.cells import mistake_functions
+from labkit.labs.lab import Lab, cell_id
 
 
 def solve(blank: NotebookNode, lab: Lab, fraction: float = 1.0) -> NotebookNode:

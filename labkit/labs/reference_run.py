@@ -1,6 +1,6 @@
 """The reference run: what the solution, and each usual mistake, gives for every check."""
 
-import hashlib
+import ast
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,34 +11,63 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from labkit.checks.protocol import CheckMessage, messages
-from labkit.checks.references import CheckReference, Mistake, References
+from labkit.checks.protocol import SEED, CheckMessage, messages
+from labkit.checks.references import (
+    CheckReference,
+    Mistake,
+    References,
+    judge_together,
+)
 from labkit.errors import LabkitError
 from labkit.execution.execute import execute, grading_environment
 from labkit.execution.grading_data import reference_environment
 from labkit.execution.keys import package_hash
 from labkit.execution.run_metadata import RunMetadata
-from labkit.labs.lab import (
-    Lab,
-    LabError,
-    cell_id,
+from labkit.files import content_hash
+from labkit.labs.cells import (
     check_names,
     mistake_functions,
     names_by_check,
-    read_lab,
     visible_source,
 )
+from labkit.labs.lab import Lab, LabError, cell_id, read_lab
+from labkit.labs.script import Fault
 from labkit.labs.source import source_notebook
 
-# The mistaken function takes the right one's place for one run of the check cell;
-# then every name is bound again as it was.
-SUBSTITUTE = """\
-_labkit_names = dict(globals())
-{key} = {mistake} if callable({key}) else {mistake}()"""
+# Around what takes the solution's place for one run of the check cell: afterwards every
+# name is bound again as it was, and an array that was changed in place is as it was.
+KEEP = """\
+_labkit_names = {
+    name: value.copy() if type(value).__name__ == "ndarray" else value
+    for name, value in globals().items()
+}"""
 RESTORE = "globals().update(_labkit_names)"
+SUBSTITUTE = """\
+{key} = {mistake} if callable({key}) else {mistake}()"""
+# What a check cell draws, once more from another seed. Several of them: two can give a
+# whole number twice by chance.
+REDRAW = """\
+import os as _labkit_os
+_labkit_seed = _labkit_os.environ.get("{variable}")
+_labkit_os.environ["{variable}"] = "{seed:x}"
+"""
+OTHER_SEEDS = (1, 2, 3)
+AS_BEFORE = f"""\
+{RESTORE}
+_labkit_os.environ.pop("{SEED}")
+if _labkit_seed is not None:
+    _labkit_os.environ["{SEED}"] = _labkit_seed"""
 
 _Checks = dict[str, list[CheckReference]]  # by the id of their check cell
 _Sent = dict[str, CheckMessage]  # by the name of the check
+
+
+@dataclass(frozen=True)
+class Redraw:
+    """One run of what a check cell draws, from another seed."""
+
+    cell: str
+    notebook_cell: int
 
 
 @dataclass(frozen=True)
@@ -49,6 +78,7 @@ class Trial:
     mistake: str
     hint: str
     notebook_cell: int
+    line: int
 
 
 def lab_references(
@@ -101,43 +131,71 @@ def record_references(lab: Lab, environment: dict[str, str]) -> References:
     Raises LabError where a cell of the solution fails, a check is not recorded, or a
     mistake is not caught by the checks of its exercise.
     """
-    notebook, trials = _reference_notebook(lab)
+    notebook, trials, redraws = _reference_notebook(lab)
     with tempfile.TemporaryDirectory(prefix="labkit-reference-") as folder:
         ran = execute(notebook, Path(folder), {**grading_environment(), **environment})
     trial_cells = {trial.notebook_cell for trial in trials}
-    faults = _run_faults(ran, trial_cells)
-    if faults:
-        raise LabError("\n".join(f"{lab.path}: {fault}" for fault in faults))
+    trial_cells |= {redraw.notebook_cell for redraw in redraws}
+    if faults := _run_faults(lab, ran, trial_cells):
+        raise LabError.of(lab.path, faults)
     checks, faults = _recorded(lab, ran, trial_cells)
     checks, missed = _with_mistakes(checks, trials, ran)
     if faults or missed:
-        raise LabError("\n".join(f"{lab.path}: {fault}" for fault in faults + missed))
+        raise LabError.of(lab.path, faults + missed)
+    checks = _with_redraws(checks, redraws, ran)
     return References(lab.name, "", run_duration(ran), checks)
 
 
 def _key(lab_path: Path, seed: str) -> str:
     try:
-        text = hashlib.sha256(seed.encode() + lab_path.read_bytes()).hexdigest()
+        text = content_hash(seed.encode() + lab_path.read_bytes())
     except OSError as error:
         raise LabkitError(f"{lab_path}: cannot be read: {error}") from None
     return f"{text[:16]}-{package_hash()[:16]}"
 
 
-def _reference_notebook(lab: Lab) -> tuple[NotebookNode, list[Trial]]:
-    """The solution with a trial of each mistake right after the check that should catch it."""
+def _reference_notebook(
+    lab: Lab,
+) -> tuple[NotebookNode, list[Trial], list[Redraw]]:
+    """The solution; after each check, what it draws from other seeds, and its mistakes."""
     source = source_notebook(lab)
-    built, trials = [], []
+    built, trials, redraws = [], [], []
     for cell in source.cells:
         built.append(cell)
         role = cell.metadata.get("nbgrader", {})
         if not (role.get("grade") and role.get("locked")):
             continue
+        redraws += _add_redraws(built, cell)
         for mistakes in lab.cells("mistakes"):
             key = mistakes.metadata["mistakes"]
             if cell_id("check", key) == role["grade_id"]:
                 trials += _add_trials(built, cell, mistakes, key)
     source.cells = built
-    return source, trials
+    return source, trials, redraws
+
+
+def _add_redraws(built: list[NotebookNode], check: NotebookNode) -> list[Redraw]:
+    drawing = _drawing_part(check.source)
+    if not drawing:
+        return []
+    redraws = []
+    for seed in OTHER_SEEDS:
+        redraw = REDRAW.format(variable=SEED, seed=seed)
+        built.append(_code_cell(f"{KEEP}\n{redraw}"))
+        redraws.append(Redraw(check.metadata.nbgrader.grade_id, len(built)))
+        built += [_code_cell(drawing), _code_cell(AS_BEFORE)]
+    return redraws
+
+
+def _drawing_part(source: str) -> str:
+    """The text of a check cell from its first `check.rng()` on; empty where it has none."""
+    for statement in ast.parse(source).body:
+        if any(
+            isinstance(node, ast.Attribute) and ast.unparse(node) == "check.rng"
+            for node in ast.walk(statement)
+        ):
+            return "\n".join(source.splitlines()[statement.lineno - 1 :])
+    return ""
 
 
 def _add_trials(
@@ -146,8 +204,11 @@ def _add_trials(
     built.append(_code_cell(mistakes.source))
     trials = []
     for name, hint in mistake_functions(mistakes):
-        built.append(_code_cell(SUBSTITUTE.format(key=key, mistake=name)))
-        trials.append(Trial(cell_id("check", key), name, hint, len(built)))
+        substitute = SUBSTITUTE.format(key=key, mistake=name)
+        built.append(_code_cell(f"{KEEP}\n{substitute}"))
+        trials.append(
+            Trial(cell_id("check", key), name, hint, len(built), mistakes.line)
+        )
         built += [_code_cell(check.source), _code_cell(RESTORE)]
     return trials
 
@@ -157,23 +218,26 @@ def _code_cell(source: str) -> NotebookNode:
     return cell
 
 
-def _run_faults(ran: NotebookNode, trial_cells: set[int]) -> list[str]:
+def _run_faults(lab: Lab, ran: NotebookNode, trial_cells: set[int]) -> list[Fault]:
     faults = []
     if stopped := RunMetadata.of(ran).stopped:
-        faults.append(stopped)
+        faults.append(Fault(1, stopped))
+    lines = {cell.source: cell.line for cell in lab.script.cells}
     for index, cell in enumerate(ran.cells):
         errors = [o for o in cell.get("outputs", []) if o.output_type == "error"]
         if errors and index not in trial_cells:
             first = cell.source.strip().splitlines()[0]
-            faults.append(
-                f"the cell {first!r} of the solution raises {errors[0].ename}: {errors[0].evalue}"
+            text = (
+                f"the cell {first!r} of the solution raises {errors[0].ename}: "
+                f"{errors[0].evalue}"
             )
+            faults.append(Fault(lines.get(cell.source, 1), text))
     return faults
 
 
 def _recorded(
     lab: Lab, ran: NotebookNode, trial_cells: set[int]
-) -> tuple[_Checks, list[str]]:
+) -> tuple[_Checks, list[Fault]]:
     sources = {
         cell_id("check", cell.metadata["check"]): cell.source
         for cell in lab.cells("check")
@@ -194,24 +258,28 @@ def _recorded(
             for one in sent
         ]
         faults += [
-            f"{name}: the visible check {check.name!r} would count as one of hidden "
-            "inputs; it stands after check.rng(). Put the hidden tests last in their cell"
+            Fault(
+                lab.line(name),
+                f"{name}: the visible check {check.name!r} would count as one of hidden "
+                "inputs; it stands after check.rng(). Put the hidden tests last in "
+                "their cell",
+            )
             for check in checks[name]
             if check.hidden_inputs and not check.hidden
         ]
         recorded, written = [one.name for one in sent], check_names(sources[name])
         if recorded != written:
-            faults.append(
-                f"{name}: the run recorded {recorded}, the cell has {written}"
-            )
+            text = f"{name}: the run recorded {recorded}, the cell has {written}"
+            faults.append(Fault(lab.line(name), text))
     return {cell: found for cell, found in checks.items() if found}, faults
 
 
 def _with_mistakes(
     checks: _Checks, trials: list[Trial], ran: NotebookNode
-) -> tuple[_Checks, list[str]]:
+) -> tuple[_Checks, list[Fault]]:
     """Add to each check what the mistakes give for it; also the mistakes that are of no use."""
     missed = []
+    caught: dict[str, list[str]] = {}
     sent_in: dict[Trial, _Sent] = {}
     wrong: list[tuple[Trial, _Sent]] = []
     for trial in trials:
@@ -225,14 +293,17 @@ def _with_mistakes(
             for check in checks[trial.cell]
             if check.name not in sent or not check.judge(sent[check.name]).passed
         ]
+        for check in failed:
+            caught.setdefault(check.name, []).append(trial.mistake)
         if not failed:
-            missed.append(
-                f"{trial.cell} does not catch the mistake {trial.mistake}: all its checks pass"
-            )
+            text = f"{trial.cell} does not catch the mistake {trial.mistake}: all its checks pass"
+            missed.append(Fault(trial.line, text))
         elif not any(check.name in sent for check in failed):
-            missed.append(
-                f"the hint of {trial.mistake} can never show: it gives no value to any check of {trial.cell}"
+            text = (
+                f"the hint of {trial.mistake} can never show: it gives no value to any "
+                f"check of {trial.cell}"
             )
+            missed.append(Fault(trial.line, text))
         wrong.append((trial, {c.name: sent[c.name] for c in failed if c.name in sent}))
         sent_in[trial] = sent
     # Two mistakes can give the same value for a check. The one that spoils fewer
@@ -241,24 +312,48 @@ def _with_mistakes(
         checks[trial.cell] = [
             _and_mistake(check, trial, spoiled) for check in checks[trial.cell]
         ]
+    checks = {
+        cell: [replace(one, caught=tuple(caught.get(one.name, ()))) for one in found]
+        for cell, found in checks.items()
+    }
     return checks, missed or _unshown(checks, sent_in)
 
 
-def _unshown(checks: _Checks, sent_in: dict[Trial, _Sent]) -> list[str]:
+def _with_redraws(checks: _Checks, redraws: list[Redraw], ran: NotebookNode) -> _Checks:
+    """Tell of each drawn check whether it expects the same whatever the seed is."""
+    sent: dict[str, list[CheckMessage]] = {}
+    for redraw in redraws:
+        for message in messages(ran.cells[redraw.notebook_cell]):
+            sent.setdefault(message.name, []).append(message)
+
+    def is_fixed(check: CheckReference) -> bool:
+        found = sent.get(check.name, [])
+        return check.hidden_inputs and all(check.judge(one).passed for one in found)
+
+    return {
+        cell: [replace(check, fixed=is_fixed(check)) for check in found]
+        for cell, found in checks.items()
+    }
+
+
+def _unshown(checks: _Checks, sent_in: dict[Trial, _Sent]) -> list[Fault]:
     """Mistakes whose hint does not show, because another one has the same values."""
     faults = []
     for trial, sent in sent_in.items():
-        results = [
-            check.judge(sent[check.name])
-            for check in checks[trial.cell]
-            if check.name in sent
-        ]
-        hints = {result.hint for result in results if result.hint}
+        results = judge_together(
+            [
+                (check, sent[check.name])
+                for check in checks[trial.cell]
+                if check.name in sent
+            ]
+        )
+        hints = {result.hint for result in results if result.certain}
         if trial.hint not in hints:
-            faults.append(
+            text = (
                 f"the hint of {trial.mistake} does not show in {trial.cell}: other mistakes "
                 "give the same values. Add a check that tells them apart, or join them"
             )
+            faults.append(Fault(trial.line, text))
     return faults
 
 

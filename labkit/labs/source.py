@@ -19,7 +19,8 @@ from nbformat.v4 import (
 from labkit.course import Course
 from labkit.execution.keys import package_hash
 from labkit.files import content_hash, write_text
-from labkit.labs.lab import ROLES, Lab, LabError, cell_id, find_labs, read_lab
+from labkit.labs.cells import ROLES
+from labkit.labs.lab import Lab, LabError, cell_id, find_labs, read_lab
 
 KERNELSPEC = {
     "display_name": "Python 3 (ipykernel)",
@@ -32,7 +33,7 @@ def source_notebook(lab: Lab) -> NotebookNode:
     """The lab as nbgrader's source notebook: full metadata, no mistakes."""
     cells = [
         _nbgrader_cell(cell)
-        for cell in lab.notebook.cells
+        for cell in lab.script.cells
         if "mistakes" not in cell.metadata
     ]
     _number_ids(cells)

@@ -1,5 +1,8 @@
 """The page that JupyterLab opens first."""
 
+import shlex
+from urllib.parse import quote
+
 from labkit.formatting import duration
 from labkit.labs.lab import Lab
 
@@ -8,11 +11,17 @@ START_PAGE = "start.md"
 
 def start_page(labs: list[Lab]) -> str:
     """The page that JupyterLab opens first: the labs in order, one line each."""
-    rows = [
-        f"| [{lab.title}]({lab.name}/{lab.name}.ipynb) | {lab.summary} | {duration(60 * lab.minutes)} |"
-        for lab in labs
-    ]
-    return START_TEXT.format(rows="\n".join(rows), first=labs[0].name)
+    first = f"{labs[0].name}/{labs[0].name}.ipynb"
+    return START_TEXT.format(
+        rows="\n".join(map(_row, labs)), notebook=shlex.quote(first)
+    )
+
+
+def _row(lab: Lab) -> str:
+    place = quote(f"{lab.name}/{lab.name}.ipynb")
+    cells = (f"[{lab.title}]({place})", lab.summary, duration(60 * lab.minutes))
+    # A line in a title would begin another column.
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
 
 
 START_TEXT = """\
@@ -33,7 +42,7 @@ Work through them in this order. Each builds on the one before.
    what was expected and, for the usual mistakes, what to think about.
 4. When a whole lab is done: **Kernel → Restart Kernel and Run All Cells**.
    Then open a terminal (**File → New → Terminal**). There, `labkit check
-   {first}/{first}.ipynb` runs the whole notebook as the grader will.
+   {notebook}` runs the whole notebook as the grader will.
 
 You can run a check as often as you like. Nothing is sent anywhere.
 """

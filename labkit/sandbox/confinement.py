@@ -15,19 +15,29 @@ from labkit.sandbox import bubblewrap, linux
 FORCE = "LABKIT_CONFINEMENT"
 STRENGTHS = ("namespaces", "bubblewrap", "plain")
 _PROBE_SECONDS = 60
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
 class Strength:
-    """How well a kernel can be confined here, and in plain words what is left open."""
+    """How well a kernel can be confined here, and in plain words what is left open.
+
+    `failed` says of each stronger one why its trial failed.
+    """
 
     name: str
     missing: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
 
     @property
     def full(self) -> bool:
         """Whether nothing is left open."""
         return not self.missing
+
+    @property
+    def explanation(self) -> str:
+        """What is left open, and why nothing stronger is used."""
+        return "; ".join((*self.missing, *(f"no {problem}" for problem in self.failed)))
 
     @property
     def advice(self) -> str:
@@ -39,7 +49,10 @@ class Strength:
         if self.name == "bubblewrap" and os.geteuid() == 0:
             return "Grade as a user who is not root."
         if self.name == "plain":
-            return "Type: apt-get install bubblewrap; in Docker: --security-opt seccomp=unconfined"
+            docker = "in Docker: --security-opt seccomp=unconfined"
+            if shutil.which("bwrap") is None:
+                return f"Type: apt-get install bubblewrap; {docker}"
+            return f"It needs user namespaces; {docker}"
         return "It needs Linux 6.12 or later."
 
 
@@ -75,13 +88,24 @@ def strength() -> Strength:
         raise LabkitError(
             f"{FORCE} is {forced!r}; expected one of {', '.join(STRENGTHS)}. Type: unset {FORCE}"
         )
+    failed: list[str] = []
     for name in [forced] if forced else STRENGTHS:
         problem = _TRIALS[name]()
         if not problem:
-            return Strength(name, _missing(name))
+            return Strength(name, _missing(name), tuple(failed))
+        failed.append(f"{name}: {problem}")
     raise LabkitError(
         f"{FORCE} is {forced!r}, which does not work here: {problem}. Type: unset {FORCE}"
     )
+
+
+def require_full() -> None:
+    """Raise LabkitError where this machine leaves something open to a submission."""
+    if not strength().full:
+        raise LabkitError(
+            f"Submissions cannot be confined here as required ({strength().name}): "
+            f"{strength().explanation}. {strength().advice}"
+        )
 
 
 def _missing(name: str) -> tuple[str, ...]:
@@ -111,14 +135,30 @@ def _try_bubblewrap() -> str:
 
 
 def _try(command: list[str]) -> str:
-    """Why a command fails; nothing where it does not."""
+    """Why a command fails each time; nothing where it does not. One may fail by chance."""
+    for _ in range(_ATTEMPTS):
+        problem = _problem(command)
+        if not problem:
+            return ""
+    return problem
+
+
+def _problem(command: list[str]) -> str:
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_PROBE_SECONDS
+            command,
+            cwd="/",  # a course may hold a folder labkit of its own
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_PROBE_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
-    return "" if done.returncode == 0 else (done.stderr.strip() or "it failed")
+    if done.returncode == 0:
+        return ""
+    said = done.stderr.strip().splitlines()
+    return said[-1] if said else f"it ended with status {done.returncode}"
 
 
 _TRIALS: dict[str, Callable[[], str]] = {

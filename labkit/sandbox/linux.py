@@ -93,7 +93,7 @@ def fork_into(flags: int) -> int:
 
 def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
     """Mount a file system, or bind a folder to another place; raises OSError."""
-    words = [text.encode() for text in (source, target, kind)]
+    words = [os.fsencode(text) for text in (source, target, kind)]
     status = _libc().mount(*words, ctypes.c_ulong(flags), options.encode())
     _checked(status, f"{kind or 'bind'} mount on {target}")
 
@@ -110,7 +110,7 @@ def restrict_mount(target: str, attributes: int, *, below: bool) -> None:
     call(
         MOUNT_SETATTR,
         _AT_FDCWD,
-        ctypes.c_char_p(target.encode()),
+        ctypes.c_char_p(os.fsencode(target)),
         flags,
         ctypes.c_char_p(options),
         len(options),
@@ -119,13 +119,13 @@ def restrict_mount(target: str, attributes: int, *, below: bool) -> None:
 
 def pivot_root(new: str, old: str) -> None:
     """Make a folder the root of this mount namespace; the old root is found at `old`."""
-    words = [ctypes.c_char_p(text.encode()) for text in (new, old)]
+    words = [ctypes.c_char_p(os.fsencode(text)) for text in (new, old)]
     call(_NUMBERS[machine()]["pivot_root"], *words)
 
 
 def unmount(target: str) -> None:
     """Detach a mount and all below it; raises OSError."""
-    _checked(_libc().umount2(target.encode(), MNT_DETACH))
+    _checked(_libc().umount2(os.fsencode(target), MNT_DETACH))
 
 
 def drop_capabilities() -> None:

@@ -1,4 +1,7 @@
-"""Explorers: a window that slides over a table, and a kernel editor."""
+"""Explorers: a window that slides over a table, and a kernel editor.
+
+What they compute stands inside their drawing: a function could be imported as an answer.
+"""
 
 import functools
 from collections.abc import Callable
@@ -9,6 +12,7 @@ import traitlets
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path as Outline
 from matplotlib.textpath import TextPath
+from numpy.lib.stride_tricks import sliding_window_view
 
 from labkit.plots import INK, MUTED, VERMILION, Figure
 from labkit.plots.style import styled
@@ -36,7 +40,8 @@ def explore_sliding_window(
 
     def draw(step: int, stride: int, padding: int) -> str:
         padded = np.pad(image, padding)
-        sums = _sums(padded, kernel, stride)
+        windows = sliding_window_view(padded, kernel.shape)[::stride, ::stride]
+        sums = (windows * kernel).sum(axis=(2, 3))
         steps.max = play.max = sums.size - 1
         now = divmod(min(step, sums.size - 1), sums.shape[1])
         return show(padded, sums, now, stride, padding)
@@ -65,12 +70,6 @@ def _check_shapes(image: np.ndarray, kernel: np.ndarray) -> None:
             f"The kernel has the shape {kernel.shape}; expected a square (k, k) that"
             f" fits into the image {image.shape}."
         )
-
-
-def _sums(padded: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
-    """The sum of products (H', W') at each place of the window."""
-    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape)
-    return (windows[::stride, ::stride] * kernel).sum(axis=(2, 3))
 
 
 @styled
@@ -242,7 +241,8 @@ def explore_kernel(
 
     def draw(kernel: tuple[float, ...], view: str) -> str:
         weights = np.reshape(kernel, (3, 3))
-        response = _sums(grey, weights, stride=1)
+        windows = sliding_window_view(grey, weights.shape)
+        response = (windows * weights).sum(axis=(2, 3))
         show(np.abs(response) if view == STRENGTH else response)
         return (
             f"The weights sum to {weights.sum():.3g}: {_on_flat_areas(weights.sum())}."

@@ -16,20 +16,7 @@ from labkit.widgets.explorer import Explorer, choice, loss_axes, rate, slider, w
 WIDE = (9.0, 3.5)  # inches
 
 
-def _sigmoid(z: np.ndarray) -> np.ndarray:
-    return 0.5 * (1 + np.tanh(z / 2))
-
-
-# Each activation with its slope, both as functions of z.
-ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {
-    "sigmoid": (_sigmoid, lambda z: _sigmoid(z) * (1 - _sigmoid(z))),
-    "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
-    "ReLU": (lambda z: np.maximum(z, 0), lambda z: (z > 0) * 1.0),
-    "leaky ReLU": (
-        lambda z: np.where(z > 0, z, 0.01 * z),
-        lambda z: np.where(z > 0, 1, 0.01),
-    ),
-}
+ACTIVATIONS = ("sigmoid", "tanh", "ReLU", "leaky ReLU")
 CORNERS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 EDGE = np.linspace(-0.5, 1.5, 41)
 PLANE = np.stack(np.meshgrid(EDGE, EDGE), axis=-1)
@@ -82,8 +69,23 @@ def _neuron_picture() -> tuple[Figure, Callable[..., str]]:
     right.grid(True)
     right.legend(loc="upper left")
 
+    # Each activation with its slope. They stand here, where no lab can import them as an
+    # answer to its exercise.
+    def sigmoid(z: np.ndarray) -> np.ndarray:
+        return 0.5 * (1 + np.tanh(z / 2))
+
+    curves: dict[str, tuple[Callable, Callable]] = {
+        "sigmoid": (sigmoid, lambda z: sigmoid(z) * (1 - sigmoid(z))),
+        "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
+        "ReLU": (lambda z: np.maximum(z, 0), lambda z: (z > 0) * 1.0),
+        "leaky ReLU": (
+            lambda z: np.where(z > 0, z, 0.01 * z),
+            lambda z: np.where(z > 0, 1, 0.01),
+        ),
+    }
+
     def draw(activation: str, w1: float, w2: float, b: float) -> str:
-        f, df = ACTIVATIONS[activation]
+        f, df = curves[activation]
         weights = np.array([w1, w2])
         z = CORNERS @ weights + b
         plane.set_data(f(PLANE @ weights + b))

@@ -39,22 +39,22 @@ def explore_pooling(
     )
 
 
-def pooled(image: np.ndarray, size: int, stride: int, mode: str) -> np.ndarray:
-    """Return (H', W', ...) of an image (H, W, ...), pooled where windows fit whole."""
-    for axis in (0, 1):
-        starts = np.arange(0, image.shape[axis] - size + 1, stride)
-        # A rectangle's max, mean and sum are those of its columns' and its rows'.
-        parts = [np.take(image, starts + offset, axis) for offset in range(size)]
-        image = MODES[mode](parts, axis=0)
-    return image
-
-
 @styled
 def _picture(photograph: np.ndarray) -> tuple[Figure, Callable[..., str]]:
     figure = Figure(figsize=(9.0, 2.6))
     digits, result, before, after = figure.subplots(1, 4)
     figure.subplots_adjust(0.01, 0.01, 0.99, 0.89, 0.08)
     _show(before, photograph, "photograph")
+
+    # Not a function of the module: it could be imported as an answer to an exercise.
+    def pooled(image: np.ndarray, size: int, stride: int, mode: str) -> np.ndarray:
+        """Return (H', W', ...) of an image (H, W, ...), pooled where windows fit whole."""
+        for axis in (0, 1):
+            starts = np.arange(0, image.shape[axis] - size + 1, stride)
+            # A rectangle's max, mean and sum are those of its columns' and its rows'.
+            parts = [np.take(image, starts + offset, axis) for offset in range(size)]
+            image = MODES[mode](parts, axis=0)
+        return image
 
     @styled
     def draw(size: int, stride: int, mode: str, window: int) -> str:

@@ -30,12 +30,6 @@ def explore_softmax(scores: Sequence[float] = (2.0, 1.0, 0.0, -1.0)) -> Explorer
     )
 
 
-def probabilities(scores: np.ndarray) -> np.ndarray:
-    """Return the softmax (C,) of scores (C,)."""
-    powers = np.exp(scores - np.max(scores))
-    return powers / powers.sum()
-
-
 @styled
 def _softmax_picture(names: list[str]) -> tuple[Figure, Callable[..., str]]:
     figure = Figure(figsize=(9.0, 2.9))
@@ -53,7 +47,8 @@ def _softmax_picture(names: list[str]) -> tuple[Figure, Callable[..., str]]:
 
     def draw(add: float, times: float, **scores: float) -> str:
         z = times * (np.array(list(scores.values())) + add)
-        y = probabilities(z)
+        powers = np.exp(z - z.max())
+        y = powers / powers.sum()
         limit = max(5, 1.2 * np.abs(z).max())
         panels[0].set_ylim(-limit, limit)
         for show, heights in zip(bars, (z, y / y.max(), y), strict=True):

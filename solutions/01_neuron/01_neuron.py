@@ -146,10 +146,9 @@ check("zero gives one half", sigmoid(np.array([0.0])))
 check("small numbers", sigmoid(np.array([-2.0, -1.0, 1.0, 2.0])))
 check("no warning at -1000 and 1000", warnings_of(sigmoid, np.array([-1000.0, 1000.0])))
 ### BEGIN HIDDEN TESTS
-check(
-    "no warning in rows", warnings_of(sigmoid, np.array([[800.0, -3.0], [2.0, -800.0]]))
-)
 rng = check.rng()
+far = np.array([[800.0, -3.0], [2.0, -800.0]]) + rng.uniform(-1, 1, size=(2, 2))
+check("no warning in rows", warnings_of(sigmoid, far))
 check("other small numbers", sigmoid(rng.uniform(-4, 4, size=5)))
 check("three rows of four", sigmoid(rng.uniform(-4, 4, size=(3, 4))))
 ### END HIDDEN TESTS
@@ -173,6 +172,11 @@ def where_computes_both(z):
     elements before it picks.
     """
     return np.where(z >= 0, 1 / (1 + np.exp(-z)), np.exp(z) / (1 + np.exp(z)))
+
+
+def cuts_a_straight_line(z):
+    """Yours is a straight line, cut off at 0 and 1. The sigmoid bends, and reaches neither."""
+    return np.clip(0.5 + z / 4, 0, 1)
 
 
 def forgets_the_one(z):
@@ -448,10 +452,7 @@ check("w stays as it was", afterwards(np.array([1.0, -2.0, 0.5])))
 ### BEGIN HIDDEN TESTS
 rng = check.rng()
 check("weights that meet", numeric_gradient(mixed, rng.uniform(-2, 2, size=3)))
-check(
-    "one weight, a step of 0.5",
-    numeric_gradient(cubes, rng.uniform(0.2, 1, size=1), step=0.5),
-)
+check("one weight, a step of 0.5, and w", afterwards(rng.uniform(0.2, 1, size=1)))
 ### END HIDDEN TESTS
 
 
@@ -653,6 +654,7 @@ check(
     "a single sample of four inputs",
     update(rng.normal(size=(1, 4)), np.ones(1), rng.uniform(-1, 1, size=4), -0.2, 1.5),
 )
+check("other old weights", weights_after_update(rng.uniform(-1, 1, size=2)))
 ### END HIDDEN TESTS
 
 
@@ -802,8 +804,8 @@ def train(x, target, epochs, lr, seed):
     """Teach a sigmoid neuron by gradient descent.
 
     x: inputs (N, D). target: the right answers (N,).
-    epochs: how many times to update. lr: the learning rate.
-    seed: for the first weights. Draw them with
+    epochs: how many times to update, also where nothing is left to learn.
+    lr: the learning rate. seed: for the first weights. Draw them with
     rng = np.random.default_rng(seed) and rng.normal(size=D). Begin with b = 0.0.
     In each epoch, take the squared error first, then do one update.
     Returns a tuple (w, b, losses): weights (D,), bias, and the errors (epochs,),
@@ -847,18 +849,31 @@ def all_right(target):
 
 check("AND is learnt", trained_answers([0.0, 0.0, 0.0, 1.0]))
 check(
+    "the error of every hundredth epoch",
+    train(four, np.array([0.0, 1.0, 1.0, 1.0]), epochs=401, lr=1.0, seed=4)[2][::100],
+    rtol=1e-3,
+)
+check(
     "OR and XOR: all four right?",
     [all_right([0.0, 1.0, 1.0, 1.0]), all_right([0.0, 1.0, 1.0, 0.0])],
 )
 rng = check.rng()
 seed = int(rng.integers(10, 1000))
 check(
+    "nothing to learn, 40 epochs",
+    train(np.zeros((4, 2)), np.full(4, 0.5), epochs=40, lr=1.0, seed=seed),
+)
+check(
     "the error of other first weights",
     train(rng.normal(size=(5, 2)), np.ones(5), epochs=1, lr=1.0, seed=seed)[2][0],
 )
+two_samples = rng.uniform(0.2, 1, size=(2, 3))
 check(
-    "three inputs, another seed: weights and bias",
-    train(rng.normal(size=(2, 3)), np.array([1.0, 0.0]), 10, 0.5, seed + 1)[:2],
+    "three inputs, then little to learn: weights and bias",
+    (
+        train(two_samples, np.array([1.0, 0.0]), 10, 2.0, seed + 1)[:2],
+        train(np.zeros((4, 2)), np.full(4, 0.4), 40, 1.0, seed + 1)[:2],
+    ),
     atol=1e-5,
 )
 ### END HIDDEN TESTS
@@ -927,6 +942,20 @@ def returns_only_the_last_error(x, target, epochs, lr, seed):
         loss = squared_error(target, forward(x, w, b))
         w, b = update(x, target, w, b, lr)
     return w, b, loss
+
+
+def stops_early(x, target, epochs, lr, seed):
+    """You stop before all epochs are done. There is an update and an error for each of
+    them, also where the error hardly falls any more.
+    """
+    w, b = np.random.default_rng(seed).normal(size=x.shape[1]), 0.0
+    losses = []
+    for _ in range(epochs):
+        losses.append(squared_error(target, forward(x, w, b)))
+        if losses[-1] < 0.05:
+            break
+        w, b = update(x, target, w, b, lr)
+    return w, b, np.array(losses)
 
 
 def ignores_the_seed(x, target, epochs, lr, seed):
@@ -1271,7 +1300,8 @@ def tanh(z):
     """The hyperbolic tangent, for each element.
 
     z: array of decimal numbers, of any shape.
-    Returns an array of the same shape, between -1 and 1.
+    Returns an array of the same shape, between -1 and 1; no nan, also where z is
+    -1000 or 1000.
     """
     ### BEGIN SOLUTION
     return 2 * sigmoid(2 * z) - 1
@@ -1283,6 +1313,8 @@ check("tanh around zero", tanh(np.array([-1.0, 0.0, 0.5, 2.0])))
 ### BEGIN HIDDEN TESTS
 check("tanh of a table with far ends", tanh(np.array([[-500.0, 0.1], [-0.3, 500.0]])))
 rng = check.rng()
+few = rng.uniform(-2, 2, size=3)
+check("tanh of a thousand", tanh(np.array([-1000.0, *few, 1000.0])))
 check("tanh of other numbers", tanh(rng.uniform(-2, 2, size=5)))
 ### END HIDDEN TESTS
 
@@ -1291,6 +1323,14 @@ check("tanh of other numbers", tanh(rng.uniform(-2, 2, size=5)))
 def does_not_double_z(z):
     """It runs from -1 to 1, but not steeply enough. Look at what goes into the sigmoid."""
     return 2 * sigmoid(z) - 1
+
+
+def divides_infinity_by_infinity(z):
+    """The formula is right, but for large z it is inf / inf, which is nan. Your sigmoid
+    has no such trouble.
+    """
+    with np.errstate(all="ignore"):
+        return (np.exp(z) - np.exp(-z)) / (np.exp(z) + np.exp(-z))
 
 
 def does_not_stretch(z):
@@ -1337,7 +1377,9 @@ check("z stays as it was", z_after_relu(np.array([-1.0, 2.0])))
 rng = check.rng()
 signs = np.array([1.0, -1.0, -1.0, 1.0])
 check("other numbers of both signs", relu(rng.uniform(0.1, 5, size=4) * signs))
-check("both signs in a table", relu(rng.uniform(0.1, 5, size=(3, 4)) * signs))
+check("large numbers", relu(rng.uniform(10, 900, size=4) * signs))
+table = rng.uniform(0.1, 5, size=(3, 4)) * signs
+check("a table of both signs, and z", z_after_relu(table))
 ### END HIDDEN TESTS
 
 
@@ -1352,6 +1394,13 @@ def takes_the_largest_of_all(z):
 def turns_the_sign(z):
     """Negative values should become zero; yours become positive."""
     return np.abs(z)
+
+
+def stops_at_six(z):
+    """Positive values should pass, however large; yours end at 6. (That is another
+    function, called ReLU6.)
+    """
+    return np.clip(z, 0, 6)
 
 
 def changes_z_itself(z):
@@ -1399,6 +1448,9 @@ check("a leak of 0.1", leaky_relu(np.array([-2.0, -0.1, 0.0, 0.1, 3.0]), slope=0
 ### BEGIN HIDDEN TESTS
 rng = check.rng()
 leak, signs = rng.uniform(0.2, 0.6), np.array([1.0, -1.0, -1.0, 1.0])
+near, far = rng.uniform(0.1, 5, size=4) * signs, rng.uniform(10, 900, size=4) * signs
+check("z after another leak", (leaky_relu(near, leak), near))
+check("large numbers leak, too", leaky_relu(far, leak))
 check("another leak", leaky_relu(rng.uniform(0.1, 5, size=4) * signs, slope=leak))
 check(
     "another leak, in a table",
@@ -1408,6 +1460,17 @@ check(
 
 
 # %% mistakes="leaky_relu"
+def changes_the_z_given(z, slope=0.01):
+    """The array that was passed has changed. Make a new one; an assignment makes no copy."""
+    z[z < 0] *= slope
+    return z
+
+
+def ends_at_six(z, slope=0.01):
+    """Positive values should pass, however large; yours end at 6."""
+    return np.minimum(np.where(z > 0, z, slope * z), 6)
+
+
 def ignores_the_slope(z, slope=0.01):
     """The argument slope changes nothing in your function."""
     return np.where(z > 0, z, 0.01 * z)
@@ -1548,7 +1611,8 @@ def dead_units(z):
     """Which ReLU units of a layer are dead: their output is 0 for every sample.
 
     z: the weighted sums (N, H), one row a sample, one column a unit.
-    Returns H truth values, an array (H,): True for a dead unit.
+    Returns H truth values, an array (H,): True for a dead unit. However little a unit
+    answers, it lives.
     """
     ### BEGIN SOLUTION
     return np.all(relu(z) == 0, axis=0)
@@ -1580,6 +1644,8 @@ check(
 )
 check("one sample alone", dead_units(np.array([[-1.0, 2.0, -3.0, 4.0]])))
 rng = check.rng()
+faint = rng.permutation([1e-5] * 4 + [0.0] * 4 + [-1.0] * 4)
+check("a faint answer", dead_units(np.array([faint, np.full(12, -2.0)])))
 layer, lively = rng.uniform(-9, -1, size=(5, 12)), rng.permutation(12)[:6]
 layer[:, lively[:4]] *= -1
 layer[0, lively[2:4]], layer[1, lively[4:]] = -0.5, 0.5
@@ -1601,6 +1667,13 @@ def looks_along_the_rows(z):
 def looks_at_the_mean(z):
     """A unit with a negative mean can be lively: one positive sample is enough."""
     return z.mean(axis=0) < 0
+
+
+def takes_little_for_nothing(z):
+    """A unit with small answers lives: it learns as fast as one with large answers.
+    Compare with 0 itself.
+    """
+    return relu(z).max(axis=0) < 1e-3
 
 
 def does_not_count_zero(z):

@@ -334,16 +334,18 @@ check("a row a digit", softmax(np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]])))
 check("scores of a thousand", softmax(np.array([1000.0, 1001.0, 999.0])))
 check("two rows far apart", softmax(np.array([[1000.0, 1001.0], [-1000.0, -999.0]])))
 ### BEGIN HIDDEN TESTS
-scores = np.array([[3.0, 1.0, 2.0]])
-check("the scores stay as they are", (softmax(scores), scores))
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    wide = softmax(np.array([[-1000.0, 0.0, 1000.0]]))
+    softmax(np.array([[-1000.0, 0.0, 1000.0]]))
 check("no warning between -1000 and 1000", [str(warning.message) for warning in caught])
-check("from -1000 to 1000", wide)
 rng = check.rng()
-check("five rows", softmax(rng.normal(size=(5, 3))))
-check("three axes", softmax(rng.normal(size=(2, 3, 4))))
+scores = rng.normal(size=(2, 3))
+check("the scores stay as they are", (softmax(scores), scores))
+# In quarters: they are the same in float32. No two of them are alike.
+far = np.array([[1000.0], [0.0], [-1000.0]]) + rng.permutation(9).reshape(3, 3) / 4
+check("from -1000 to 1000", softmax(far), weight=0.5)
+check("five rows", softmax(rng.normal(size=(5, 3))), weight=0.5)
+check("three axes", softmax(rng.normal(size=(2, 3, 4))), weight=0.5)
 ### END HIDDEN TESTS
 
 
@@ -363,6 +365,12 @@ def sums_down_the_columns(z):
     """You sum along the first axis, over the digits. Sum along the last one, over the classes."""
     powers = np.exp(z - z.max(axis=0))
     return powers / powers.sum(axis=0)
+
+
+def clips_the_scores(z):
+    """You cut off large scores, so 1000 and 1001 become the same. Only differences count: subtract the largest score of each row instead."""
+    powers = np.exp(np.clip(z, -500, 500))
+    return powers / powers.sum(axis=-1, keepdims=True)
 
 
 def forgets_exp(z):
@@ -451,7 +459,7 @@ def cross_entropy(target, y):
     (such as 0.5 and 0.5). y: array (N, C), the predicted probabilities.
     Returns a number: minus the sum of target * ln(y) over the classes, then
     the mean over the N samples. A probability below 1e-12 counts as 1e-12, so
-    that the result is always finite.
+    that the result is always finite. target and y themselves stay as they are.
     """
     ### BEGIN SOLUTION
     logarithms = np.log(np.maximum(y, 1e-12))
@@ -474,9 +482,18 @@ check(
     "zero on both sides",
     cross_entropy(right, np.array([[0.5, 0.5, 0.0], [0.0, 0.2, 0.8]])),
 )
-check("one of two is impossible", cross_entropy(right, right[[0, 0]]), rtol=1e-3)
 check("the probabilities stay as they are", (cross_entropy(right, said), said))
 rng = check.rng()
+# The first class, which is the first digit's truth, has no chance.
+never = np.insert(rng.dirichlet(np.full(3, 3.0), 2), 0, 0.0, axis=1)
+sure = np.eye(4)[:2]
+check("one of two is impossible", cross_entropy(sure, never), rtol=1e-3)
+check(
+    "so do those that are zero, and the target",
+    (cross_entropy(sure, never), sure, never),
+    rtol=1e-3,
+    atol=1e-13,
+)
 guess = rng.uniform(0.1, 1, (6, 4))
 guess /= guess.sum(axis=1, keepdims=True)
 check("six digits, four classes", cross_entropy(np.eye(4)[[0, 3, 1, 2, 2, 0]], guess))
@@ -525,6 +542,17 @@ def not_finite_at_zero(target, y):
     """Where a probability is 0 your loss is inf or nan. Put a floor of 1e-12 under the probabilities first."""
     with np.errstate(all="ignore"):
         return -(target * np.log(y)).sum(axis=1).mean()
+
+
+def a_higher_floor(target, y):
+    """Your floor under the probabilities is higher than 1e-12, so an impossible answer costs too little."""
+    return -(target * np.log(np.maximum(y, 1e-7))).sum(axis=1).mean()
+
+
+def puts_the_floor_into_y(target, y):
+    """Your floor of 1e-12 is written into the array that you were given. Make a new one: `np.maximum(y, 1e-12)`, without `out=`, does."""
+    y[y < 1e-12] = 1e-12
+    return -(target * np.log(y)).sum(axis=1).mean()
 
 
 def only_one_class(target, y):
@@ -992,7 +1020,9 @@ def read_by(seed):
     )
 
 
-goal = 0.95 if digits.stand_in else 0.92
+home = 0.95 if digits.stand_in else 0.92
+# The digits at grading are moved and turned a little.
+goal = profile.pick(quick=home, full=home, grading=0.90)
 check.predictions(
     "the test digits", read_by(0), digits.test_labels, at_least=goal, weight=2
 )
@@ -1003,10 +1033,6 @@ check(
     trained(alike, ones, classes=2, epochs=2, batch_size=3),
 )
 ### BEGIN HIDDEN TESTS
-check(
-    "a batch larger than the set",
-    trained(alike, ones, classes=4, epochs=2, batch_size=64),
-)
 check(
     "the points stay as they are",
     (trained(points, kinds, classes=3, epochs=1, batch_size=6), points, kinds),
@@ -1019,8 +1045,41 @@ check(
     [bool(np.allclose(again[0], w, rtol=1e-6, atol=1e-6)) for w in again[1:]],
     weight=2,
 )
+
+
 check("a loss for each epoch", len(trained(points, kinds, classes=3, epochs=7)[2]))
 rng = check.rng()
+faint = rng.uniform(0.01, 0.02) * np.eye(60)
+
+
+def after_epoch(count):
+    """The weights of the first class after some epochs of equal samples."""
+    zeros = np.zeros(60, dtype=int)
+    w, _, _ = trained(faint, zeros, classes=2, epochs=count, batch_size=10, seed=5)
+    return w[:, 0]
+
+
+def first_batch(epoch):
+    """The samples of an epoch's first batch: of equal samples, it makes the largest steps."""
+    after = [after_epoch(count) for count in range(1, epoch + 1)]
+    return np.sort(np.argsort(-np.diff(after, axis=0, prepend=0)[-1])[:10])
+
+
+# How large the steps of the first epoch are does not depend on the order.
+check(
+    "a batch comes from everywhere; the second epoch has another order",
+    (
+        bool(np.ptp(first_batch(1)) >= 20),
+        bool((first_batch(1) != first_batch(2)).any()),
+        np.sort(after_epoch(1)),
+    ),
+)
+equal = np.tile(rng.uniform(0.3, 1, 3), (5, 1))
+check(
+    "a batch larger than the set, and a last one that is shorter",
+    [trained(equal, ones, classes=4, epochs=2, batch_size=size) for size in (64, 3)],
+    atol=1e-5,
+)
 cloud, sides = rng.normal(size=(8, 3)), rng.permutation([0, 1, 2, 3, 0, 1, 2, 3])
 check(
     "two epochs, eight other points in one batch",
@@ -1039,7 +1098,7 @@ def _train(
     lr,
     batch_size,
     seed,
-    shuffle=True,
+    shuffle="every epoch",
     whole=False,
     falling=True,
     sign=1,
@@ -1053,7 +1112,10 @@ def _train(
     losses = []
     for epoch in range(epochs):
         rate = lr * (1 - epoch / epochs) if falling else lr
-        order = rng.permutation(len(x)) if shuffle else np.arange(len(x))
+        if shuffle == "every epoch" or (shuffle == "once" and epoch == 0):
+            order = rng.permutation(len(x))
+        elif shuffle == "never":
+            order = np.arange(len(x))
         batch_losses = [0.0] if whole and len(x) < batch_size else []
         end = len(x) - batch_size + 1 if whole else len(x)
         for start in range(0, end, batch_size):
@@ -1068,8 +1130,15 @@ def _train(
 
 
 def never_shuffles(x, labels, classes=10, epochs=8, lr=0.5, batch_size=32, seed=0):
-    """The samples come in the same order whatever the seed. Draw a new order in each epoch."""
-    return _train(x, labels, classes, epochs, lr, batch_size, seed, shuffle=False)
+    """Your batches hold the same samples whatever the seed. Draw a new order of all samples in each epoch, then cut it into batches."""
+    return _train(x, labels, classes, epochs, lr, batch_size, seed, shuffle="never")
+
+
+def keeps_the_first_order(
+    x, labels, classes=10, epochs=8, lr=0.5, batch_size=32, seed=0
+):
+    """You draw one order for all epochs. Draw a new one in each: what stood together in a batch should part."""
+    return _train(x, labels, classes, epochs, lr, batch_size, seed, shuffle="once")
 
 
 def drops_the_last_batch(
@@ -1499,10 +1568,10 @@ check(
     "the optimiser by name",
     type(compile_for_labels(three_classes(), "rmsprop").optimizer).__name__,
 )
-chosen = keras.optimizers.SGD(0.25, momentum=0.5)
+rng = check.rng()
+chosen = keras.optimizers.SGD(rng.uniform(0.2, 0.5), momentum=rng.uniform(0.3, 0.9))
 found = compile_for_labels(three_classes(), chosen).optimizer
 check("the optimiser as an object", [float(found.learning_rate), found.momentum])
-rng = check.rng()
 check("seven samples", measured("adam", rng.integers(0, 3, 7), rng.normal(size=(7, 2))))
 ### END HIDDEN TESTS
 
@@ -1673,9 +1742,6 @@ m3, v3 = np.array([0.1, -3.0, 0.002]), np.array([0.004, 2.0, 0.00001])
 check("the third step, a larger rate", adam_step(weights, slopes, m3, v3, 3, lr=0.1))
 check("a slope of zero", adam_step(weights, zero, zero, zero, 1, lr=0.5))
 ### BEGIN HIDDEN TESTS
-check(
-    "other betas", adam_step(weights, slopes, m3, v3, 2, lr=0.1, beta_1=0.5, beta_2=0.8)
-)
 
 
 def five_steps():
@@ -1697,6 +1763,15 @@ v_table = rng.uniform(0.1, 1, (2, 3))
 check(
     "a table of weights",
     adam_step(w_table, g_table, m_table, v_table, 10, lr=0.05),
+)
+betas = dict(beta_1=rng.uniform(0.3, 0.7), beta_2=rng.uniform(0.6, 0.9))
+check("other betas", adam_step(w_table, g_table, m_table, v_table, 2, lr=0.1, **betas))
+small = np.array([1, -1, 1, 0]) * rng.uniform(1e-4, 3e-4, 4)
+begin, rate = np.zeros(4), rng.uniform(0.5, 2)
+check(
+    "small slopes, and none",
+    adam_step(begin, small, begin, begin, 1, lr=rate),
+    rtol=1e-2,
 )
 ### END HIDDEN TESTS
 
@@ -1744,6 +1819,22 @@ def forgets_epsilon(w, g, m, v, t, lr=0.001, beta_1=0.9, beta_2=0.999, epsilon=1
     mean, square = m / (1 - beta_1**t), v / (1 - beta_2**t)
     with np.errstate(all="ignore"):
         return w - lr * mean / np.sqrt(square), m, v
+
+
+def epsilon_under_the_root(
+    w, g, m, v, t, lr=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8
+):
+    """Your epsilon stands under the root, where it is as large as 1e-4: small slopes then make far too small steps. Add it to the root."""
+    m, v = beta_1 * m + (1 - beta_1) * g, beta_2 * v + (1 - beta_2) * g**2
+    mean, square = m / (1 - beta_1**t), v / (1 - beta_2**t)
+    return w - lr * mean / np.sqrt(square + epsilon), m, v
+
+
+def betas_of_its_own(w, g, m, v, t, lr=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+    """Your betas are 0.9 and 0.999, whatever is handed in. Use the arguments."""
+    m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+    mean, square = m / (1 - 0.9**t), v / (1 - 0.999**t)
+    return w - lr * mean / (np.sqrt(square) + epsilon), m, v
 
 
 def goes_uphill(w, g, m, v, t, lr=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
@@ -1971,15 +2062,28 @@ check("each answer is 1 in sum", untrained_answers(5).sum(axis=1), rtol=1e-3)
 check("at most 100,000 parameters", bool(build_cnn().count_params() <= 100_000))
 check("two calls of build_cnn give two models", build_cnn() is build_cnn())
 ### BEGIN HIDDEN TESTS
-filters = [part for part in build_cnn().trainable_variables if len(part.shape) == 4]
-check("at least two convolution layers", bool(len(filters) >= 2))
 check("no probability is negative", bool(untrained_answers(5).min() >= 0))
+many = untrained_answers(int(check.rng().integers(40, 400)))
+filters = [part for part in build_cnn().trainable_variables if len(part.shape) == 4]
+check(
+    "at least two convolution layers, of few parameters",
+    (
+        len(many),
+        bool(len(filters) >= 2),
+        bool(build_cnn().count_params() <= 100_000),
+    ),
+)
 check(
     "pixels are scaled: an untrained model is not sure",
-    bool(
-        untrained_answers(20).mean(axis=0).max() < 0.8
-        and untrained_answers(20).max(axis=1).mean() < 0.8
+    (
+        len(many),
+        bool(many.mean(axis=0).max() < 0.8 and many.max(axis=1).mean() < 0.8),
     ),
+)
+check(
+    "ten probabilities for each of many pictures",
+    (many.shape, many.sum(axis=1), bool(many.min() >= 0)),
+    rtol=1e-3,
 )
 ### END HIDDEN TESTS
 
@@ -2073,7 +2177,7 @@ history = training.fit(
     train_images,
     train_labels,
     validation=(valid_images, valid_labels),
-    epochs=profile.pick(quick=25 if digits.stand_in else 8, full=20, grading=11),
+    epochs=profile.pick(quick=25 if digits.stand_in else 8, full=20, grading=16),
     minutes=profile.pick(quick=1.5, full=None),  # fewer epochs where they take longer
     batch_size=32
     if digits.stand_in

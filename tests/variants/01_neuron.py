@@ -1,4 +1,4 @@
-"""Right answers to lab 01, written differently: all of them must get full marks."""
+"""Answers to lab 01: right ones, written differently, and wrong ones."""
 
 VARIANTS = {
     "sigmoid": [
@@ -385,6 +385,133 @@ def conv_parameters(kernel_size, channels, filters, bias=True):
 def conv_parameters(kernel_size, channels, filters, bias=True):
     one = np.prod([kernel_size, kernel_size, channels])
     return sum(one + (1 if bias else 0) for _ in range(filters))
+""",
+    ],
+}
+
+
+# Answers that break what the text of their exercise asks for.
+WRONG = {
+    "sigmoid": [
+        """
+def sigmoid(z):
+    return np.where(z >= 0, 1 / (1 + np.exp(-z)), np.exp(z) / (1 + np.exp(z)))
+""",
+        """
+def sigmoid(z):
+    return np.clip(0.5 + z / 4, 0, 1)
+""",
+    ],
+    "numeric_gradient": [
+        """
+def numeric_gradient(f, w, step=1e-5):
+    gradient = np.zeros(len(w))
+    for i in range(len(w)):
+        moved = w
+        moved[i] += step
+        above = f(moved)
+        moved[i] -= 2 * step
+        gradient[i] = (above - f(moved)) / (2 * step)
+    return gradient
+""",
+    ],
+    "update": [
+        """
+def update(x, target, w, b, lr):
+    a = forward(x, w, b)
+    delta = (a - target) * a * (1 - a)
+    w[:] = w - lr * delta @ x
+    return w, b - lr * delta.sum()
+""",
+    ],
+    "train": [
+        """
+def train(x, target, epochs, lr, seed):
+    w, b, losses = np.random.default_rng(seed).normal(size=x.shape[1]), 0.0, []
+    for _ in range(epochs):
+        losses.append(squared_error(target, forward(x, w, b)))
+        if len(losses) > 1 and losses[-2] - losses[-1] < 1e-9:
+            break
+        w, b = update(x, target, w, b, lr)
+    return w, b, np.array(losses)
+""",
+        """
+def train(x, target, epochs, lr, seed):
+    w, b, losses = np.random.default_rng(seed).normal(size=x.shape[1]), 0.0, []
+    for _ in range(epochs):
+        losses.append(squared_error(target, forward(x, w, b)))
+        if losses[-1] < 0.05:
+            break
+        w, b = update(x, target, w, b, lr)
+    return w, b, np.array(losses)
+""",
+        """
+def train(x, target, epochs, lr, seed):
+    w, b, losses = np.random.default_rng(seed).normal(size=x.shape[1]), 0.0, []
+    for _ in range(epochs):
+        losses.append(squared_error(target, forward(x, w, b)))
+        if losses[-1] > 0.05:
+            w, b = update(x, target, w, b, lr)
+    return w, b, losses
+""",
+    ],
+    "tanh": [
+        """
+def tanh(z):
+    return (np.exp(z) - np.exp(-z)) / (np.exp(z) + np.exp(-z))
+""",
+        """
+def tanh(z):
+    return (np.exp(2 * z) - 1) / (np.exp(2 * z) + 1)
+""",
+    ],
+    "relu": [
+        """
+def relu(z):
+    return np.minimum(np.maximum(z, 0), 6)
+""",
+        """
+def relu(z):
+    np.maximum(z, 0, out=z)
+    return z
+""",
+    ],
+    "leaky_relu": [
+        """
+def leaky_relu(z, slope=0.01):
+    negative = z <= 0
+    z[negative] = slope * z[negative]
+    return z
+""",
+        """
+def leaky_relu(z, slope=0.01):
+    return np.clip(np.where(z > 0, z, slope * z), -6, 6)
+""",
+    ],
+    "dead_units": [
+        """
+def dead_units(z):
+    return np.isclose(relu(z), 0, atol=1e-3).all(axis=0)
+""",
+        """
+def dead_units(z):
+    return np.round(relu(z), 2).sum(axis=0) == 0
+""",
+    ],
+    "decayed": [
+        """
+def decayed(lr, rate, step, every, staircase=True):
+    return lr * rate ** round(step / every if staircase else step // every)
+""",
+    ],
+    "dense_parameters": [
+        """
+def dense_parameters(inputs, units, bias=True):
+    return (inputs + bias) * float(units)
+""",
+        """
+def dense_parameters(inputs, units, bias=True):
+    return np.int16(inputs) * np.int16(units) + units * bias
 """,
     ],
 }

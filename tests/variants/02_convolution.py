@@ -1,4 +1,4 @@
-"""Right answers to lab 02, written differently: all of them must get full marks."""
+"""Answers to lab 02: right ones, written differently, and wrong ones."""
 
 VARIANTS = {
     "response": [
@@ -383,6 +383,151 @@ def convolve_batch(volumes, filters, bias, stride=1, padding=0):
         """
 def convolve_batch(volumes, filters, bias, stride=1, padding=0):
     return np.stack([convolve_layer(volume, filters, bias, stride, padding) for volume in volumes])
+""",
+    ],
+}
+
+
+# Answers that break what the text of their exercise asks for.
+WRONG = {
+    "response": [
+        """
+def response(patch, kernel):
+    return float((patch.astype(np.float16) * kernel.astype(np.float16)).sum())
+""",
+        """
+def response(patch, kernel):
+    return float((patch.astype(np.int8) * np.asarray(kernel, float)).sum())
+""",
+    ],
+    "balanced": [
+        """
+def balanced(kernel):
+    kernel = np.asarray(kernel, dtype=float)
+    kernel -= kernel.mean()
+    return kernel
+""",
+        """
+def balanced(kernel):
+    return kernel - kernel.mean() if kernel.sum() else kernel
+""",
+        """
+def balanced(kernel):
+    return (kernel - kernel.mean()).astype(kernel.dtype)
+""",
+    ],
+    "output_size": [
+        """
+def output_size(n, kernel_size, stride=1, padding=0):
+    if n < kernel_size:
+        raise ValueError(f"{kernel_size} does not fit into {n}")
+    return (n + 2 * padding - kernel_size) // stride + 1
+""",
+        """
+def output_size(n, kernel_size, stride=1, padding=0):
+    if n + 2 * padding <= kernel_size:
+        raise ValueError(f"{kernel_size} does not fit into {n + 2 * padding}")
+    return (n + 2 * padding - kernel_size) // stride + 1
+""",
+    ],
+    "pad": [
+        """
+def pad(image, p):
+    if p == 0:
+        return image
+    return np.pad(image, [(p, p), (p, p)] + [(0, 0)] * (image.ndim - 2))
+""",
+        """
+def pad(image, p):
+    if p == 0:
+        return image[:]
+    return np.pad(image, [(p, p), (p, p)] + [(0, 0)] * (image.ndim - 2))
+""",
+        """
+def pad(image, p):
+    frame = np.full((image.shape[0] + 2 * p, image.shape[1] + 2 * p, *image.shape[2:]), 1e-3)
+    frame[p : p + image.shape[0], p : p + image.shape[1]] = image
+    return frame
+""",
+    ],
+    "convolve": [
+        """
+def convolve(image, kernel, stride=1, padding=0):
+    k, padded = len(kernel), np.pad(np.asarray(image, float), padding)
+    if len(padded) < k:
+        raise ValueError("it does not fit")
+    rows = range(0, padded.shape[0] - k + 1, stride)
+    columns = range(0, padded.shape[1] - k + 1, stride)
+    return np.array(
+        [[np.sum(padded[r : r + k, c : c + k] * kernel) for c in columns] for r in rows]
+    )
+""",
+        """
+def convolve(image, kernel, stride=1, padding=0):
+    k, padded = len(kernel), np.pad(image, padding)
+    height, width = (output_size(n, k, stride, padding) for n in image.shape)
+    result = np.zeros((height, width))
+    for i in range(height):
+        for j in range(width):
+            window = padded[i * stride : i * stride + k, j * stride : j * stride + k]
+            result[i, j] = (window * kernel).sum()
+    return result
+""",
+    ],
+    "strongest": [
+        """
+def strongest(image, kernel):
+    best, place = 0, (0, 0)
+    sums = convolve(image, kernel)
+    for (row, column), value in np.ndenumerate(sums):
+        if value > best:
+            best, place = value, (row, column)
+    return place
+""",
+    ],
+    "filter_bank": [
+        """
+def filter_bank():
+    identity = np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]])
+    laplacian = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
+    return {
+        "identity": identity,
+        "edge_1": np.outer([1, 0, -1], [1, 0, -1]),
+        "edge_2": laplacian,
+        "edge_3": 9 * identity - 1,
+        "sharpen": identity - laplacian,
+        "box_blur": np.full((3, 3), 0.11),
+        "gaussian_blur": np.outer([1, 2, 1], [1, 2, 1]) / 16,
+    }
+""",
+    ],
+    "convolve_layer": [
+        """
+def convolve_layer(volume, filters, bias, stride=1, padding=0):
+    k, count = filters.shape[0], filters.shape[3]
+    height, width = (output_size(n, k, stride, padding) for n in volume.shape[:2])
+    padded = pad(volume, padding).astype(np.int8)
+    result = np.zeros((height, width, count))
+    for i in range(height):
+        for j in range(width):
+            window = padded[i * stride : i * stride + k, j * stride : j * stride + k]
+            result[i, j] = np.tensordot(window, filters, axes=3) + bias
+    return result
+""",
+        """
+def convolve_layer(volume, filters, bias, stride=1, padding=0):
+    maps = [convolve(volume[:, :, 0], filters[:, :, 0, f], stride, padding) for f in range(len(bias))]
+    return np.stack(maps, axis=2) + bias
+""",
+    ],
+    "receptive_field": [
+        """
+def receptive_field(layers):
+    field, jump = layers[0][0], layers[0][1]
+    for kernel_size, stride in layers[1:]:
+        field += (kernel_size - 1) * jump
+        jump *= stride
+    return field
 """,
     ],
 }

@@ -1,4 +1,4 @@
-"""Correct answers to lab 03, written in other ways than the solution's."""
+"""Answers to lab 03: right ones, written differently, and wrong ones."""
 
 VARIANTS = {
     "pooled_size": [
@@ -156,10 +156,6 @@ def pool_fast(images, size=2):
 
     batch = keras.ops.convert_to_tensor(images.astype("float32"))
     return keras.ops.max_pool(batch, size, size, "valid")
-""",
-        """
-def pool_fast(images, size=2):
-    return np.stack([pool_volume(volume, size) for volume in images])
 """,
     ],
     "max_pool_gradient": [
@@ -357,10 +353,11 @@ def local_response_norm(volume, n=5, k=2, alpha=1e-4, beta=0.75):
 """,
         """
 def local_response_norm(volume, n=5, k=2, alpha=1e-4, beta=0.75):
-    from labkit import models
-
-    layer = models.LocalResponseNormalization(n, k, alpha, beta)
-    return layer(volume[None].astype("float32"))[0]
+    half, result = n // 2, np.empty_like(volume, dtype=float)
+    for c in range(volume.shape[2]):
+        near = volume[:, :, max(0, c - half) : c + half + 1]
+        result[:, :, c] = volume[:, :, c] * (k + alpha * np.sum(near**2, axis=2)) ** -beta
+    return result
 """,
     ],
     "output_shape": [
@@ -500,6 +497,163 @@ def multiply_adds(row):
 def multiply_adds(row):
     *sides, units = row[1]
     return max(0, row[2] - units) * int(np.prod(sides))
+""",
+    ],
+}
+
+# Answers that break what the text of their exercise asks for.
+WRONG = {
+    "pooled_size": [
+        """
+def pooled_size(n, size=2, stride=None):
+    return (n - size) / (stride or size) + 1
+""",
+    ],
+    "pool": [
+        """
+def pool(image, size=2, stride=None, mode="max"):
+    stride = stride or size
+    height, width = (pooled_size(n, size, stride) for n in image.shape)
+    output = np.zeros((height, width))
+    for i in range(height):
+        for j in range(width):
+            window = image[i * stride : i * stride + size, j * stride : j * stride + size]
+            best = -1000.0
+            for value in window.ravel():
+                best = max(best, value)
+            output[i, j] = {"max": best, "average": window.mean(), "sum": window.sum()}[mode]
+    return output
+""",
+        """
+def pool(image, size=2, stride=None, mode="max"):
+    stride = stride or size
+    height, width = (pooled_size(n, size, stride) for n in image.shape)
+    output = np.zeros((height, width), dtype=int)
+    reduce = {"max": np.max, "average": np.mean, "sum": np.sum}[mode]
+    for i in range(height):
+        for j in range(width):
+            top, left = i * stride, j * stride
+            output[i, j] = reduce(image[top : top + size, left : left + size])
+    return output
+""",
+        """
+def pool(image, size=2, stride=None, mode="max"):
+    stride = stride or size
+    reduce = {"max": np.max, "average": np.mean, "sum": np.sum}[mode]
+    height, width = (pooled_size(n, size, stride) for n in image.shape)
+    for i in range(height):
+        for j in range(width):
+            top, left = i * stride, j * stride
+            image[i, j] = reduce(image[top : top + size, left : left + size])
+    return image[:height, :width].copy()
+""",
+    ],
+    "pool_volume": [
+        """
+def pool_volume(volume, size=2, stride=None, mode="max"):
+    maps = [pool(volume[:, :, c], size, stride, mode) for c in range(4)]
+    return np.stack(maps, axis=2)
+""",
+    ],
+    "pool_fast": [
+        """
+def pool_fast(images, size=2):
+    n, h, w, c = images.shape
+    output = np.zeros((n, h // size, w // size, c))
+    for picture in range(n):
+        for i in range(h // size):
+            for j in range(w // size):
+                for channel in range(c):
+                    rows, columns = slice(i * size, (i + 1) * size), slice(j * size, (j + 1) * size)
+                    output[picture, i, j, channel] = images[picture, rows, columns, channel].max()
+    return output
+""",
+        """
+def pool_fast(images, size=2):
+    return np.stack([pool_volume(volume, size) for volume in images])
+""",
+        """
+def pool_fast(images, size=2):
+    def one(volume):
+        rows, columns = volume.shape[0] // size, volume.shape[1] // size
+        whole = volume[: rows * size, : columns * size]
+        return whole.reshape(rows, size, columns, size, -1).max(axis=(1, 3))
+
+    return np.array(list(map(one, images)))
+""",
+        """
+def pool_fast(images, size=2):
+    n, h, w, c = images.shape
+    best = np.vectorize(
+        lambda n, i, j, c: images[n, i * size : i * size + size, j * size : j * size + size, c].max()
+    )
+    return best(*np.indices((n, h // size, w // size, c)))
+""",
+    ],
+    "max_pool_gradient": [
+        """
+def max_pool_gradient(image, upstream, size=2):
+    gradient = np.zeros(image.shape)
+    for (i, j), value in np.ndenumerate(upstream):
+        best, place = -1000.0, (i * size, j * size)
+        for row in range(i * size, (i + 1) * size):
+            for column in range(j * size, (j + 1) * size):
+                if image[row, column] > best:
+                    best, place = image[row, column], (row, column)
+        gradient[place] = value
+    return gradient
+""",
+        """
+def max_pool_gradient(image, upstream, size=2):
+    gradient = np.zeros(image.shape, dtype=int)
+    for (i, j), value in np.ndenumerate(upstream):
+        window = image[i * size : (i + 1) * size, j * size : (j + 1) * size]
+        row, column = np.unravel_index(window.argmax(), window.shape)
+        gradient[i * size + row, j * size + column] = value
+    return gradient
+""",
+    ],
+    "shift_response": [
+        """
+def shift_response(image, kernel, size=2, shift=1):
+    def change(a, b):
+        total = (a + b).sum()
+        return 0.0 if total < 1e-3 else float(np.abs(a - b).sum() / total)
+
+    views = image[:, :-shift], image[:, shift:]
+    first, second = (relu(convolve(view, kernel)) for view in views)
+    return change(first, second), change(pool(first, size), pool(second, size))
+""",
+    ],
+    "unit_norm": [
+        """
+def unit_norm(volume):
+    length = np.sqrt((volume**2).sum(axis=2, keepdims=True))
+    return volume / np.maximum(length, 0.01)
+""",
+        """
+def unit_norm(volume):
+    length = np.sqrt((volume**2).sum(axis=2, keepdims=True))
+    return np.where(length < 0.01, 0, volume / np.where(length < 0.01, 1, length))
+""",
+    ],
+    "local_response_norm": [
+        """
+def local_response_norm(volume, n=5, k=2, alpha=1e-4, beta=0.75):
+    channels, half = volume.shape[2], n // 2
+    scale = np.full(volume.shape, float(k))
+    for i in range(half, channels - half):
+        scale[:, :, i] += alpha * (volume[:, :, i - half : i + half + 1] ** 2).sum(axis=2)
+    return volume / scale**beta
+""",
+    ],
+    "parameters": [
+        """
+def parameters(layer, shape):
+    kind, *numbers = layer
+    if kind == "conv":
+        return numbers[0] * (numbers[1] ** 2 * shape[2] / numbers[4] + 1)
+    return numbers[0] * (shape[0] + 1) if kind == "dense" else 0
 """,
     ],
 }

@@ -1,4 +1,4 @@
-"""Correct answers to lab 04, written in other ways than the solution's."""
+"""Answers to lab 04: right ones, written differently, and wrong ones."""
 
 VARIANTS = {
     "to_rows": [
@@ -25,6 +25,12 @@ def to_rows(images):
 
     scaled = keras.ops.cast(images, "float32") / 255.0
     return keras.ops.convert_to_numpy(keras.ops.reshape(scaled, (len(images), -1)))
+""",
+        """
+def to_rows(images):
+    import tensorflow as tf
+
+    return tf.reshape(tf.cast(images, tf.float32) / 255, (len(images), -1))
 """,
     ],
     "one_hot": [
@@ -452,6 +458,133 @@ def build_cnn():
     pictures = keras.Input((28, 28, 1))
     x = layers.Dropout(0.2)(features(pictures / 255.0))
     return keras.Model(pictures, layers.Dense(10, activation="softmax")(x))
+""",
+    ],
+}
+
+# Answers that break what the text of their exercise asks for.
+WRONG = {
+    "to_rows": [
+        """
+def to_rows(images):
+    return (images.reshape(len(images), -1) / 256).astype("float32")
+""",
+        """
+def to_rows(images):
+    return images.reshape(len(images), -1) / 255
+""",
+        """
+def to_rows(images):
+    return images.reshape(-1, 784).astype("float32") / 255
+""",
+    ],
+    "one_hot": [
+        """
+def one_hot(labels, classes):
+    return np.eye(classes, dtype=bool)[labels]
+""",
+    ],
+    "softmax": [
+        """
+def softmax(z):
+    powers = np.exp(np.clip(z, -500, 500))
+    return powers / powers.sum(axis=-1, keepdims=True)
+""",
+        """
+def softmax(z):
+    z -= np.max(z, axis=-1, keepdims=True)
+    return np.exp(z) / np.exp(z).sum(axis=-1, keepdims=True)
+""",
+        """
+def softmax(z):
+    powers = np.exp(z - np.max(z, axis=-1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+""",
+    ],
+    "cross_entropy": [
+        """
+def cross_entropy(target, y):
+    y[y < 1e-12] = 1e-12
+    return -(target * np.log(y)).sum(axis=1).mean()
+""",
+        """
+def cross_entropy(target, y):
+    np.clip(y, 1e-12, 1, out=y)
+    return -np.mean(np.sum(target * np.log(y), axis=1))
+""",
+        """
+def cross_entropy(target, y):
+    return -(target * np.log(np.maximum(y, 1e-7))).sum(axis=1).mean()
+""",
+    ],
+    "gradient": [
+        """
+def gradient(x, target, w, b):
+    target -= softmax(x @ w + b)
+    return -x.T @ target / len(x), -target.mean(axis=0)
+""",
+        """
+def gradient(x, target, w, b):
+    slopes = (softmax(x @ w + b) - target) / 3
+    return x.T @ slopes, slopes.sum(axis=0)
+""",
+    ],
+    "accuracy": [
+        """
+def accuracy(y, labels):
+    return round(float((np.argmax(y, axis=1) == labels).mean()), 2)
+""",
+    ],
+    "adam_step": [
+        """
+def adam_step(w, g, m, v, t, lr=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+    m = beta_1 * m + (1 - beta_1) * g
+    v = beta_2 * v + (1 - beta_2) * g**2
+    mean, square = m / (1 - beta_1**t), v / (1 - beta_2**t)
+    return w - lr * mean / np.sqrt(square + epsilon), m, v
+""",
+        """
+def adam_step(w, g, m, v, t, lr=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+    m *= beta_1
+    m += (1 - beta_1) * g
+    v *= beta_2
+    v += (1 - beta_2) * g**2
+    mean, square = m / (1 - beta_1**t), v / (1 - beta_2**t)
+    return w - lr * mean / (np.sqrt(square) + epsilon), m, v
+""",
+        """
+def adam_step(w, g, m, v, t, lr=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+    m = 0.9 * m + 0.1 * g
+    v = 0.999 * v + 0.001 * g**2
+    mean, square = m / (1 - 0.9**t), v / (1 - 0.999**t)
+    return w - lr * mean / (np.sqrt(square) + epsilon), m, v
+""",
+    ],
+    "train_softmax": [
+        """
+def train_softmax(x, labels, classes=10, epochs=8, lr=0.5, batch_size=32, seed=0):
+    order = np.random.default_rng(seed).permutation(len(x))
+    w, b, losses = np.zeros((x.shape[1], classes)), np.zeros(classes), []
+    for epoch in range(epochs):
+        costs = []
+        for start in range(0, len(x), batch_size):
+            chosen = order[start : start + batch_size]
+            truth = one_hot(labels[chosen], classes)
+            y = softmax(x[chosen] @ w + b)
+            costs.append(cross_entropy(truth, y))
+            gw, gb = gradient(x[chosen], truth, w, b)
+            rate = lr * (1 - epoch / epochs)
+            w, b = w - rate * gw, b - rate * gb
+        losses.append(np.mean(costs))
+    return w, b, losses
+""",
+    ],
+    "most_fooled": [
+        """
+def most_fooled(y, labels, count):
+    wrong = np.flatnonzero(np.argmax(y, axis=1) != labels)
+    y[labels == y.argmax(axis=1)] = 0
+    return np.argsort(-y.max(axis=1))[: min(count, len(wrong))]
 """,
     ],
 }

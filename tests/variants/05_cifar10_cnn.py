@@ -1,4 +1,4 @@
-"""Correct answers to lab 05, written in other ways than the solution's."""
+"""Answers to lab 05: right ones, written differently, and wrong ones."""
 
 VARIANTS = {
     "to_images": [
@@ -161,8 +161,9 @@ def adjust(images, brightness, contrast):
     m = keras.ops.mean(x, axis=(1, 2, 3), keepdims=True)
     b = keras.ops.reshape(keras.ops.cast(brightness, "float32"), (-1, 1, 1, 1))
     c = keras.ops.reshape(keras.ops.cast(contrast, "float32"), (-1, 1, 1, 1))
-    y = keras.ops.convert_to_numpy(keras.ops.clip(b * (m + c * (x - m)), 0, 255))
-    return y.astype(images.dtype)
+    y = keras.ops.clip(b * (m + c * (x - m)), 0, 255)
+    y = keras.ops.round(y) if images.dtype.kind in "iu" else y
+    return keras.ops.convert_to_numpy(y).astype(images.dtype)
 """,
     ],
     "augment": [
@@ -451,9 +452,17 @@ def build_best():
 """,
         """
 def build_best():
-    from labkit import models
-
-    return models.cifar10_cnn()
+    model = keras.Sequential([keras.Input((32, 32, 3)), layers.Rescaling(1 / 127.5, offset=-1)])
+    for filters, pool in ((32, True), (64, False), (64, True), (128, False), (128, True)):
+        model.add(layers.Conv2D(filters, 3, padding="same", use_bias=False))
+        model.add(layers.BatchNormalization(momentum=0.9))
+        model.add(layers.ReLU())
+        if pool:
+            model.add(layers.MaxPooling2D())
+    model.add(layers.GlobalAveragePooling2D())
+    model.add(layers.Dense(10))
+    model.add(layers.Softmax())
+    return model
 """,
     ],
     "class_accuracy": [
@@ -498,6 +507,156 @@ def activations(model, images, layer):
     wanted = [one for one in model.layers if one.name == layer][0]
     function = keras.Function(model.inputs, wanted.output)
     return np.asarray(function([images]))
+""",
+    ],
+}
+
+# Answers that break what the text of their exercise asks for.
+WRONG = {
+    "to_images": [
+        """
+def to_images(rows):
+    return rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1).astype(float)
+""",
+    ],
+    "standardise": [
+        """
+def standardise(train, *others):
+    mean, deviation = train.mean(axis=(0, 1, 2)), train.std(axis=(0, 1, 2))
+    deviation = np.maximum(deviation, 1)
+    return tuple(((s - mean) / deviation).astype("float32") for s in (train, *others))
+""",
+        """
+def standardise(train, *others):
+    mean, deviation = train.mean(axis=(0, 1, 2)), train.std(axis=(0, 1, 2))
+    deviation = np.where(deviation < 0.01, 1, deviation)
+    return tuple(((s - mean) / deviation).astype("float32") for s in (train, *others))
+""",
+        """
+def standardise(train, *others):
+    mean, deviation = train.mean(axis=(0, 1, 2)), train.std(axis=(0, 1, 2))
+    deviation[deviation == 0] = 1
+    return tuple((s - mean) / deviation for s in (train, *others))
+""",
+    ],
+    "batches": [
+        """
+def batches(x, y, size, seed):
+    rng = np.random.default_rng(seed)
+    for start in range(0, len(x), size):
+        chosen = rng.permutation(np.arange(start, min(start + size, len(x))))
+        yield x[chosen], y[chosen]
+""",
+        """
+def batches(x, y, size, seed):
+    blocks = np.split(np.arange(len(x)), range(size, len(x), size))
+    np.random.default_rng(seed).shuffle(blocks[:-1])
+    for chosen in blocks:
+        yield x[chosen], y[chosen]
+""",
+        """
+def batches(x, y, size, seed):
+    order = np.roll(np.arange(len(x)), seed)
+    for start in range(0, len(x), size):
+        yield x[order[start : start + size]], y[order[start : start + size]]
+""",
+    ],
+    "crop": [
+        """
+def crop(images, tops, lefts, size):
+    cut = [i[t : t + size, l : l + size] for i, t, l in zip(images, tops, lefts)]
+    return np.array(cut, dtype=float)
+""",
+    ],
+    "adjust": [
+        """
+def adjust(images, brightness, contrast):
+    b, c = (np.reshape(v, (-1, 1, 1, 1)) for v in (brightness, contrast))
+    mean = images.mean(axis=(1, 2, 3), keepdims=True)
+    return np.clip(b * (mean + c * (images - mean)), 0, 255).astype(images.dtype)
+""",
+        """
+def adjust(images, brightness, contrast):
+    b, c = (np.reshape(v, (-1, 1, 1, 1)) for v in (brightness, contrast))
+    mean = images.mean(axis=(1, 2, 3), keepdims=True)
+    return np.clip(np.round(b * (mean + c * (images - mean))), 0, 255).astype(images.dtype)
+""",
+        """
+def adjust(images, brightness, contrast):
+    b, c = (np.reshape(v, (-1, 1, 1, 1)) for v in (brightness, contrast))
+    mean = images.mean(axis=(1, 2, 3), keepdims=True)
+    changed = b * (mean + c * (images - mean))
+    if images.dtype == np.uint8:
+        changed = np.clip(np.round(changed), 0, 255)
+    return changed.astype(images.dtype)
+""",
+        """
+def adjust(images, brightness, contrast):
+    b, c = (np.reshape(v, (-1, 1, 1, 1)) for v in (brightness, contrast))
+    mean = images.mean(axis=(1, 2, 3), keepdims=True)
+    changed = np.clip(np.round(b * (mean + c * (images - mean))), 0, 255)
+    images[:] = changed.astype(images.dtype)
+    return images
+""",
+    ],
+    "early_stop": [
+        """
+def early_stop(losses, patience):
+    best = 1
+    for epoch in range(1, len(losses) + 1):
+        if losses[best - 1] - losses[epoch - 1] > 0.01:
+            best = epoch
+        if epoch - best == patience:
+            return epoch, best
+    return len(losses), best
+""",
+        """
+def early_stop(losses, patience):
+    best = 1
+    for epoch in range(1, len(losses) + 1):
+        if losses[epoch - 1] < losses[best - 1] - 1e-4:
+            best = epoch
+        if epoch - best == patience:
+            return epoch, best
+    return len(losses), best
+""",
+        """
+def early_stop(losses, patience):
+    lowest, bad = losses[0], 0
+    for epoch in range(1, len(losses)):
+        lowest, bad = (losses[epoch], 0) if losses[epoch] < lowest else (lowest, bad + 1)
+        if bad == patience:
+            return epoch + 1, int(np.argmin(losses)) + 1
+    return len(losses), int(np.argmin(losses)) + 1
+""",
+    ],
+    "learning_rate": [
+        """
+def learning_rate(step, steps, peak, rise=0.2):
+    t = step / steps
+    return peak * t / rise if np.all(t <= rise) else peak * (1 - t) / (1 - rise)
+""",
+    ],
+    "clip": [
+        """
+def clip(gradients, longest):
+    norm = np.sqrt(sum(np.sum(g**2) for g in gradients))
+    for g in gradients:
+        g *= longest / max(norm, longest)
+    return gradients
+""",
+        """
+def clip(gradients, longest):
+    norm = np.sqrt(sum(np.sum(g**2) for g in gradients))
+    return [g * longest / norm for g in gradients]
+""",
+    ],
+    "class_accuracy": [
+        """
+def class_accuracy(labels, predicted, classes):
+    with np.errstate(all="ignore"):
+        right = np.bincount(labels[labels == predicted], minlength=classes)
+        return np.nan_to_num(right / np.bincount(labels, minlength=classes))
 """,
     ],
 }

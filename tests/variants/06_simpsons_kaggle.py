@@ -1,4 +1,4 @@
-"""Correct answers to lab 06, written in other ways than the solution's."""
+"""Answers to lab 06: right ones, written differently, and wrong ones."""
 
 VARIANTS = {
     "grouped_split": [
@@ -153,6 +153,12 @@ def confusion(y_true, y_pred, classes):
     return np.array([
         [np.sum((y_true == i) & (y_pred == j)) for j in range(classes)] for i in range(classes)
     ])
+""",
+        """
+def confusion(y_true, y_pred, classes):
+    from sklearn.metrics import confusion_matrix
+
+    return confusion_matrix(y_true, y_pred, labels=range(classes))
 """,
     ],
     "normalise_rows": [
@@ -314,6 +320,93 @@ def feature_maps(model, image, layer_name):
     names = [layer.name for layer in model.layers]
     part = keras.Sequential(model.layers[: names.index(layer_name) + 1])
     return np.asarray(part(image[np.newaxis])).squeeze(axis=0)
+""",
+    ],
+}
+
+# Answers that break what the text of their exercise asks for.
+WRONG = {
+    "grouped_split": [
+        """
+def grouped_split(groups, fraction=0.2, seed=0):
+    names = np.random.default_rng().permutation(np.unique(groups))
+    sizes = np.array([np.sum(groups == name) for name in names])
+    enough = np.searchsorted(np.cumsum(sizes), fraction * len(groups)) + 1
+    held_out = np.isin(groups, names[:enough])
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+""",
+        """
+def grouped_split(groups, fraction=0.2, seed=0):
+    names = np.random.default_rng(seed).permutation(np.unique(groups))
+    held_out = np.isin(groups, names[: round(fraction * len(names))])
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+""",
+    ],
+    "confusion": [
+        """
+def confusion(y_true, y_pred, classes):
+    matrix = np.zeros((classes, classes), dtype=np.uint8)
+    np.add.at(matrix, (y_true, y_pred), 1)
+    return matrix
+""",
+        """
+def confusion(y_true, y_pred, classes):
+    matrix = np.zeros((classes, classes), dtype="int8")
+    for true, predicted in zip(y_true, y_pred):
+        matrix[true, predicted] += 1
+    return matrix
+""",
+        """
+def confusion(y_true, y_pred, classes):
+    matrix = np.zeros((classes, classes))
+    np.add.at(matrix, (y_true, y_pred), 1)
+    return matrix
+""",
+    ],
+    "normalise_rows": [
+        """
+def normalise_rows(matrix):
+    return np.round(matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1), 2)
+""",
+    ],
+    "most_confused": [
+        """
+def most_confused(matrix, count):
+    np.fill_diagonal(matrix, 0)
+    order = np.argsort(-matrix, axis=None, kind="stable")[:count]
+    true, predicted = np.unravel_index(order, matrix.shape)
+    pairs = np.stack([true, predicted, matrix[true, predicted]], axis=1)
+    return pairs[pairs[:, 2] > 0]
+""",
+        """
+def most_confused(matrix, count):
+    errors = matrix - np.diag(np.diag(matrix))
+    order = np.argsort(errors, axis=None, kind="stable")[::-1][:count]
+    true, predicted = np.unravel_index(order, errors.shape)
+    pairs = np.stack([true, predicted, errors[true, predicted]], axis=1)
+    return pairs[pairs[:, 2] > 0]
+""",
+        """
+def most_confused(matrix, count):
+    errors = matrix - np.diag(np.diag(matrix))
+    order = np.argsort(-errors, axis=None, kind="stable")[:count]
+    true, predicted = np.unravel_index(order, errors.shape)
+    return np.stack([true, predicted, errors[true, predicted]], axis=1)
+""",
+    ],
+    "top_k_accuracy": [
+        """
+def top_k_accuracy(probabilities, labels, k):
+    hits = [labels[n] in np.argsort(-p)[:k] for n, p in enumerate(probabilities)]
+    return sum(hits) // len(hits)
+""",
+    ],
+    "first_layer_filters": [
+        """
+def first_layer_filters(model):
+    layer = next(one for one in model.layers if isinstance(one, keras.layers.Conv2D))
+    filters = np.moveaxis(layer.get_weights()[0], -1, 0)
+    return ((filters - filters.min()) / np.ptp(filters) * 255).astype("uint8")
 """,
     ],
 }

@@ -20,6 +20,8 @@ TRAIN_SEED, TEST_SEED = 1, 2
 # training pictures, test pictures, and whether they are portraits
 FACES_TO_GRADE = 500, 240, True
 DRAWN_TO_GRADE = 600, 200
+# How far the digits to grade are turned (degrees), moved (pixels), and how noisy.
+TURN, MOVE, NOISE = 6.0, 0.7, 8.0
 # The environment variable that names the folder of the test data that a grader chose.
 GRADING_DATA = "LABKIT_GRADING_DATA"
 
@@ -41,13 +43,35 @@ def _made(name: str, size: int) -> Dataset:
 
 
 def draw_tests(name: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return test images and labels of a drawn stand-in, or the digits' own in another order."""
+    """Return test images and labels of a stand-in that nobody has seen before."""
     if name == "digits":
         digits = _digit_arrays()
         images, labels = digits["test_images"], digits["test_labels"]
-        order = np.random.default_rng(seed).permutation(len(labels))
-        return images[order], labels[order]
+        rng = np.random.default_rng(seed)
+        order = rng.permutation(len(labels))
+        return _disturbed(images[order], rng), labels[order]
     return _DRAWN_TO_GRADE[name](seed, DRAWN_TO_GRADE[1])
+
+
+def _disturbed(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return digits a little moved and turned, with noise.
+
+    As they are they stand in scikit-learn, where each is found again by its pixels.
+    """
+    from PIL import Image
+
+    angles = rng.uniform(-TURN, TURN, len(images))
+    moves = rng.uniform(-MOVE, MOVE, (len(images), 2)).tolist()
+    turned = [
+        np.asarray(
+            Image.fromarray(image).rotate(
+                angle, Image.Resampling.BICUBIC, translate=tuple(move)
+            )
+        )
+        for image, angle, move in zip(images, angles, moves, strict=True)
+    ]
+    noisy = np.stack(turned) + rng.normal(0, NOISE, images.shape)
+    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
 
 
 def draw_faces(folder: Path, seed: int) -> np.ndarray:

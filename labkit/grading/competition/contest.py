@@ -1,6 +1,7 @@
 """A class's competition as its course is laid out: the leaderboard, the points, the reports."""
 
 import contextlib
+import glob
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any, TypeVar
 
 from rich.progress import track
 
-from labkit.course import Competition, Course, moment
+from labkit.course import Competition, Course
 from labkit.errors import LabkitError
 from labkit.grading.competition.leaderboard_page import write_leaderboard
 from labkit.grading.competition.points import Entered, earned_points, enter_points
@@ -19,6 +20,7 @@ from labkit.kaggle.page import report
 from labkit.kaggle.ranking import Leaderboard, leaderboard
 from labkit.kaggle.scoring import Score, score
 from labkit.labs.lab import find_labs, read_lab
+from labkit.times import moment
 
 SUBMISSION = "submission.csv"
 Item = TypeVar("Item")
@@ -69,7 +71,7 @@ def run_contest(
         "per_day": per_day,
     }
     rules = rules.model_copy(update={k: v for k, v in given.items() if v is not None})
-    own = f"{rules.lab}/{rules.submissions}"
+    own = f"{glob.escape(rules.lab)}/{rules.submissions}"
     board = leaderboard(
         submissions or _certain(course).submitted,
         truth,
@@ -100,7 +102,7 @@ def write_reports(
     lab = course.settings.kaggle.lab if course else ""
     if not runs:
         submitted = _certain(course).submitted
-        runs = sorted(submitted.glob(f"*/{lab or '*'}/{RUN_FILE}"))
+        runs = sorted(submitted.glob(f"*/{glob.escape(lab) or '*'}/{RUN_FILE}"))
         if not runs:
             place = f"{lab or '<lab>'}/{RUN_FILE}"
             raise LabkitError(

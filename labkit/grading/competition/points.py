@@ -1,5 +1,6 @@
 """Points by score: what the leaderboard's private scores earn, into nbgrader's gradebook."""
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -99,7 +100,7 @@ def _cell(gradebook, competition: Competition) -> str:
     except MissingEntry:
         raise LabkitError(
             f"The gradebook has no manually graded cell {competition.cell!r} in"
-            f" {competition.lab}. Type: labkit grade {competition.lab}"
+            f" {competition.lab}. Type: labkit grade {shlex.quote(competition.lab)}"
         ) from None
     most = competition.points[-1][1]
     if cell.max_score < most:

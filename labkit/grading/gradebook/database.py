@@ -2,21 +2,24 @@
 
 import contextlib
 import os
+import shlex
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 import nbgrader.api
 from alembic.script import ScriptDirectory
 from filelock import FileLock, Timeout
-from sqlalchemy import func, text
+from sqlalchemy import Connection, func, inspect, text
 
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.files import write_text
 
 BACKUPS_KEPT = 5
+# Of the first versions of nbgrader, which wrote none.
+UNVERSIONED = "without a version"
 # What nbgrader makes last of a gradebook.
 VERSION_TABLE = (
     "CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL)"
@@ -56,12 +59,10 @@ def prepare_gradebook(course: Course) -> None:
     scripts = Path(nbgrader.__file__).parent / "alembic"
     expected = ScriptDirectory(str(scripts)).get_current_head()
     with nbgrader.api.create_engine(course.gradebook_url).begin() as database:
-        # nbgrader would start a program to learn its own version. And who was to make
-        # the gradebook may have been killed half-way: it is empty then.
-        database.execute(text(VERSION_TABLE))
-        version = text("SELECT version_num FROM alembic_version")
-        found = database.execute(version).scalar()
+        found = _schema(database)
         if found is None:
+            # nbgrader would start a program to learn its own version.
+            database.execute(text(VERSION_TABLE))
             write = text("INSERT INTO alembic_version VALUES (:version)")
             database.execute(write, {"version": expected})
             found = expected
@@ -70,8 +71,26 @@ def prepare_gradebook(course: Course) -> None:
         where = f" A copy is in {kept}." if kept else ""
         raise LabkitError(
             f"The gradebook has the schema {found}, this nbgrader has {expected}.{where} "
-            f"Type: nbgrader db upgrade --db={course.gradebook_url}"
+            f"Type: nbgrader db upgrade {shlex.quote(f'--db={course.gradebook_url}')}"
         )
+
+
+def _schema(database: Connection) -> str | None:
+    """The version of a gradebook's schema; None where there is none yet.
+
+    Who was to make it may have been killed half-way: its tables are today's then.
+    """
+    inspector = inspect(database)
+    if inspector.has_table("alembic_version"):
+        version = text("SELECT version_num FROM alembic_version")
+        if found := database.execute(version).scalar():
+            return str(found)
+    for table in nbgrader.api.Base.metadata.sorted_tables:
+        if inspector.has_table(table.name):
+            there = {column["name"] for column in inspector.get_columns(table.name)}
+            if not {column.name for column in table.columns} <= there:
+                return UNVERSIONED
+    return None
 
 
 def back_up(course: Course) -> Path | None:
@@ -124,6 +143,20 @@ def automatic_points(
             .group_by(api.SubmittedAssignment.student_id, api.Assignment.name)
         )
         return {(student, lab): float(points) for student, lab, points in rows}
+
+
+def due_dates(
+    course: Course, submissions: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], datetime | None]:
+    """When submissions, (student, lab), are due, with what a student was granted."""
+    api = nbgrader.api
+    with api.Gradebook(course.gradebook_url) as gradebook:
+        usual = {one.name: one.duedate for one in gradebook.assignments}
+        granted = gradebook.db.query(api.SubmittedAssignment).filter(
+            api.SubmittedAssignment.extension.isnot(None)
+        )
+        own = {(one.student_id, one.assignment.name): one.duedate for one in granted}
+    return {one: own.get(one, usual.get(one[1])) for one in submissions}
 
 
 def _exists(course: Course) -> bool:

@@ -1,9 +1,13 @@
 """nbgrader's configuration: its folders, and our parts in its pipelines."""
 
+import glob
 import math
+from dataclasses import replace
 from typing import Literal
 
+from jupyter_core.paths import jupyter_config_path
 from nbconvert.preprocessors import ClearMetadataPreprocessor, CSSHTMLHeaderPreprocessor
+from nbgrader.apps.baseapp import NbGrader
 from nbgrader.preprocessors import (
     AssignLatePenalties,
     CheckCellMetadata,
@@ -20,12 +24,13 @@ from nbgrader.preprocessors import (
     LockCells,
     OverwriteCells,
     OverwriteKernelspec,
-    SaveAutoGrades,
     SaveCells,
 )
-from traitlets.config import Config
+from traitlets.config import Application, Config
 
-from labkit.course import Course
+from labkit.course import COURSE_FILE, Course
+from labkit.errors import LabkitError
+from labkit.grading.gradebook.patches import names_taken_literally
 from labkit.grading.pipeline import validating
 from labkit.grading.pipeline.mending import (
     CurrentFormat,
@@ -37,17 +42,21 @@ from labkit.grading.pipeline.mending import (
 )
 from labkit.grading.pipeline.parts import (
     JudgeChecks,
+    RefuseLinks,
     RunSubmission,
+    SaveGrades,
     ShipExpected,
     TakeRun,
 )
 from labkit.grading.pipeline.skipping import SkipUnneeded
 from labkit.grading.pipeline.visible_results import ClearHiddenChecks, ShowOnlyResults
 from labkit.grading.plan import prepared_folder
+from labkit.labs.lab import STUB, staff_files
 from labkit.sandbox.meter import BACKSTOP
 
-STUB = '# YOUR CODE HERE\nraise NotImplementedError("Write your code here.")'
-
+CONFIG_FILE = "nbgrader_config.py"
+# Of these, nothing that a course sets could count: other parts stand in their place.
+_REPLACED = ("CourseDirectory", "Execute", "ExecutePreprocessor", "DeduplicateIds")
 
 # What nbgrader does with a submission: all of it, as by its own commands; or, for our
 # engine, the half that comes before the run (map) or the half behind it (record).
@@ -59,6 +68,7 @@ def configure(config: Config, course: Course, stage: Stage = "whole") -> Config:
 
     In a stage of the engine's, submissions are taken as they are laid out for nbgrader.
     """
+    names_taken_literally()
     submitted = course.submitted if stage == "whole" else prepared_folder(course)
     directory = config.CourseDirectory
     directory.root = str(course.root)
@@ -77,11 +87,12 @@ def configure(config: Config, course: Course, stage: Stage = "whole") -> Config:
         "*.pyc",
         "__pycache__",
         "feedback",
-        "[0-9][0-9]_*.py",
+        *map(glob.escape, staff_files(course.solutions)),
     ]
     config.CoursePart.solutions = str(course.solutions)
     config.SkipUnneeded.solutions = str(course.solutions)
     config.CoursePart.build = str(course.build)
+    config.RefuseLinks.submitted = str(submitted)
     config.CoursePart.seed = course.seed
     config.CoursePart.limits = course.limits.model_dump()
 
@@ -104,8 +115,10 @@ def configure(config: Config, course: Course, stage: Stage = "whole") -> Config:
     ]
     # nbgrader's own lists. In the first, what puts each cell in order stands in front of
     # its own and replaces its DeduplicateIds; in the second, two parts replace its Execute.
+    # CurrentFormat comes first: nbconvert validates the notebook behind every part.
     sanitize = [
         CurrentFormat,
+        RefuseLinks,
         ClearOutput,
         KeepSubmitted,
         RestoreRoles,
@@ -122,7 +135,7 @@ def configure(config: Config, course: Course, stage: Stage = "whole") -> Config:
         IgnorePattern,
         ClearMetadataPreprocessor,
         LimitOutput,
-        SaveAutoGrades,
+        SaveGrades,
         AssignLatePenalties,
         CheckCellMetadata,
     ]
@@ -143,3 +156,45 @@ def configure(config: Config, course: Course, stage: Stage = "whole") -> Config:
     config.Execute.timeout = math.ceil(course.limits.cell_seconds * BACKSTOP)
     config.Execute.extra_arguments = ["--ext", validating.__name__]
     return config
+
+
+def own_settings(course: Course) -> Config:
+    """What is set where nbgrader reads it, in the course and on this machine.
+
+    Late penalties, plugins, how much output is kept. Raises LabkitError where a file
+    fails, and with the names of settings that could not count.
+    """
+    app = NbGrader(raise_config_file_errors=True)
+    try:
+        # Not NbGrader's own method, which reads the working directory's file, too.
+        Application.load_config_file(
+            app, CONFIG_FILE, path=[str(course.root), *jupyter_config_path()]
+        )
+    except (Exception, SystemExit) as error:
+        raise LabkitError(f"{CONFIG_FILE}: {error}") from None
+    # The course's own line sets the gradebook that a command's --db takes the place of.
+    lasting = replace(course, database=Course.at(course.root).database)
+    ours = [configure(Config(), one) for one in (course, lasting)]
+    refused = _refused(app.config, ours)
+    if refused:
+        raise LabkitError(
+            f"{CONFIG_FILE} sets {', '.join(refused)}, which labkit sets itself, so it "
+            f"would not count. Take it out. Folders, limits and the gradebook are set in "
+            f"{COURSE_FILE}."
+        )
+    return app.config
+
+
+def _refused(settings: Config, ours: list[Config]) -> list[str]:
+    """The names of settings that ours would replace, or that nothing reads."""
+
+    def counts(section: str, name: str, value: object) -> bool:
+        known = [one[section][name] for one in ours if name in one.get(section, {})]
+        return value in known if known else section not in _REPLACED
+
+    return sorted(
+        f"{section}.{name}"
+        for section, values in settings.items()
+        for name, value in values.items()
+        if not counts(section, name, value)
+    )

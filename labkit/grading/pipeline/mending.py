@@ -15,13 +15,16 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import compute_checksum
 
 from labkit.errors import LabkitError
-from labkit.execution.run_metadata import RunMetadata, forget_claims
+from labkit.execution.run_metadata import RunMetadata
+from labkit.grading.current_format import (
+    cell_in_format,
+    free_id,
+    in_current_format,
+)
 from labkit.grading.repairs import LabCell, repairs
 from labkit.labs.lab import grade_id
 
 LOCKED = {"deletable": False, "editable": False}
-CELL_TYPES = ("code", "markdown", "raw")
-ID_LENGTH = 64  # of the notebook format
 
 
 class CurrentFormat(NbGraderPreprocessor):
@@ -33,62 +36,9 @@ class CurrentFormat(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
         if not isinstance(nb.get("cells"), list):
             raise LabkitError("The file is not a notebook: it has no list of cells.")
-        metadata = nb.get("metadata")
-        nb.metadata = metadata if isinstance(metadata, dict) else NotebookNode()
-        if nb.get("nbformat_minor", 0) < nbformat.v4.nbformat_minor:
-            nb.metadata["orig_nbformat_minor"] = nb.get("nbformat_minor", 0)
-        nb.nbformat_minor = nbformat.v4.nbformat_minor
-        nb.cells = [_whole(cell) for cell in nb.cells if isinstance(cell, dict)]
-        _give_ids(nb.cells)
-        forget_claims(nb)  # what the student's file says under our name is not ours
+        nb, notes = in_current_format(nb)
+        resources["labkit"] = {"notes": notes}
         return nb, resources
-
-
-def _whole(cell: dict) -> NotebookNode:
-    kind = cell.get("cell_type")
-    metadata = cell.get("metadata")
-    role = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-    # All else says how a cell looks, and may be of any wrong type.
-    metadata = {"nbgrader": role} if isinstance(role, dict) else {}
-    source = cell.get("source")
-    made = _cell(
-        kind if kind in CELL_TYPES else "raw",
-        source if isinstance(source, str) else "",
-        nbformat.from_dict(metadata),
-        cell.get("id"),
-    )
-    if made.cell_type != "code" and isinstance(cell.get("attachments"), dict):
-        made["attachments"] = cell["attachments"]
-    return made
-
-
-def _cell(kind: str, source: str, metadata: dict, cell_id: object) -> NotebookNode:
-    """A cell without outputs. nbformat's own makers check each one against the schema,
-    which costs more than all the rest; nbconvert checks the whole notebook anyway."""
-    code: dict = {"outputs": [], "execution_count": None} if kind == "code" else {}
-    return NotebookNode(
-        id=cell_id, cell_type=kind, source=source, metadata=metadata, **code
-    )
-
-
-def _give_ids(cells: list[NotebookNode]) -> None:
-    """An id of its own for each cell: the one it has, where it is the first to have it."""
-    taken = {cell["id"] for cell in cells if isinstance(cell["id"], str)}
-    seen = set()
-    for number, cell in enumerate(cells):
-        if not isinstance(cell["id"], str) or cell["id"] in seen:
-            cell["id"] = _free_id(f"cell-{number}", taken)
-        seen.add(cell["id"])
-
-
-def _free_id(wanted: str, taken: set[str]) -> str:
-    """`wanted`, or with a number behind it where it is taken; it is taken then."""
-    name, number = wanted[:ID_LENGTH], 2
-    while name in taken:
-        end = f"-{number}"
-        name, number = wanted[: ID_LENGTH - len(end)] + end, number + 1
-    taken.add(name)
-    return name
 
 
 class KeepSubmitted(NbGraderPreprocessor):
@@ -98,7 +48,7 @@ class KeepSubmitted(NbGraderPreprocessor):
     """
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
-        resources["labkit"] = {"submitted": copy.deepcopy(nb), "lab": _lab(resources)}
+        resources["labkit"] |= {"submitted": copy.deepcopy(nb), "lab": _lab(resources)}
         return nb, resources
 
 
@@ -158,7 +108,7 @@ class RestoreRoles(NbGraderPreprocessor):
 
 def _with_role(cell: NotebookNode, known: LabCell) -> NotebookNode:
     if known.cell_type != cell.cell_type:
-        cell = _cell(known.cell_type, cell.source, cell.metadata, cell.id)
+        cell = cell_in_format(known.cell_type, cell.source, cell.metadata, cell.id)
     if known.locked:
         cell.metadata = NotebookNode(LOCKED)
     cell.metadata["nbgrader"] = nbformat.from_dict(known.role())
@@ -211,7 +161,7 @@ class PutBackCells(NbGraderPreprocessor):
             ungraded = known.solution and not known.grade
             if known.name not in present and not ungraded:
                 place = _place(present, lab, index, len(nb.cells))
-                nb.cells.insert(place, _new_cell(known, _free_id(known.name, taken)))
+                nb.cells.insert(place, _new_cell(known, free_id(known.name, taken)))
         return nb, resources
 
 
@@ -226,7 +176,7 @@ def _place(
 
 
 def _new_cell(known: LabCell, cell_id: str) -> NotebookNode:
-    cell = _cell(known.cell_type, known.source, NotebookNode(), cell_id)
+    cell = cell_in_format(known.cell_type, known.source, NotebookNode(), cell_id)
     return _with_role(cell, known)
 
 
@@ -239,5 +189,5 @@ class TellRepairs(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
         before = resources.pop("labkit")
         found = repairs(before["submitted"], nb, before["lab"].values())
-        RunMetadata(repairs=tuple(found)).write(nb)
+        RunMetadata(repairs=(*before["notes"], *found)).write(nb)
         return nb, resources

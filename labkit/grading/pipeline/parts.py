@@ -3,17 +3,19 @@
 nbgrader goes on doing what it does: sanitising, scoring, the gradebook, the formgrader.
 """
 
+import json
 from pathlib import Path
 
 import nbformat
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 from nbgrader import utils
-from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Dict, Unicode
 
 from labkit.checks.protocol import EXPECTED
 from labkit.course import Limits
+from labkit.errors import LabkitError
 from labkit.execution.grading_data import submission_environment
 from labkit.execution.job import (
     Job,
@@ -26,6 +28,7 @@ from labkit.execution.job import (
 )
 from labkit.execution.keys import run_key
 from labkit.execution.run_metadata import RunMetadata
+from labkit.files import content_hash, write_text
 from labkit.grading.judging import judge_cell, judge_plain_cell
 from labkit.labs.reference_run import lab_references
 
@@ -54,6 +57,26 @@ class CoursePart(NbGraderPreprocessor):
         return cached_run_path(
             Path(self.build), names["student"], names["assignment"], names["notebook"]
         )
+
+
+class RefuseLinks(CoursePart):
+    """Take no submission with a link in it, or that is one: it could lead to the solution.
+
+    nbgrader reads and copies what links lead to; `labkit grade` leaves them out.
+    """
+
+    submitted = Unicode(help="The folder of what was handed in.").tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
+        names = resources["nbgrader"]
+        folder = Path(self.submitted, names["student"], names["assignment"])
+        for path in (folder.parent, folder, *folder.rglob("*")):
+            if path.is_symlink():
+                raise LabkitError(
+                    f"{path} is a link to another place, and links are not followed. "
+                    "Delete it, or type: labkit grade"
+                )
+        return nb, resources
 
 
 class ShipExpected(CoursePart):
@@ -123,3 +146,39 @@ class JudgeChecks(CoursePart):
             else:
                 judge_plain_cell(cell, stopped)
         return nb, resources
+
+
+class SaveGrades(CoursePart, SaveAutoGrades):
+    """nbgrader's, but that a mark given by hand stands while what it is for is the same.
+
+    nbgrader lets every one of them wait for a person again. An answer with another text
+    does wait, with its old mark and comment; so do points given in place of a check's,
+    where the check's own are others now.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
+        names = resources["nbgrader"]
+        folder = Path(self.build, "answers", names["assignment"])
+        path = folder / f"{names['student']}.json"
+        self._before = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        self._now: dict[str, str] = {}
+        nb, resources = super().preprocess(nb, resources)
+        write_text(path, json.dumps(self._now))
+        return nb, resources
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: ResourcesDict, cell_index: int
+    ):
+        if not utils.is_grade(cell):
+            return super().preprocess_cell(cell, resources, cell_index)
+        name = cell.metadata.nbgrader.grade_id
+        grade = self.gradebook.find_grade(
+            name, self.notebook_id, self.assignment_id, self.student_id
+        )
+        marked = grade.manual_score is not None and not grade.needs_manual_grade
+        cell, resources = super().preprocess_cell(cell, resources, cell_index)
+        self._now[name] = content_hash(f"{cell.source} {grade.auto_score}")
+        if marked and self._before.get(name) == self._now[name]:
+            grade.needs_manual_grade = False
+            self.gradebook.db.commit()
+        return cell, resources

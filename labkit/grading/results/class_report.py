@@ -7,7 +7,7 @@ notebooks; `report_page` shows it.
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,8 +26,9 @@ from nbgrader.api import (
 from labkit.course import Course
 from labkit.grading.gradebook.database import require_gradebook
 from labkit.grading.gradebook.scores import ClassScores, read_scores
-from labkit.grading.intake import take_in
-from labkit.grading.plan import Records, Submission
+from labkit.grading.intake import LabCells
+from labkit.grading.plan import Records
+from labkit.grading.submissions import find_submissions, read_submission
 from labkit.labs.lab import exercise_title, read_lab
 
 BINS = 10
@@ -173,7 +174,9 @@ def class_report(course: Course) -> ClassReport:
         scores = read_scores(gradebook)
         late = _late(gradebook)
         cells = _cell_scores(gradebook)
-        known = {one.name: _source_names(one) for one in gradebook.assignments}
+        known = {
+            one.name: dict.fromkeys(_source_names(one)) for one in gradebook.assignments
+        }
     ungraded = _ungraded(course, scores, known)
     # Those that could not be read have their zero, and say nothing of an exercise.
     unread = {(one.student, lab) for lab, found in ungraded.items() for one in found}
@@ -231,7 +234,8 @@ def _count_cell(
         key = (lab, cell, check["name"], check["hidden"])
         found.judged[key] += 1
         found.failed[key] += not check["passed"]
-    found.hints.update({(lab, cell, c["hint"]) for c in checks if c["hint"]})
+    certain = {c["hint"] for c in checks if c["hint"] and c.get("certain", True)}
+    found.hints.update((lab, cell, hint) for hint in certain)
     if all(NOT_TRIED.match(check["message"]) for check in checks):
         found.not_tried.add((student, lab, cell))
 
@@ -367,19 +371,18 @@ def _source_names(assignment: Assignment) -> set[str]:
 
 
 def _ungraded(
-    course: Course, scores: ClassScores, known: dict[str, set[str]]
+    course: Course, scores: ClassScores, known: Mapping[str, LabCells]
 ) -> dict[str, list[Ungraded]]:
     found = defaultdict(list)
     records = Records(course)
-    for student, lab in course.submissions(scores.labs):
-        handed_in = Submission(student, lab, course.submission(student, lab))
-        record = records.read(handed_in)
+    for one in find_submissions(course, scores.labs):
+        record = records.read(one)
         if record is not None and record.reason:
-            found[lab].append(Ungraded(student, record.reason))
-        elif (student, lab) not in scores.points:
-            taken = take_in(course.submission(student, lab), lab, known)
+            found[one.lab].append(Ungraded(one.student, record.reason))
+        elif (one.student, one.lab) not in scores.points:
+            taken = read_submission(one, known)
             reason = taken.reason or "not graded yet. Type: labkit grade"
-            found[lab].append(Ungraded(student, reason))
+            found[one.lab].append(Ungraded(one.student, reason))
     return found
 
 

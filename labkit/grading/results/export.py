@@ -16,7 +16,7 @@ from nbgrader.api import Gradebook
 from nbgrader.plugins import ExportPlugin
 from traitlets import Unicode
 
-from labkit.course import Course
+from labkit.course import Course, one_spelling
 from labkit.errors import LabkitError
 from labkit.files import write_text
 from labkit.formatting import points
@@ -33,6 +33,7 @@ from labkit.grading.results.roster import (
     read_canvas,
     read_moodle,
 )
+from labkit.grading.submissions import find_submissions, misplaced_work
 
 PLAIN_COLUMNS = ["student", "lab", "score", "max_score"]
 # What Canvas writes for a student who is excused, or to whom a lab is not given.
@@ -117,8 +118,8 @@ def _canvas_from_roster(scores: ClassScores, path: Path, roster: Roster) -> Expo
     by_id = {student.id: student for student in scores.students}
     students = {number: by_id[student] for student, number in found.items()}
     about = roster.columns[: roster.columns.index("Section") + 1]
-    columns = {lab: _canvas_column(roster, lab) for lab in scores.labs}
     export = _matched(scores, path, roster, found)
+    columns = {lab: _canvas_column(roster, lab, export) for lab in scores.labs}
     possible = ["    Points Possible"] + [""] * (len(about) - 1)
     possible += _possible(scores, roster, columns, export)
     rows = [
@@ -169,24 +170,49 @@ def _possible(
     return cells
 
 
-def _canvas_column(roster: Roster, lab: str) -> str:
-    """The roster's column of a lab, `Title (id)`; the lab's name for a new assignment."""
-    wanted = _plain_title(lab)
-    matches = [
-        column
+def _canvas_column(roster: Roster, lab: str, export: Export) -> str:
+    """The roster's column of a lab, `Title (id)`; the lab's name for a new assignment.
+
+    An assignment is a lab's where it has its number and words, whatever stands between
+    them, or its number alone.
+    """
+    titles = {
+        column: _words(title[1])
         for column in roster.columns
-        if _plain_title(re.sub(r"\s\(\d+\)$", "", column)) == wanted
-    ]
-    if len(matches) > 1:
-        raise LabkitError(
-            f"{roster.path}: the assignments {' and '.join(matches)} have the same title; "
-            "expected one a lab. Rename one in Canvas and export again."
+        if (title := re.fullmatch(r"(.*)\s\(\d+\)", column))
+    }
+    words = _words(lab)
+    for wanted in (words, [word for word in words if word.isdigit()][:1]):
+        matches = [column for column, title in titles.items() if wanted == title]
+        if len(matches) > 1:
+            raise LabkitError(
+                f"{roster.path}: the assignments {' and '.join(matches)} have the same "
+                "title; expected one a lab. Rename one in Canvas and export again."
+            )
+        if wanted and matches:
+            if wanted != words or _plain_title(matches[0]) != _plain_title(lab):
+                export.notes.append(f"{lab} goes into Canvas's {matches[0]}")
+            return matches[0]
+    near = [column for column, title in titles.items() if set(words) & set(title)]
+    if near:
+        export.notes.append(
+            f"{lab}: no assignment of this name in Canvas, so the import makes one; "
+            f"there is {', '.join(near[:3])}"
         )
-    return matches[0] if matches else lab
+    return lab
 
 
 def _plain_title(text: str) -> str:
-    return " ".join(text.replace("_", " ").split()).casefold()
+    title = re.sub(r"\s\(\d+\)$", "", text)
+    return " ".join(title.replace("_", " ").split()).casefold()
+
+
+def _words(title: str) -> list[str]:
+    """The words and numbers of a title, as they are compared; "lab" is none."""
+    found = re.findall(r"\d+|[^\W\d_]+", one_spelling(title).casefold())
+    return [
+        str(int(word)) if word.isdigit() else word for word in found if word != "lab"
+    ]
 
 
 def write_moodle(scores: ClassScores, path: Path, roster: Path | None = None) -> Export:
@@ -268,6 +294,7 @@ def _matched(
             for number, person in enumerate(roster.people)
             if number not in numbers
         ],
+        list(roster.notes),
         rest=rest if unmatched else None,
     )
 
@@ -357,10 +384,11 @@ def export_scores(
         scores = read_scores(gradebook, labs)
     done = write(scores, out or Path(name), roster)
     done.notes += [
-        f"handed in, but not graded, so without a score: {student}, {lab}"
-        for student, lab in course.submissions(scores.labs)
-        if (student, lab) not in scores.points
+        f"handed in, but not graded, so without a score: {one.student}, {one.lab}"
+        for one in find_submissions(course, scores.labs)
+        if (one.student, one.lab) not in scores.points
     ]
+    done.notes += misplaced_work(course)
     return done
 
 

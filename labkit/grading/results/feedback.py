@@ -16,10 +16,16 @@ from nbgrader.api import Gradebook, SubmittedNotebook
 from labkit import pages
 from labkit.checks.results import Result
 from labkit.course import Course
+from labkit.execution.run_metadata import RunMetadata
 from labkit.grading.gradebook.database import require_gradebook
-from labkit.grading.intake import Intake, take_in
+from labkit.grading.intake import Intake, LabCells
 from labkit.grading.pipeline.visible_results import visible_results
-from labkit.grading.plan import lab_cells
+from labkit.grading.submissions import (
+    Submission,
+    find_submissions,
+    lab_cells,
+    read_submission,
+)
 from labkit.labs.lab import exercise_title, grade_id, read_lab
 
 
@@ -95,17 +101,23 @@ def write_feedback(course: Course, folder: Path | None = None) -> list[Path]:
     require_gradebook(course)
     written = []
     known = lab_cells(course)
+    handed_in = {(one.student, one.lab): one for one in find_submissions(course, known)}
     with Gradebook(course.gradebook_url) as gradebook:
-        for student, lab in _submissions(course, gradebook, known):
+        for student, lab in _submissions(gradebook, handed_in, known):
             target = folder / student / f"{lab}.html"
-            found = page(course, gradebook, student, lab, known)
+            one = handed_in.get((student, lab))
+            # Nothing is said of how it was read where it is not here.
+            taken = read_submission(one, known) if one else Intake()
+            found = page(course, gradebook, student, lab, taken)
             pages.write(target, "feedback.html", page=found)
             written.append(target)
     return written
 
 
 def _submissions(
-    course: Course, gradebook: Gradebook, known: dict[str, set[str]]
+    gradebook: Gradebook,
+    handed_in: dict[tuple[str, str], Submission],
+    known: dict[str, LabCells],
 ) -> list[tuple[str, str]]:
     """Those in the gradebook, and those of its labs that could not be read."""
     labs = {assignment.name for assignment in gradebook.assignments}
@@ -114,17 +126,12 @@ def _submissions(
         for assignment in gradebook.assignments
         for submission in assignment.submissions
     }
-    handed_in = {one for one in course.submissions(labs) if one not in graded}
-    unread = {one for one in handed_in if _intake(course, *one, known).reason}
+    unread = {
+        key
+        for key, one in handed_in.items()
+        if one.lab in labs and key not in graded and read_submission(one, known).reason
+    }
     return sorted(graded | unread) if labs else []
-
-
-def _intake(
-    course: Course, student: str, lab: str, known: dict[str, set[str]]
-) -> Intake:
-    """How what a student handed in was read; nothing is said where it is not here."""
-    folder = course.submission(student, lab)
-    return take_in(folder, lab, known) if folder.is_dir() else Intake()
 
 
 def page(
@@ -132,24 +139,23 @@ def page(
     gradebook: Gradebook,
     student: str,
     lab: str,
-    known: dict[str, set[str]],
+    taken: Intake,
 ) -> Page:
     """The feedback on one submission, from the gradebook and its autograded notebook.
 
-    `known` gives the names of the cells of each lab.
+    `taken` says how it was read.
     """
     source = course.lab(lab)
     title = read_lab(source).title if source.is_file() else lab
     max_score = gradebook.find_assignment(lab).max_score
     graded = course.autograded_notebook(student, lab)
-    taken = _intake(course, student, lab, known)
     reason = taken.reason
     if reason or not graded.is_file():
         reason = reason or "Something went wrong on our side. Ask your teacher."
         return Page(student, title, max_score, reason=reason)
     submission = gradebook.find_submission(lab, student)
     notebook = nbformat.read(graded, as_version=4)
-    kept = notebook.metadata.get("labkit", {})
+    run = RunMetadata.of(notebook)
     penalty = submission.late_submission_penalty or 0.0
     return Page(
         student,
@@ -158,15 +164,15 @@ def page(
         score=max(0.0, submission.score - penalty),
         late=submission.total_seconds_late,
         penalty=penalty,
-        stopped=kept.get("stopped", ""),
-        repairs=list(dict.fromkeys([*taken.notes, *kept.get("repairs", [])])),
+        stopped=run.stopped,
+        repairs=list(dict.fromkeys([*taken.notes, *run.repairs])),
         cells=_cells(gradebook.find_submission_notebook(lab, lab, student), notebook),
     )
 
 
 def _cells(submitted: SubmittedNotebook, notebook: NotebookNode) -> list[CellFeedback]:
     """The graded cells in the lab's order; a comment stands with the points it is about."""
-    stopped = notebook.metadata.get("labkit", {}).get("stopped", "")
+    stopped = RunMetadata.of(notebook).stopped
     results = {
         grade_id(cell): visible_results(cell, stopped) for cell in notebook.cells
     }

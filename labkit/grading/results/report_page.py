@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-from rich.markup import escape
 from rich.table import Table
 
 from labkit import pages
@@ -45,9 +44,7 @@ def _check_table(report: ClassReport) -> Table:
     table.add_column("failed", justify="right")
     for one in report.checks[:SHOWN]:
         name = f"{one.name} (hidden)" if one.hidden else one.name
-        table.add_row(
-            one.lab, one.exercise, escape(name), f"{one.failed} of {one.judged}"
-        )
+        table.add_row(one.lab, one.exercise, name, f"{one.failed} of {one.judged}")
     return table
 
 
@@ -55,7 +52,7 @@ def _hint_table(report: ClassReport) -> Table:
     table = _table("Hints most given", "lab", "exercise", "hint")
     table.add_column("given", justify="right")
     for one in report.hints[:SHOWN]:
-        table.add_row(one.lab, one.exercise, escape(one.text), str(one.given))
+        table.add_row(one.lab, one.exercise, one.text, str(one.given))
     return table
 
 

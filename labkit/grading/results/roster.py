@@ -3,9 +3,11 @@
 import csv
 import io
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from labkit.course import one_spelling
 from labkit.errors import LabkitError
 from labkit.grading.gradebook.scores import Student
 
@@ -16,6 +18,7 @@ CANVAS_KEYS = (
     ("id", "SIS User ID"),
     ("id", "ID"),
     ("email", "SIS Login ID"),
+    ("sortable_name", "Student"),  # all there is without the right to see SIS columns
 )
 MOODLE_KEYS = (
     ("id", "Username"),
@@ -24,18 +27,27 @@ MOODLE_KEYS = (
     ("id", "Email address"),
     ("email", "Email address"),
 )
-# Moodle's names of these columns differ between its lists.
+# Moodle's names of these columns differ between its lists, and with the language of who
+# exports: English, German, French, Spanish, Italian, Portuguese, Dutch.
+MOODLE_HEADINGS = {
+    "First name": "First name, Firstname, Vorname, Prénom, Nombre, Nome, Voornaam",
+    "Last name": "Last name, Lastname, Surname, Nachname, Nom, Nom de famille, "
+    "Apellido, Apellidos, Apellido(s), Cognome, Sobrenome, Apelido, Achternaam",
+    "Username": "Username, Anmeldename, Benutzername, Nom d'utilisateur, "
+    "Nombre de usuario, Nome utente, Nome de utilizador, Nome de usuário, "
+    "Identificação de usuário, Gebruikersnaam",
+    "ID number": "ID number, Idnumber, ID-Nummer, Matrikelnummer, "
+    "Numéro d'identification, Número de ID, Número de identificación, Codice ID, "
+    "Codice identificativo, Número de identificação, ID-nummer",
+    "Email address": "Email address, Email, E-Mail, E-Mail-Adresse, "
+    "Adresse de courriel, Adresse e-mail, Courriel, Dirección de correo, "
+    "Dirección de correo electrónico, Dirección Email, Correo electrónico, "
+    "Indirizzo email, Endereço de email, Endereço de e-mail, E-mailadres",
+}
 MOODLE_COLUMNS = {
-    "first name": "First name",
-    "firstname": "First name",
-    "last name": "Last name",
-    "lastname": "Last name",
-    "surname": "Last name",
-    "username": "Username",
-    "id number": "ID number",
-    "idnumber": "ID number",
-    "email address": "Email address",
-    "email": "Email address",
+    heading.casefold(): column
+    for column, headings in MOODLE_HEADINGS.items()
+    for heading in headings.split(", ")
 }
 MOODLE_IDENTIFIERS = ("Username", "ID number", "Email address")
 CANVAS_IDENTIFIERS = ("ID", "SIS User ID", "SIS Login ID", "Integration ID")
@@ -47,13 +59,15 @@ TEST_STUDENT = "Student, Test"
 class Roster:
     """A roster: its columns, and its people as {column: value}.
 
-    `points` holds Canvas's row of points possible, empty for Moodle.
+    `points` holds Canvas's row of points possible, empty for Moodle. `notes` says who
+    stands there more than once.
     """
 
     path: Path
     columns: list[str]
     people: list[dict[str, str]]
     points: dict[str, str]
+    notes: list[str] = field(default_factory=list)
 
     def label(self, person: dict[str, str]) -> str:
         """A person's name and identifier, for messages."""
@@ -70,14 +84,11 @@ class Roster:
 def read_canvas(path: Path) -> Roster:
     """Read the gradebook CSV that Canvas exported; raises LabkitError for another file."""
     columns, rows = _read_csv(path)
-    if not {"ID", "Section"} <= set(columns) or not {
-        "SIS Login ID",
-        "SIS User ID",
-    } & set(columns):
+    if not {"Student", "ID", "Section"} <= set(columns):
         raise LabkitError(
-            f"{path}: found the columns {', '.join(columns[:8])}; expected Canvas's Student, "
-            "ID, SIS User ID, SIS Login ID, Section. In Canvas: Grades, Export, "
-            "Export Entire Gradebook."
+            f"{path}: found the columns {', '.join(columns[:8])}; expected Canvas's "
+            "Student, ID and Section. In Canvas, in English: Grades, Export, Export "
+            "Entire Gradebook."
         )
     points, people = {}, []
     for row in rows:
@@ -87,51 +98,76 @@ def read_canvas(path: Path) -> Roster:
         # Rows without a name hold "Manual Posting" and the like.
         elif row[0].strip() and row[0].strip() != TEST_STUDENT:
             people.append(person)
-    return Roster(path, columns, people, points)
+    return _without_repeats(Roster(path, columns, people, points), CANVAS_IDENTIFIERS)
 
 
 def read_moodle(path: Path) -> Roster:
     """Read a participants or grades CSV that Moodle exported; raises LabkitError for another."""
     columns, rows = _read_csv(path)
-    known = [MOODLE_COLUMNS.get(column.casefold(), column) for column in columns]
+    known = [
+        MOODLE_COLUMNS.get(column.casefold().replace("\u2019", "'"), column)
+        for column in columns
+    ]
     if not set(MOODLE_IDENTIFIERS) & set(known):
         raise LabkitError(
             f"{path}: found the columns {', '.join(columns[:8])}; expected at least one of "
-            f"{', '.join(MOODLE_IDENTIFIERS)}. In Moodle, in English: Participants, select "
-            "all, Download table data as CSV."
+            f"{', '.join(MOODLE_IDENTIFIERS)}. In Moodle: Participants, select all, "
+            "Download table data as CSV; in English where your language is not known here."
         )
     people = [dict(zip(known, row, strict=True)) for row in rows]
-    return Roster(path, known, people, {})
+    return _without_repeats(Roster(path, known, people, {}), MOODLE_IDENTIFIERS)
+
+
+def _without_repeats(roster: Roster, identifiers: tuple[str, ...]) -> Roster:
+    """The roster with each person once: somebody in two groups stands there twice."""
+    first: dict[tuple[str, ...], dict[str, str]] = {}
+    notes = list(roster.notes)
+    for number, person in enumerate(roster.people):
+        known = tuple(person.get(column, "").strip() for column in identifiers)
+        key = known if any(known) else (str(number),)
+        if key in first:
+            notes.append(f"twice in the roster, taken once: {roster.label(person)}")
+        first.setdefault(key, person)
+    return replace(roster, people=list(first.values()), notes=notes)
 
 
 def match(
     students: list[Student], roster: Roster, keys: tuple[tuple[str, str], ...]
 ) -> dict[str, int]:
-    """The number of each student's person in the roster, by student id; one person a student."""
+    """The number of each student's person in the roster, by student id; one person a student.
+
+    By the surest column first, and by the very same value before one in other capitals.
+    """
     found: dict[str, int] = {}
     for attribute, column in keys:
-        numbers = _numbers(roster, column)
-        taken = set(found.values())
-        for student in students:
-            value = getattr(student, attribute).strip().casefold()
-            number = numbers.get(value)
-            if number is not None and student.id not in found and number not in taken:
-                found[student.id] = number
-                taken.add(number)
+        for spelling in (_exactly, _in_any_case):
+            rows = _numbers(
+                spelling(person.get(column, "")) for person in roster.people
+            )
+            owners = _numbers(spelling(getattr(one, attribute)) for one in students)
+            taken = set(found.values())
+            for value, mine in owners.items():
+                theirs = rows.get(value, [])
+                # Where one value stands for two, nobody can say whose the score is.
+                if len(mine) == len(theirs) == 1 and theirs[0] not in taken:
+                    found.setdefault(students[mine[0]].id, theirs[0])
     return found
 
 
-def _numbers(roster: Roster, column: str) -> dict[str, int]:
-    numbers: dict[str, int] = {}
-    for number, person in enumerate(roster.people):
-        value = person.get(column, "").strip().casefold()
-        if value in numbers:
-            raise LabkitError(
-                f"{roster.path}: two rows have the {column} {value!r}; expected one a "
-                "person. Export it again."
-            )
+def _exactly(value: str) -> str:
+    return one_spelling(value).strip()
+
+
+def _in_any_case(value: str) -> str:
+    return _exactly(value).casefold()
+
+
+def _numbers(values: Iterable[str]) -> dict[str, list[int]]:
+    """Where each value stands that is none of nothing."""
+    numbers: dict[str, list[int]] = {}
+    for number, value in enumerate(values):
         if value:
-            numbers[value] = number
+            numbers.setdefault(value, []).append(number)
     return numbers
 
 

@@ -6,6 +6,7 @@ left out, and copydetect's fingerprints know neither names nor comments nor spac
 """
 
 import io
+import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,11 @@ from scipy.sparse import csr_array
 from labkit import pages
 from labkit.course import Course
 from labkit.errors import LabkitError
-from labkit.grading.intake import take_in
+from labkit.grading.submissions import (
+    find_submissions,
+    no_submissions,
+    read_submission,
+)
 from labkit.labs.lab import find_labs, grade_id
 
 if TYPE_CHECKING:
@@ -101,12 +106,9 @@ def compare_class(
     missing that is to be left out.
     """
     names = [path.stem for path in find_labs(course.solutions, labs)]
-    handed_in = {lab for _, lab in course.submissions(names)}
+    handed_in = {one.lab for one in find_submissions(course, names)}
     if not handed_in:
-        raise LabkitError(
-            f"No submissions in {course.submitted}. Put each notebook where nbgrader has it: "
-            "submitted/<student>/<lab>/<lab>.ipynb."
-        )
+        raise LabkitError(no_submissions(course))
     return [
         compare_lab(course, lab, at_least, announce)
         for lab in names
@@ -155,12 +157,13 @@ def _read(course: Course, lab: str, announce: Callable[[str], None]) -> _Answers
         and cell.cell_type == "code"
         and cell.metadata["nbgrader"].get("solution")
     }
-    known = {lab: {name for cell in released.cells if (name := grade_id(cell))}}
+    names = (name for cell in released.cells if (name := grade_id(cell)))
+    known = {lab: {name: starter.get(name) for name in names}}
     read = _Answers()
-    submissions = course.submissions([lab])
-    for number, (student, _) in enumerate(submissions, 1):
+    submissions = find_submissions(course, [lab])
+    for number, one in enumerate(submissions, 1):
         announce(f"{lab}: read {number} of {len(submissions)}")
-        taken = take_in(course.submission(student, lab), lab, known)
+        student, taken = one.student, read_submission(one, known)
         if taken.notebook is None:
             read.unreadable[student] = taken.reason
             continue
@@ -193,7 +196,7 @@ def _released(course: Course, lab: str) -> NotebookNode:
     if not path.is_file():
         raise LabkitError(
             f"No release of {lab} in {course.notebooks}, so what was handed out is not "
-            f"known. Type: labkit release {lab}"
+            f"known. Type: labkit release {shlex.quote(lab)}"
         )
     return nbformat.read(path, as_version=4)
 

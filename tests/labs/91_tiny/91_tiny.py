@@ -78,6 +78,16 @@ def noisy(x):
 
 # %% check="noisy" points=2
 check("noisy gives its argument", noisy(np.array([1.0, 2.0])))
+### BEGIN HIDDEN TESTS
+check("noisy gives other numbers", noisy(check.rng().normal(size=3)))
+### END HIDDEN TESTS
+
+
+# %% mistakes="noisy"
+def adds_one(x):
+    """You added 1. The argument comes back as it is."""
+    return x + 1
+
 
 # %% check="plain" points=1
 assert noisy(3) == 3

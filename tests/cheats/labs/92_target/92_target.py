@@ -75,3 +75,9 @@ total = sum(range(100))
 ### BEGIN HIDDEN TESTS
 check("the sum of 0 to 99", total)
 ### END HIDDEN TESTS
+
+
+# %% mistakes="total"
+def forgets_the_last():
+    """You left out the last number."""
+    return sum(range(99))

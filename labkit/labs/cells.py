@@ -1,0 +1,41 @@
+"""What the cells of a lab's text hold: the roles, and what stands in each."""
+
+import ast
+import re
+
+from nbformat import NotebookNode
+
+from labkit.checks.protocol import check_name, is_check, used_names
+
+ROLES = ("solution", "check", "manual", "mistakes")
+HIDDEN = re.compile(r"^[^\n]*BEGIN HIDDEN TESTS.*?END HIDDEN TESTS[^\n]*$", re.S | re.M)
+
+
+def visible_source(source: str) -> str:
+    """A check cell's source without its hidden part."""
+    return HIDDEN.sub("", source)
+
+
+def check_names(source: str) -> list[str | None]:
+    """The names of the checks in a cell's source; None for one without a literal name."""
+    tree = ast.parse(source)
+    return [check_name(statement) for statement in tree.body if is_check(statement)]
+
+
+def names_by_check(source: str) -> dict[str, tuple[str, ...]]:
+    """For each check in a cell's source: the names that its text uses."""
+    return {
+        name: used_names(statement)
+        for statement in ast.parse(source).body
+        if is_check(statement) and (name := check_name(statement)) is not None
+    }
+
+
+def mistake_functions(cell: NotebookNode) -> list[tuple[str, str]]:
+    """The functions of a mistakes cell: (name, hint), the hint being the docstring."""
+    tree = ast.parse(cell.source)
+    return [
+        (node.name, " ".join((ast.get_docstring(node) or "").split()))
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    ]
