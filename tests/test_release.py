@@ -393,6 +393,31 @@ def test_what_the_guide_asks_of_an_exercise(course, old, new, words):
     assert [one for one in found if one.startswith(words)], found
 
 
+@pytest.mark.parametrize(
+    ("opens", "words"),
+    [
+        ("def twice(x):\n    ### BEGIN SOLUTION\n    return 2 * x\n", []),
+        (
+            "### BEGIN SOLUTION\ndef twice(x):\n    return 2 * x\n",
+            [
+                "the signature of thrice stands inside its solution, so no student sees it"
+            ],
+        ),
+    ],
+)
+def test_an_exercise_of_several_functions(course, opens, words):
+    """In the second, thrice itself is cut out: the solution of twice has no end before it."""
+    from labkit.authoring.guide import exercise_faults
+
+    ends = "    ### END SOLUTION\n\n\n"
+    text = EXERCISE.replace("def thrice", opens + ends + "def thrice", 1)
+    if words:
+        text = text.replace(ends, "", 1).replace("    ### BEGIN SOLUTION\n", "", 1)
+    path = course.lab(LAB)
+    path.write_text(path.read_text() + text)
+    assert [one for _, one in exercise_faults(read_lab(path))] == words
+
+
 def test_an_exercise_without_a_mistake_stops_the_release(course):
     path = course.lab(LAB)
     text = path.read_text()

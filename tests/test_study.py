@@ -17,6 +17,8 @@ from statsmodels.stats import contingency_tables, multitest, proportion
 
 from labkit import data, study, training
 from labkit.errors import LabkitError
+from labkit.labs.functions import lab_functions
+from labkit.labs.lab import find_labs, read_lab
 from labkit.study.results import MEASURES, Outcome, Results
 from tests.conftest import ROOT
 from tests.test_any_course import header
@@ -316,6 +318,30 @@ def test_a_lab_without_a_study_is_told_so(course, run_command, line, said):
     header(course, line)
     done = run_command("labkit", "study", "91", folder=course.root)
     assert done.returncode == 2 and said in done.stderr
+
+
+def test_the_networks_of_the_course_s_study():
+    """The first three as the study that they come from counts them, but for the first.
+
+    It prints 468,474, and 784 * 512 + 512 + 512 * 128 + 128 + 128 * 10 + 10 is more.
+    """
+    lab = read_lab(find_labs(ROOT / "solutions", ["07"])[0])
+    functions = lab_functions(lab)
+    found = {}
+    for name in study.Plan.of(lab.study, "the header").networks:
+        network = functions[f"build_{name}"]()
+        kinds = [type(layer).__name__ for layer in network.layers]
+        counted = ("Conv2D", "MaxPooling2D", "BatchNormalization")
+        trained = sum(int(np.prod(one.shape)) for one in network.trainable_weights)
+        found[name] = [network.count_params(), trained, *map(kinds.count, counted)]
+    assert found == {
+        "two_layer": [468_874, 468_874, 0, 0, 0],
+        "one_conv": [693_962, 693_962, 1, 1, 0],
+        "three_conv": [241_546, 241_546, 3, 2, 0],
+        "four_conv": [591_274, 590_890, 4, 1, 4],
+        "vgg": [746_986, 746_986, 9, 4, 0],
+        "vgg_batch_norm": [749_482, 747_818, 9, 4, 9],
+    }
 
 
 # What a study says.
