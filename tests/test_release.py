@@ -418,6 +418,42 @@ def test_an_exercise_of_several_functions(course, opens, words):
     assert [one for _, one in exercise_faults(read_lab(path))] == words
 
 
+def test_each_function_of_an_exercise_has_its_checks_and_mistakes(course):
+    twice = """\
+def twice(x):
+    ### BEGIN SOLUTION
+    return 2 * x
+    ### END SOLUTION
+
+
+"""
+    check = """
+
+# %% check="twice" points=1
+check("twice two", twice(2))
+### BEGIN HIDDEN TESTS
+check("twice a negative number", twice(-3))
+check("twice drawn", twice(check.rng().random(size=3)))
+### END HIDDEN TESTS
+
+
+# %% mistakes="twice"
+def never_below_zero(x):
+    \"\"\"You cut off at zero.\"\"\"
+    return np.maximum(2 * x, 0)
+"""
+    path = course.lab(LAB)
+    above = path.read_text()
+    text = EXERCISE.replace("def thrice", twice + "def thrice", 1) + check
+    path.write_text(above + text)
+    with pytest.raises(
+        LabError, match="no drawn check catches the mistake never_below"
+    ):
+        release(course)
+    path.write_text(above + text.replace(".random(size=3)", ".normal(size=9)"))
+    release(course)
+
+
 def test_an_exercise_without_a_mistake_stops_the_release(course):
     path = course.lab(LAB)
     text = path.read_text()
