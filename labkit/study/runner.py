@@ -185,8 +185,10 @@ class _Study:
             "seconds": history.seconds,
             "rows": history.rows,
         }
-        test = training.predict(model, self._test[0])
-        held_out = training.predict(model, self._valid[0])
+        # Together and in many steps: TensorFlow warns of models that it traces for few.
+        measured = np.concatenate([self._test[0], self._valid[0]])
+        shares = training.predict(model, measured, batch_size=self.plan.batch_size)
+        test, held_out = np.split(shares, [len(self._test[0])])
         with replacing(place) as temporary, temporary.open("wb") as stream:
             text = json.dumps({"key": key, **facts})
             np.savez_compressed(stream, facts=text, test=test, held_out=held_out)
