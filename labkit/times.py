@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 from labkit.errors import LabkitError
 
+# nbgrader's file beside what was handed in: when it was.
+TIMESTAMP = "timestamp.txt"
 _DAY = r"(?P<day>\d{4}-\d\d-\d\d)"
 _CLOCK = (
     r"[T_ -](?P<hour>\d\d)(?P<mark>[:.-]?)(?P<minute>\d\d)"

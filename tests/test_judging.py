@@ -210,6 +210,19 @@ def test_known_values_count_as_far_as_the_drawn_ones_come_out_right():
     assert shown.passed and "it counts for 50%" in shown.text()
 
 
+def test_noise_in_the_place_of_a_mistake_gains_nothing():
+    """Known values count for no more than the mistake gets right that fails so."""
+    missed = {"shown", "shown too", "edge too", "drawn too"}
+    slip = [
+        replace(check, caught=("slip",) if check.name in missed else ())
+        for check in CHECKS
+    ]
+    assert points(*KNOWN, 5.0, 8.0, checks=slip) == 2
+    # One that fails every drawn check says nothing of this one.
+    slip = [replace(check, caught=("slip",)) for check in CHECKS]
+    assert points(*KNOWN, 5.0, 8.0, checks=slip) == 3
+
+
 def test_known_values_still_cost_what_they_weigh():
     assert points(1.0, 2.0, None, 8.0, 5.0, 6.0) == 4
 

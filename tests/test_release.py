@@ -275,6 +275,33 @@ def ends_at_a_byte(x):
     ]
 
 
+CHANGES_ITS_INPUT = '''\
+def changes_its_input(x):
+    """Your function changes the array that it was given. Make a new one."""
+    x *= 2
+    return x
+
+
+'''
+
+
+def test_a_yes_beside_a_drawn_number_catches_no_mistake(course):
+    sent = "(stays, drawn.sum())"
+    yes = f"""\
+drawn = rng.normal(size=3)
+given = np.ones(3)
+double(given)
+stays = bool(given[0] == 1)
+check("the array stays", {sent})
+"""
+    replace(course, "rng = check.rng()\n", f"rng = check.rng()\n{yes}")
+    replace(course, "def adds_two(x):", f"{CHANGES_ITS_INPUT}def adds_two(x):")
+    with pytest.raises(LabError, match="'the array stays' catches the mistake changes"):
+        release(course)
+    replace(course, sent, "drawn.sum() if stays else 'it changes'")
+    release(course)
+
+
 def test_references_of_another_version_are_made_anew(released_course):
     course = released_course
     lab_path = course.solutions / LAB / f"{LAB}.py"

@@ -185,7 +185,7 @@ def _drawing_faults(references: References) -> list[str]:
 
 
 def _undrawn_mistakes(lab: Lab, references: References) -> list[str]:
-    """Mistakes with which full marks can be had, by sending the values that are known."""
+    """Mistakes with which full marks can be had, by sending what is known."""
     faults = []
     declared = [
         (mistake, cell.metadata["mistakes"])
@@ -195,12 +195,18 @@ def _undrawn_mistakes(lab: Lab, references: References) -> list[str]:
     for mistake, exercise in declared:
         name = cell_id("check", exercise)
         drawn = [check for check in references.cells.get(name, []) if check.drawn]
-        if drawn and not any(mistake in check.caught for check in drawn):
-            faults.append(
-                f"no drawn check catches the mistake {mistake} of {exercise} (line "
-                f"{lab.line(name)}), so the values that others know hide it. Put what "
-                "it gets wrong among the drawn inputs"
-            )
+        if not drawn or any(check.catches(mistake) for check in drawn):
+            continue
+        which = f"the mistake {mistake} of {exercise} (line {lab.line(name)})"
+        noticed = [check.name for check in drawn if mistake in check.caught]
+        faults.append(
+            f"the drawn check {noticed[0]!r} catches {which} only by what is the same for "
+            "every seed, such as a no for a yes, which others know. Let what is drawn "
+            "depend on it: `check(name, number if yes else 'no')`"
+            if noticed
+            else f"no drawn check catches {which}, so the values that others know hide "
+            "it. Put what it gets wrong among the drawn inputs"
+        )
     return faults
 
 

@@ -16,6 +16,7 @@ from labkit.files import write_text
 from labkit.grading.gradebook.database import prepare_gradebook
 from labkit.labs.answers import mistake, solve
 from labkit.labs.lab import find_labs, read_lab
+from labkit.times import TIMESTAMP
 
 DUE = datetime(2030, 1, 15, 12, 0, tzinfo=timezone.utc)
 LATE_BY = timedelta(days=2)
@@ -67,7 +68,7 @@ def _hand_in(
 ) -> None:
     folder = course.submission(student, lab)
     write_text(folder / f"{lab}.ipynb", nbformat.writes(notebook) + "\n")
-    write_text(folder / "timestamp.txt", f"{at:%Y-%m-%d %H:%M:%S} UTC")
+    write_text(folder / TIMESTAMP, f"{at:%Y-%m-%d %H:%M:%S} UTC")
 
 
 def _set_due_date(course: Course, labs: list[str]) -> None:

@@ -186,9 +186,9 @@ def _array_difference(
     found: np.ndarray, expected: np.ndarray, rtol: float, atol: float
 ) -> Difference | None:
     def same(one: np.ndarray, other: np.ndarray) -> bool:
-        return one.shape == other.shape and bool(_close(one, other, rtol, atol).all())
+        return one.shape == other.shape and bool(close(one, other, rtol, atol).all())
 
-    if not _kinds_agree(found, expected):
+    if not kinds_agree(found, expected):
         text = (
             f"found {KIND_NAMES[found.dtype.kind]} ({found.dtype}), expected "
             f"{KIND_NAMES[expected.dtype.kind]} ({expected.dtype})."
@@ -199,7 +199,7 @@ def _array_difference(
         return _shape_difference(found, expected, same)
     if same(found, expected):
         return None
-    wrong = ~_close(found, expected, rtol, atol)
+    wrong = ~close(found, expected, rtol, atol)
     diagnosis = _diagnosis(found, expected, same)
     return Difference(
         _first_difference(found, expected, wrong) + diagnosis.text,
@@ -207,7 +207,9 @@ def _array_difference(
     )
 
 
-def _kinds_agree(found: np.ndarray, expected: np.ndarray) -> bool:
+def kinds_agree(found: np.ndarray, expected: np.ndarray) -> bool:
+    """Whether the numbers of two arrays are of kinds that may be compared."""
+
     def group(array: np.ndarray) -> str:
         return "i" if array.dtype.kind == "u" else array.dtype.kind
 
@@ -216,9 +218,10 @@ def _kinds_agree(found: np.ndarray, expected: np.ndarray) -> bool:
     return whole_scalar or group(found) == group(expected)
 
 
-def _close(
+def close(
     found: np.ndarray, expected: np.ndarray, rtol: float, atol: float
 ) -> np.ndarray:
+    """Which elements of two arrays of one shape are the same, within the tolerances."""
     if "U" in (found.dtype.kind, expected.dtype.kind):
         return np.asarray(found == expected)
     # Unsigned values would wrap around when they are subtracted.

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from labkit.checks.compare import Difference, difference
+from labkit.checks.known import with_known_parts
 from labkit.checks.protocol import CheckMessage
 from labkit.checks.results import KNOWN_ERRORS, Result, error_message
 from labkit.checks.values import Encoded, decode
@@ -45,8 +46,9 @@ class CheckReference:
     `names` are those that the check's own text uses. `hidden_inputs` tells that its
     inputs were drawn with the course's seed, `fixed` that its value is the same for
     other seeds all the same. `mistakes` are those that give it another value, `caught`
-    those that it does not let pass, be it by a value or by an error. The visible checks
-    that ship to students come without labels.
+    those that it does not let pass, be it by a value or by an error, and `evaded` those
+    of them that differ only in what is the same for other seeds, such as a yes for a no.
+    The visible checks that ship to students come without labels.
     """
 
     name: str
@@ -61,6 +63,7 @@ class CheckReference:
     names: tuple[str, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
     caught: tuple[str, ...] = ()
+    evaded: tuple[str, ...] = ()
 
     @classmethod
     def from_message(
@@ -85,7 +88,7 @@ class CheckReference:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "CheckReference":
         mistakes = tuple(Mistake(**one) for one in data.get("mistakes", ()))
-        listed = {key: tuple(data.get(key, ())) for key in ("names", "caught")}
+        listed = {k: tuple(data.get(k, ())) for k in ("names", "caught", "evaded")}
         return cls(**{**data, **listed, "mistakes": mistakes})
 
     def to_json(self) -> dict[str, Any]:
@@ -99,7 +102,7 @@ class CheckReference:
         Labels stay behind: at home a check of predictions takes the notebook's own.
         """
         value = self.value if self.at_least is None else None
-        return replace(self, value=value, caught=())
+        return replace(self, value=value, caught=(), evaded=())
 
     @property
     def drawn(self) -> bool:
@@ -109,6 +112,34 @@ class CheckReference:
         only the reference run has.
         """
         return self.at_least is not None or (self.hidden_inputs and not self.fixed)
+
+    def catches(self, mistake: str) -> bool:
+        """Whether it catches a mistake, by its name, that sends whatever others know."""
+        return self.drawn and mistake in self.caught and mistake not in self.evaded
+
+    def redrawn(self, others: Sequence[Encoded]) -> "CheckReference":
+        """This check, told what the solution gives for it with other seeds."""
+        if not self.hidden_inputs or self.at_least is not None:
+            return self
+        values = [decode(one) for one in others]
+
+        def known(value: Any) -> bool:
+            return self._difference(value, self.expected) is None
+
+        evaded = tuple(
+            mistake.name
+            for mistake in self.mistakes
+            if known(
+                with_known_parts(
+                    mistake.expected,
+                    self.expected,
+                    values,
+                    rtol=self.rtol,
+                    atol=self.atol,
+                )
+            )
+        )
+        return replace(self, fixed=all(map(known, values)), evaded=evaded)
 
     def fits(self, mistake: str, message: CheckMessage) -> bool:
         """Whether a mistake, by its name, gives what was sent for this check."""
@@ -135,7 +166,7 @@ class CheckReference:
         # Hints in any order: how many checks of hidden inputs a mistake spoils differs
         # by course.
         hints = sorted((mistake.name, mistake.hint) for mistake in self.mistakes)
-        alike = replace(self, value=None, mistakes=())
+        alike = replace(self, value=None, mistakes=(), evaded=())
         return alike, hints
 
     def judge(self, message: CheckMessage, *, quote: bool = True) -> Result:

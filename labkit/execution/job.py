@@ -18,8 +18,7 @@ from labkit.execution.keys import package_hash
 from labkit.execution.run_metadata import CellMetadata, RunMetadata
 from labkit.files import content_hash, new_folder, own_files, write_bytes, write_text
 from labkit.sandbox.confinement import require_full
-
-TIMESTAMP = "timestamp.txt"  # nbgrader's, of the time at which it was handed in
+from labkit.times import TIMESTAMP
 
 
 @dataclass(frozen=True)

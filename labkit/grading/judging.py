@@ -82,7 +82,8 @@ def counted(
 
     - all of them, where all that was drawn is right;
     - those that a declared mistake gets right, where the drawn values are that mistake's;
-    - else the share that the right ones have among the drawn.
+    - else the share that the right ones have among the drawn, and no more than a
+      declared mistake gets right that fails the same drawn checks.
 
     They can still fail, and cost what they weigh. Where nothing is drawn, nothing can be
     told apart, and they count.
@@ -113,14 +114,21 @@ def _vouched(
     """The weight of known checks that the drawn ones of their cell vouch for."""
     vouching = _vouching(pairs)
     known = [check for check, _ in pairs if not check.drawn]
-    if shown := _mistakes_shown(vouching, sent):
+
+    def got_right(mistakes: set[str]) -> float:
+        """The most that one of these mistakes gets right of the known checks."""
         return max(
             sum(check.weight for check in known if mistake not in check.caught)
-            for mistake in shown
+            for mistake in mistakes
         )
+
+    if shown := _mistakes_shown(vouching, sent):
+        return got_right(shown)
     passed = sum(check.weight for check, result in vouching if result.passed)
     drawn = sum(check.weight for check, _ in vouching)
-    return passed / drawn * sum(check.weight for check in known)
+    share = passed / drawn * sum(check.weight for check in known)
+    alike = _mistakes_alike(vouching)
+    return min(share, got_right(alike)) if alike else share
 
 
 def _vouching(
@@ -131,6 +139,17 @@ def _vouching(
     drawn = [pair for pair in pairs if pair[0].drawn]
     goals = [one.at_least for one, _ in drawn if one.at_least is not None]
     return [pair for pair in drawn if pair[0].at_least in (None, min(goals, default=0))]
+
+
+def _mistakes_alike(vouching: list[tuple[CheckReference, Result]]) -> set[str]:
+    """The declared mistakes that fail the very drawn checks that have failed."""
+    failed = {check.name for check, result in vouching if not result.passed}
+    declared = {mistake for check, _ in vouching for mistake in check.caught}
+    return {
+        mistake
+        for mistake in declared
+        if {check.name for check, _ in vouching if mistake in check.caught} == failed
+    }
 
 
 def _mistakes_shown(

@@ -18,7 +18,6 @@ from labkit.files import file_hash, own_files, write_text
 from labkit.grading.gradebook.database import automatic_points
 from labkit.grading.intake import Intake, LabCells
 from labkit.grading.submissions import (
-    TIMESTAMP,
     Submission,
     find_submissions,
     is_linked,
@@ -28,6 +27,7 @@ from labkit.grading.submissions import (
     timestamp_fault,
 )
 from labkit.labs.lab import find_labs
+from labkit.times import TIMESTAMP
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from labkit.course import Course, one_spelling
 from labkit.grading.intake import IGNORED, Intake, LabCells, labs_in, take_in
 from labkit.labs.lab import STUB, LabError, find_labs, grade_id
 from labkit.labs.source import write_source
+from labkit.times import TIMESTAMP
 
-TIMESTAMP = "timestamp.txt"
 TIMESTAMP_BYTES = 1000
 LINKED = (
     "The folder is a link to another place, and links are not followed. Hand in the "

@@ -16,10 +16,9 @@ from pathlib import Path
 from labkit.errors import LabkitError
 from labkit.kaggle.faults import one_line
 from labkit.kaggle.scoring import Truth, read_answers, read_truth, share_right
-from labkit.times import moment, moment_in
+from labkit.times import TIMESTAMP, moment, moment_in
 
 COUNTED = 2
-TIMESTAMP_FILE = "timestamp.txt"  # nbgrader's, beside what was handed in
 
 Submission = tuple[str, Path]  # a student's name and the file
 
@@ -285,7 +284,7 @@ def submission_time(path: Path) -> datetime:
 
     Raises LabkitError where the note is none that can be read.
     """
-    named, note = moment_in(path.stem), path.with_name(TIMESTAMP_FILE)
+    named, note = moment_in(path.stem), path.with_name(TIMESTAMP)
     if named:
         return named
     if note.is_file() and not note.is_symlink():
@@ -293,7 +292,7 @@ def submission_time(path: Path) -> datetime:
         try:
             return moment(text)
         except LabkitError as error:
-            raise LabkitError(f"{TIMESTAMP_FILE} beside it: {error}") from None
+            raise LabkitError(f"{TIMESTAMP} beside it: {error}") from None
     return datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
 
 

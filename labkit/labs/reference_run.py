@@ -18,6 +18,7 @@ from labkit.checks.references import (
     References,
     judge_together,
 )
+from labkit.checks.values import Encoded, encode
 from labkit.errors import LabkitError
 from labkit.execution.execute import execute, grading_environment
 from labkit.execution.grading_data import reference_environment
@@ -320,18 +321,13 @@ def _with_mistakes(
 
 
 def _with_redraws(checks: _Checks, redraws: list[Redraw], ran: NotebookNode) -> _Checks:
-    """Tell of each drawn check whether it expects the same whatever the seed is."""
-    sent: dict[str, list[CheckMessage]] = {}
+    """Tell each drawn check what it expects for other seeds."""
+    sent: dict[str, list[Encoded]] = {}
     for redraw in redraws:
         for message in messages(ran.cells[redraw.notebook_cell]):
-            sent.setdefault(message.name, []).append(message)
-
-    def is_fixed(check: CheckReference) -> bool:
-        found = sent.get(check.name, [])
-        return check.hidden_inputs and all(check.judge(one).passed for one in found)
-
+            sent.setdefault(message.name, []).append(message.value or encode(None))
     return {
-        cell: [replace(check, fixed=is_fixed(check)) for check in found]
+        cell: [check.redrawn(sent.get(check.name, [])) for check in found]
         for cell, found in checks.items()
     }
 

@@ -146,9 +146,17 @@ check("zero gives one half", sigmoid(np.array([0.0])))
 check("small numbers", sigmoid(np.array([-2.0, -1.0, 1.0, 2.0])))
 check("no warning at -1000 and 1000", warnings_of(sigmoid, np.array([-1000.0, 1000.0])))
 ### BEGIN HIDDEN TESTS
+
+
+def without_warning(function, *arguments):
+    """What a call returns; the texts of its warnings where it gives some."""
+    texts, result = warnings_of(function, *arguments)
+    return texts or result
+
+
 rng = check.rng()
 far = np.array([[800.0, -3.0], [2.0, -800.0]]) + rng.uniform(-1, 1, size=(2, 2))
-check("no warning in rows", warnings_of(sigmoid, far))
+check("no warning in rows", without_warning(sigmoid, far))
 check("other small numbers", sigmoid(rng.uniform(-4, 4, size=5)))
 check("three rows of four", sigmoid(rng.uniform(-4, 4, size=(3, 4))))
 ### END HIDDEN TESTS
@@ -859,9 +867,11 @@ check(
 )
 rng = check.rng()
 seed = int(rng.integers(10, 1000))
+# Zeros teach the weights nothing, and such targets the bias neither.
+halves = 0.5 + rng.uniform(0.02, 0.1) * np.array([1, -1, 1, -1])
 check(
     "nothing to learn, 40 epochs",
-    train(np.zeros((4, 2)), np.full(4, 0.5), epochs=40, lr=1.0, seed=seed),
+    train(np.zeros((4, 2)), halves, epochs=40, lr=1.0, seed=seed),
 )
 check(
     "the error of other first weights",
@@ -872,7 +882,7 @@ check(
     "three inputs, then little to learn: weights and bias",
     (
         train(two_samples, np.array([1.0, 0.0]), 10, 2.0, seed + 1)[:2],
-        train(np.zeros((4, 2)), np.full(4, 0.4), 40, 1.0, seed + 1)[:2],
+        train(np.zeros((4, 2)), np.full(4, rng.uniform(0.4, 0.45)), 40, 1.0, 1)[:2],
     ),
     atol=1e-5,
 )
@@ -1191,10 +1201,6 @@ check("4 % less after 8 epochs", decayed(0.01, 0.96, 8, 8))
 check("in the middle of a stair", decayed(1.0, 0.5, 15, 10))
 check("in the middle, smoothly", decayed(1.0, 0.5, 15, 10, staircase=False))
 ### BEGIN HIDDEN TESTS
-check(
-    "the first step, and one of the next stair",
-    (decayed(0.1, 0.9, 0, 5), decayed(0.1, 0.9, 5, 5)),
-)
 check("the fourth stair", decayed(2.0, 0.5, 300, 100))
 rng = check.rng()
 lr, rate, every = rng.uniform(0.1, 1), rng.uniform(0.6, 0.9), int(rng.integers(5, 20))
@@ -1205,6 +1211,10 @@ check(
 check(
     "smoothly, in the second stair",
     decayed(lr, rate, int(rng.integers(120, 180)), 100, staircase=False),
+)
+check(
+    "the first step, and one of the next stair",
+    (decayed(lr, rate, 0, every), decayed(lr, rate, every, every)),
 )
 ### END HIDDEN TESTS
 
@@ -1314,7 +1324,7 @@ check("tanh around zero", tanh(np.array([-1.0, 0.0, 0.5, 2.0])))
 check("tanh of a table with far ends", tanh(np.array([[-500.0, 0.1], [-0.3, 500.0]])))
 rng = check.rng()
 few = rng.uniform(-2, 2, size=3)
-check("tanh of a thousand", tanh(np.array([-1000.0, *few, 1000.0])))
+check("tanh of a thousand", tanh(rng.permutation([-1000.0, *few, 1000.0])))
 check("tanh of other numbers", tanh(rng.uniform(-2, 2, size=5)))
 ### END HIDDEN TESTS
 
@@ -1375,7 +1385,7 @@ check("both signs", relu(np.array([-2.0, -0.1, 0.0, 0.1, 3.0])))
 check("z stays as it was", z_after_relu(np.array([-1.0, 2.0])))
 ### BEGIN HIDDEN TESTS
 rng = check.rng()
-signs = np.array([1.0, -1.0, -1.0, 1.0])
+signs = rng.permutation([1.0, -1.0, -1.0, 1.0])
 check("other numbers of both signs", relu(rng.uniform(0.1, 5, size=4) * signs))
 check("large numbers", relu(rng.uniform(10, 900, size=4) * signs))
 table = rng.uniform(0.1, 5, size=(3, 4)) * signs

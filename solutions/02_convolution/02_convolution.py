@@ -291,6 +291,11 @@ def after_the_call(kernel):
     return balanced(kernel), kernel
 
 
+def of_its_own(result, given):
+    """The result, where it does not lie in the array that was given."""
+    return "the array that was given" if np.shares_memory(result, given) else result
+
+
 rng = check.rng()
 check(
     "the weights given are not changed", after_the_call(rng.uniform(1, 9, size=(2, 2)))
@@ -298,8 +303,8 @@ check(
 half = rng.integers(1, 9, size=(4, 2)).astype(float)
 even = np.hstack([half, -half])
 check(
-    "weights that sum to zero, and whether their array is shared",
-    (balanced(even), np.shares_memory(balanced(even), even)),
+    "weights that sum to zero, in an array of their own",
+    of_its_own(balanced(even), even),
 )
 nines = 9 * rng.integers(-3, 4, size=(3, 3))
 check("whole numbers whose mean is none", balanced(nines + np.eye(3, dtype=int)))
@@ -429,10 +434,9 @@ check("the window is as long as the axis", output_size(6, 6, stride=3))
 check("it fits only thanks to the padding", output_size(3, 5, 1, 1))
 rng = check.rng()
 n, p = rng.integers((30, 2), (99, 9)).tolist()
-check(
-    "a window of one pixel, then one too long for the padding",
-    (output_size(n, 1), error_of(output_size, n, n + 2 * p + 1, 1, p)[0]),
-)
+check("a window of one pixel", output_size(n, 1))
+kind, _ = error_of(output_size, n, n + 2 * p + 1, 1, p)
+check("one pixel too long for so much padding", p if kind == "ValueError" else kind)
 sizes = list(zip(rng.integers(30, 99, 3).tolist(), rng.integers(3, 12, 3).tolist()))
 check("three other axes", tuple(output_size(*size) for size in sizes))
 check(
@@ -537,12 +541,10 @@ two_rows = np.array([[1.0, 2.0], [3.0, 4.0]])
 check("p = 0 and p = 1", (pad(two_rows, 0), pad(two_rows, 1)))
 rng = check.rng()
 two_rows = rng.normal(size=(2, 2))
-check(
-    "p = 0, and whether the array is shared",
-    (pad(two_rows, 0), np.shares_memory(pad(two_rows, 0), two_rows)),
-)
-check("p = 3", pad(rng.normal(size=(2, 3)), 3))
-check("one channel, p = 2", pad(rng.normal(size=(3, 2, 1)), 2))
+check("p = 0, in an array of its own", of_its_own(pad(two_rows, 0), two_rows))
+p = int(rng.integers(3, 9))
+check("a wider frame", pad(rng.normal(size=(2, 3)), p))
+check("one channel", pad(rng.normal(size=(3, 2, 1)), p - 1))
 ### END HIDDEN TESTS
 
 
@@ -702,7 +704,9 @@ except Exception as error:
     kind = type(error).__name__
 check(
     "two columns fit into two, three do not",
-    (convolve(narrow, np.ones((2, 2))), kind),
+    convolve(narrow, np.ones((2, 2)))
+    if str(kind) == "ValueError"
+    else "three fit, too",
     atol=1e-5,
 )
 noise = rng.normal(size=(9, 12))
@@ -1989,10 +1993,11 @@ check(
     convolve_fast(some_bytes, np.array([[9, 8], [7, 6]], np.uint8)),
 )
 large, kernel = rng.normal(size=(160, 160)), rng.normal(size=(3, 3))
-found = np.asarray(convolve_fast(large, kernel))[::40, ::40]
 check(
-    "quick, 158x158 places, and whether in fewer steps",
-    (found, fewer_steps_than_places(large, kernel)),
+    "quick, 158x158 places in fewer steps",
+    np.asarray(convolve_fast(large, kernel))[::40, ::40]
+    if fewer_steps_than_places(large, kernel)
+    else "too many steps",
     atol=1e-5,
 )
 ### END HIDDEN TESTS

@@ -251,7 +251,8 @@ first = rng.integers(0, 256, (3, 4, 4, 3)).astype("uint8")
 second = rng.integers(50, 150, (2, 4, 4, 3)).astype("uint8")
 many = rng.random((int(rng.integers(5, 90)), 4, 4, 3))
 made = [np.asarray(array) for array in standardise(first, many)]
-check("the results are float32", [(array.shape, array.dtype.name) for array in made])
+sizes = [(array.shape, array.nbytes) for array in made]
+check("the results are float32: their shapes and bytes", sizes)
 flat = first.copy()
 flat[..., 1] = 80
 check("a channel that never changes", standardise(flat, second), rtol=1e-3)
@@ -430,19 +431,30 @@ orders = [
     for seed in (1, 1, 2)
 ]
 number = len(orders[0])
-check("the order is shuffled", (number, bool((orders[0] != many).any())), weight=3)
-ends = [(len(b), bool(np.ptp(b) >= 2 * size)) for _, b in batches(many, many, size, 4)]
+check(
+    "the order is shuffled",
+    number if (orders[0] != many).any() else "as they are stored",
+    weight=3,
+)
+ends = [
+    len(b) if np.ptp(b) >= 2 * size else "neighbours"
+    for _, b in batches(many, many, size, 4)
+]
 check("each batch comes from everywhere", ends, weight=2)
 check(
-    "the same seed gives the same order", (number, bool((orders[0] == orders[1]).all()))
+    "the same seed gives the same order",
+    number if (orders[0] == orders[1]).all() else "another order",
 )
 check(
     "another seed gives another order",
-    (number, bool((orders[0] != orders[2]).any())),
+    number if (orders[0] != orders[2]).any() else "the same order",
     weight=2,
 )
 made = batches(many, many, size, 1)
-check("it yields one by one", (hasattr(made, "__next__"), len(next(iter(made))[1])))
+check(
+    "it yields one by one",
+    len(next(iter(made))[1]) if hasattr(made, "__next__") else "all at once",
+)
 count = 7 * int(rng.integers(4, 9)) + int(rng.integers(1, 7))
 table, kinds = rng.normal(size=(count, 2)), rng.integers(0, 10, count)
 check(
@@ -852,23 +864,26 @@ fresh = rng.integers(0, 256, (count, 32, 32, 3)).astype("uint8")
 one, equal, other = [
     np.asarray(augment(fresh.copy(), np.random.default_rng(seed))) for seed in (2, 2, 3)
 ]
+other_variants = not np.array_equal(one, other)
+repeated = changed and np.array_equal(one, equal)
 check(
     "another rng gives other variants, an equal one does not",
-    (len(one), np.array_equal(one, other), changed and np.array_equal(one, equal)),
+    len(one) if other_variants and repeated else (other_variants, repeated),
 )
 small = fresh[:, :16, :16, :1].copy()
 check(
     "the shape of small grey variants; the pictures stay",
     (
         np.shape(augment(small, np.random.default_rng(6))),
-        changed and np.array_equal(small, fresh[:, :16, :16, :1]),
+        small.sum(axis=(1, 2, 3)) if changed else "nothing changes",
     ),
+    rtol=0,
 )
 below = np.asarray(augment(steps[:1].repeat(count, axis=0), rng)).astype(float)
 edge = below[:, 0].mean((1, 2)) <= below[:, 8].mean((1, 2)) + 1
 check(
     "what leaves below does not come back above",
-    (len(edge), changed and bool(edge.all())),
+    len(edge) if changed and edge.all() else "not so",
 )
 
 
@@ -881,8 +896,9 @@ def where_it_lies(row, column):
 
 
 def middle(places):
-    """The middle of the places, and how many there are (we count to 5)."""
-    return [(min(places) + max(places)) / 2, min(5, len(set(places)))]
+    """The middle of the places; how many there are where these are fewer than 5."""
+    count = len(set(places))
+    return (min(places) + max(places)) / 2 if count >= 5 else f"{count} places"
 
 
 def share_of(truths):
@@ -897,7 +913,8 @@ heights = [middle(rows) for rows, _ in lies]
 check("a spot moves up and down about its place", heights, atol=0.6)
 widths = [middle(np.minimum(columns, 31 - columns)) for _, columns in lies]
 turned = [share_of(columns > 15) for _, columns in lies]
-check("a spot moves to the sides, and to the other one", (widths, turned), atol=0.6)
+sides = [w if t == "half" else (t, w) for w, t in zip(widths, turned, strict=True)]
+check("a spot moves to the sides, and to the other one", sides, atol=0.6)
 shades = [
     np.mean(augment(np.full((300, 16, 16, 1), shade, "uint8"), rng), axis=(1, 2, 3))
     for shade in grey
@@ -2084,14 +2101,14 @@ answer, dim = [
     keras.ops.convert_to_numpy(fresh(pictures, training=False))
     for pictures in (whole, whole.astype("float32"))
 ]
+alike = bool(np.allclose(dim, answer, atol=1e-3))
+small_enough = bool(fresh.count_params() <= 2_000_000)
+form = (np.shape(answer)[1:], np.sum(answer, axis=1), small_enough, alike)
 check(
     "its form with other pictures; decimal numbers from 0 to 255 give the same",
-    (
-        np.shape(answer),
-        np.sum(answer, axis=1),
-        bool(fresh.count_params() <= 2_000_000),
-        bool(np.allclose(dim, answer, atol=1e-3)),
-    ),
+    np.sum(answer, axis=1)
+    if np.shape(answer)[1:] == (10,) and small_enough and alike
+    else form,
     rtol=1e-3,
 )
 ### END HIDDEN TESTS
@@ -2224,11 +2241,12 @@ rng = check.rng()
 true, said = rng.integers(0, 5, (2, 200))
 said = np.where(rng.random(200) < 0.6, true, said)
 check("five classes", class_accuracy(true, said, 5))
+numbers = rng.permutation(7)  # two of them have no pictures
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    shares = class_accuracy(true + 1, said + 1, 7)
+    shares = class_accuracy(numbers[true], numbers[said], 7)
 texts = [str(warning.message) for warning in caught]
-check("no warning for an empty class", (shares, texts))
+check("no warning for an empty class", (texts, shares) if texts else shares)
 ### END HIDDEN TESTS
 
 

@@ -298,22 +298,23 @@ def held_out_of_them(seed):
     return len(held) > 0, share_is_met(mixed, 0.3, seed=seed)
 
 
+enough = held_out_of_them(1)
+all_indices = np.sort(np.concatenate(grouped_split(mixed, 0.3, seed=1)))
 check(
     "every picture of uneven groups once",
-    (np.sort(np.concatenate(grouped_split(mixed, 0.3, seed=1))), held_out_of_them(1)),
+    all_indices if all(enough) else (all_indices, enough),
 )
+found = [(torn(mixed, fraction=0.3, seed=s), held_out_of_them(s)) for s in range(20)]
 check(
     "uneven groups that are torn, and the held-out share",
-    (
-        len(mixed),
-        [(torn(mixed, fraction=0.3, seed=s), held_out_of_them(s)) for s in range(20)],
-    ),
+    len(mixed) if found == 20 * [(0, (True, True))] else found,
     weight=2,
 )
 once, again, other = [grouped_split(mixed, 0.3, seed=s)[1] for s in (3, 3, 4)]
+alike = np.array_equal(once, again), np.array_equal(once, other)
 check(
     "uneven groups, seeds 3 and 3, seeds 3 and 4",
-    (len(mixed), np.array_equal(once, again), np.array_equal(once, other)),
+    len(mixed) if alike == (True, False) else alike,
 )
 ### END HIDDEN TESTS
 
@@ -1045,8 +1046,9 @@ check(
     normalise_rows(np.array([[4, 0, 4], [0, 0, 0], [1, 2, 2]])),
 )
 ### BEGIN HIDDEN TESTS
-six = check.rng().integers(1, 40, (6, 6))
-six[3] = 0
+rng = check.rng()
+six = rng.integers(1, 40, (6, 6))
+six[rng.integers(6)] = 0
 check("six classes, one of them without pictures", normalise_rows(six))
 ### END HIDDEN TESTS
 
@@ -1265,8 +1267,8 @@ check(
 ### BEGIN HIDDEN TESTS
 rng = check.rng()
 never_said, never_there = rng.integers(1, 40, (2, 4, 4))
-never_said[:, 1] = 0
-never_there[2] = 0
+never_said[:, rng.integers(4)] = 0
+never_there[rng.integers(4)] = 0
 check("a class that is never predicted", precision_recall_f1(never_said))
 check("a class that does not occur", precision_recall_f1(never_there))
 check("seven classes", precision_recall_f1(rng.integers(1, 40, (7, 7))))
