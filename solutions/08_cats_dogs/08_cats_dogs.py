@@ -1941,7 +1941,10 @@ print(f"by heart {found['by heart']:.3f}")
 # Is it sound? We trained it three times at 32x32, for 60 epochs, each time with
 # another split into 800 and 200 pictures. At ten looks it was right in 79.5 %,
 # 76.5 % and 72.0 % of the test pictures: 76 % on average, and with three
-# trainings the interval of that average goes from 67 to 85 %. SOUND64
+# trainings the interval of that average goes from 67 to 85 %. At 64x64 an epoch
+# takes several times as long, too long for six minutes on two cores. With a GPU
+# the cell below does it (`LABKIT_PROFILE=full`); what it brings, we have not
+# measured.
 
 
 # %%
