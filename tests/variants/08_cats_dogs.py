@@ -367,14 +367,14 @@ def constant_accuracy(labels):
     "features": [
         """
 def features(model, layer, images):
-    part = keras.Model(model.inputs, model.get_layer(layer).output)
+    part = keras.Model(model.inputs[0], model.get_layer(layer).output)
     found = keras.ops.convert_to_numpy(part(images, training=False))
     return found.reshape(found.shape[0], -1)
 """,
         """
 def features(model, layer, images):
     names = [one.name for one in model.layers]
-    part = keras.Sequential(model.layers[: names.index(layer) + 1])
+    part = keras.Model(model.inputs[0], model.layers[names.index(layer)].output)
     return np.stack([row.ravel() for row in part.predict(images, verbose=0)])
 """,
         """
@@ -401,11 +401,10 @@ def freeze(model, upto):
 """,
         """
 def freeze(model, upto):
-    model.trainable = True
-    for layer in model.layers:
-        layer.trainable = False
-        if layer.name == upto:
-            break
+    kept = True
+    for layer in list(model.layers):
+        setattr(layer, "trainable", not kept)
+        kept = kept and layer.name != upto
     return model
 """,
         """
