@@ -496,7 +496,9 @@ def keeps_large_numbers(path, size):
 # long the file is.
 
 # %%
-rows_of_table = profile.pick(quick=25_000, full=25_000, grading=200)
+rows_of_table = profile.pick(
+    quick=2_500 if d.stand_in else 25_000, full=25_000, grading=200
+)
 table = Path(tempfile.mkdtemp(), "cats_dogs.csv")
 
 
@@ -1517,7 +1519,7 @@ def stays_whole(values, decay):
 
 # %%
 LAM, BATCH = 0.004, 64
-steps = profile.pick(quick=240, full=2000, grading=6)
+steps = profile.pick(quick=60 if d.stand_in else 240, full=2000, grading=6)
 
 
 def penalised(network):
@@ -1771,7 +1773,7 @@ print(f"and its loss is {chance_loss(2):.2f})")
 
 
 # %%
-TRIAL = profile.pick(quick=52, full=200, grading=2)
+TRIAL = profile.pick(quick=26 if d.stand_in else 52, full=200, grading=2)
 
 
 def trial_network(classes, twice):
@@ -2023,7 +2025,7 @@ sound_history = training.fit(
     sized[train],
     labels[train],
     validation=(sized[test], labels[test]),
-    epochs=profile.pick(quick=60, full=120, grading=1),
+    epochs=profile.pick(quick=15 if d.stand_in else 60, full=120, grading=1),
     minutes=profile.pick(quick=1.5, full=None),
     batch_size=32,
     learning_rate=0.005,
@@ -2525,7 +2527,7 @@ tuned_history = training.fit(
     pictures[train],
     labels[train],
     validation=(pictures[test], labels[test]),
-    epochs=profile.pick(quick=30, full=60, grading=1),
+    epochs=profile.pick(quick=8 if d.stand_in else 30, full=60, grading=1),
     minutes=profile.pick(quick=1, full=None),
     batch_size=32,
     learning_rate=1e-3,
