@@ -420,6 +420,67 @@ def test_what_the_guide_asks_of_an_exercise(course, old, new, words):
     assert [one for one in found if one.startswith(words)], found
 
 
+@pytest.mark.parametrize(
+    ("opens", "words"),
+    [
+        ("def twice(x):\n    ### BEGIN SOLUTION\n    return 2 * x\n", []),
+        (
+            "### BEGIN SOLUTION\ndef twice(x):\n    return 2 * x\n",
+            [
+                "the signature of thrice stands inside its solution, so no student sees it"
+            ],
+        ),
+    ],
+)
+def test_an_exercise_of_several_functions(course, opens, words):
+    """In the second, thrice itself is cut out: the solution of twice has no end before it."""
+    from labkit.authoring.guide import exercise_faults
+
+    ends = "    ### END SOLUTION\n\n\n"
+    text = EXERCISE.replace("def thrice", opens + ends + "def thrice", 1)
+    if words:
+        text = text.replace(ends, "", 1).replace("    ### BEGIN SOLUTION\n", "", 1)
+    path = course.lab(LAB)
+    path.write_text(path.read_text() + text)
+    assert [one for _, one in exercise_faults(read_lab(path))] == words
+
+
+def test_each_function_of_an_exercise_has_its_checks_and_mistakes(course):
+    twice = """\
+def twice(x):
+    ### BEGIN SOLUTION
+    return 2 * x
+    ### END SOLUTION
+
+
+"""
+    check = """
+
+# %% check="twice" points=1
+check("twice two", twice(2))
+### BEGIN HIDDEN TESTS
+check("twice a negative number", twice(-3))
+check("twice drawn", twice(check.rng().random(size=3)))
+### END HIDDEN TESTS
+
+
+# %% mistakes="twice"
+def never_below_zero(x):
+    \"\"\"You cut off at zero.\"\"\"
+    return np.maximum(2 * x, 0)
+"""
+    path = course.lab(LAB)
+    above = path.read_text()
+    text = EXERCISE.replace("def thrice", twice + "def thrice", 1) + check
+    path.write_text(above + text)
+    with pytest.raises(
+        LabError, match="no drawn check catches the mistake never_below"
+    ):
+        release(course)
+    path.write_text(above + text.replace(".random(size=3)", ".normal(size=9)"))
+    release(course)
+
+
 def test_an_exercise_without_a_mistake_stops_the_release(course):
     path = course.lab(LAB)
     text = path.read_text()

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -16,6 +17,8 @@ from statsmodels.stats import contingency_tables, multitest, proportion
 
 from labkit import data, study, training
 from labkit.errors import LabkitError
+from labkit.labs.functions import lab_functions
+from labkit.labs.lab import find_labs, read_lab
 from labkit.study.results import MEASURES, Outcome, Results
 from tests.conftest import ROOT
 from tests.test_any_course import header
@@ -32,32 +35,29 @@ LAB = "91_tiny"
 @pytest.mark.parametrize("level", [0.9, 0.95])
 def test_wilson_s_interval_is_that_of_statsmodels(right, n, level):
     expected = proportion.proportion_confint(right, n, 1 - level, method="wilson")
-    assert study.wilson_interval(right, n, level) == pytest.approx(expected, abs=1e-12)
-
-
-@pytest.mark.parametrize("pair", [(-1, 10), (11, 10), (0, 0)])
-def test_a_share_that_is_none_is_refused(pair):
-    with pytest.raises(ValueError, match="expected 0 to n right"):
-        study.wilson_interval(*pair)
+    found = outcome(first(right, n)).interval(level)
+    assert found == pytest.approx(expected, abs=1e-12)
 
 
 def test_the_interval_of_a_mean_is_student_s():
-    values = np.random.default_rng(0).normal(0.9, 0.01, 5)
-    expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    assert study.mean_interval(values) == pytest.approx(tuple(expected))
-    assert np.isnan(study.mean_interval([0.9])).all()
-    with pytest.raises(ValueError, match="at least one"):
-        study.mean_interval([])
+    rights = [first(count) for count in (180, 186, 191)]
+    found = results(
+        [outcome(right, seed=seed) for seed, right in enumerate(rights)],
+        ("a",),
+        seeds=(0, 1, 2),
+    ).table()
+    shares = [right.mean() for right in rights]
+    expected = stats.ttest_1samp(shares, 0).confidence_interval(0.95)
+    ends = found.loc[0, ["accuracy low", "accuracy high"]].astype(float)
+    assert tuple(ends) == pytest.approx(tuple(expected))
 
 
 def test_intervals_cover_as_often_as_they_say():
     rng = np.random.default_rng(0)
-    draws = rng.normal(0.9, 0.01, (2_000, 3))
-    ends = np.array([study.mean_interval(row) for row in draws])
-    covered = np.mean((ends[:, 0] <= 0.9) & (ends[:, 1] >= 0.9))
-    assert covered == pytest.approx(0.95, abs=0.02)
     counts = rng.binomial(1_000, 0.93, 2_000)
-    ends = {count: study.wilson_interval(count, 1_000) for count in set(counts)}
+    ends = {
+        count: outcome(first(count, 1_000)).interval() for count in np.unique(counts)
+    }
     inside = [ends[count][0] <= 0.93 <= ends[count][1] for count in counts]
     assert np.mean(inside) == pytest.approx(0.95, abs=0.02)
 
@@ -71,11 +71,12 @@ def test_mcnemar_is_that_of_statsmodels():
             [np.sum(~first & second), np.sum(~first & ~second)],
         ]
         expected = contingency_tables.mcnemar(table, exact=True).pvalue
-        assert study.mcnemar(first, second) == pytest.approx(expected)
-        assert study.mcnemar(second, first) == pytest.approx(expected)
-    assert study.mcnemar(first, first) == 1.0
+        one, other = outcome(first), outcome(second)
+        assert one.mcnemar(other) == pytest.approx(expected)
+        assert other.mcnemar(one) == pytest.approx(expected)
+    assert one.mcnemar(one) == 1.0
     with pytest.raises(ValueError, match="the same pictures"):
-        study.mcnemar(first, second[1:])
+        one.mcnemar(outcome(second[1:]))
 
 
 def test_holm_s_correction_is_that_of_statsmodels():
@@ -98,11 +99,15 @@ def test_calibration_error_by_its_definition():
         if inside.any():
             gap = right[inside].mean() - highest[inside].mean()
             expected += inside.mean() * abs(gap)
-    found = study.calibration_error(labels, probabilities)
-    assert found == pytest.approx(expected)
+
+    def error(labels, probabilities):
+        one = replace(outcome(labels == 0), labels=labels, probabilities=probabilities)
+        return one.calibration_error()
+
+    assert error(labels, probabilities) == pytest.approx(expected)
     sure = np.eye(4)[labels]
-    assert study.calibration_error(labels, sure) == 0
-    assert study.calibration_error((labels + 1) % 4, sure) == 1
+    assert error(labels, sure) == 0
+    assert error((labels + 1) % 4, sure) == 1
 
 
 # The plan, from a header.
@@ -129,7 +134,7 @@ def test_a_plan_trains_a_seed_after_the_other():
         ({"epoch": 3}, "here has an unknown field 'epoch'; do you mean epochs?"),
         (
             {"networks": []},
-            "here has networks: []; expected functions of labkit.models",
+            "here has networks: []; expected names, each once",
         ),
         ({"networks": ["vgg", "vgg"]}, "each once"),
         ({"networks": "vgg"}, "here has networks: 'vgg'"),
@@ -153,8 +158,10 @@ def test_a_plan_that_is_none_is_refused(change, said):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"networks": ("vgg19",)}, "names the network 'vgg19', and labkit.models has"),
-        ({"networks": ("_block",)}, "names the network '_block'"),
+        (
+            {"networks": ("two_layer", "vgg19")},
+            "names the network 'vgg19', and nothing builds it; known: two_layer, one_conv",
+        ),
         ({"augment": "turn"}, "names the augmentation 'turn', and labkit.training has"),
         ({"pictures": 5}, "gives 5 pictures, 0 of them held out"),
     ],
@@ -162,12 +169,31 @@ def test_a_plan_that_is_none_is_refused(change, said):
 def test_a_study_of_what_is_not_there_is_refused(change, said, tmp_path):
     plan = study.Plan(**{"dataset": "garments", "networks": ("two_layer",), **change})
     with pytest.raises(LabkitError, match=re.escape(said)):
-        study.run(plan, tmp_path)
+        study.run(plan, tmp_path, BUILDERS)
     assert not list(tmp_path.iterdir())
 
 
 # Training, interrupted and not.
 
+TEXT = """
+import keras
+from keras import layers
+
+def build_two_layer():
+    stack = [layers.Flatten(), layers.Dense(32), layers.ReLU(), layers.Dense(10)]
+    return keras.Sequential(
+        [layers.Input((28, 28, 1)), layers.Rescaling(1 / 255), *stack, layers.Softmax()]
+    )
+
+def build_one_conv():
+    stack = [layers.Conv2D(8, 3, strides=2), layers.Flatten(), layers.Dense(10)]
+    return keras.Sequential(
+        [layers.Input((28, 28, 1)), layers.Rescaling(1 / 255), *stack, layers.Softmax()]
+    )
+"""
+NAMES = {}
+exec(TEXT, NAMES)
+BUILDERS = {name: NAMES[f"build_{name}"] for name in ("two_layer", "one_conv")}
 TINY = study.Plan(
     "garments", ("two_layer", "one_conv"), seeds=(0, 1), epochs=2, pictures=240
 )
@@ -177,7 +203,7 @@ TINY = study.Plan(
 def tiny(environment, tmp_path_factory):
     """A finished study, its folder, and the lines that it said."""
     folder, lines = tmp_path_factory.mktemp("study"), []
-    return study.run(TINY, folder, announce=lines.append), folder, lines
+    return study.run(TINY, folder, BUILDERS, announce=lines.append), folder, lines
 
 
 def test_a_study_says_what_is_reached_and_what_is_left(tiny):
@@ -192,7 +218,7 @@ def test_a_finished_study_trains_nothing_again(tiny):
     results, folder, _ = tiny
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.npz")}
     lines = []
-    again = study.run(TINY, folder, announce=lines.append)
+    again = study.run(TINY, folder, BUILDERS, announce=lines.append)
     assert lines == ["4 of 4 trainings are there already."]
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.npz")} == before
     pd.testing.assert_frame_equal(again.table(), results.table())
@@ -209,7 +235,7 @@ def test_a_damaged_file_is_trained_anew(tiny, tmp_path, damage):
     content = spoilt.read_bytes()
     spoilt.write_bytes(content[: len(content) // 2] if damage is None else damage)
     lines = []
-    again = study.run(TINY, tmp_path, announce=lines.append)
+    again = study.run(TINY, tmp_path, BUILDERS, announce=lines.append)
     assert [line[:31] for line in lines[1:]] == ["4 of 4: one_conv, plain, seed 1"]
     np.testing.assert_allclose(
         again.outcomes[3].probabilities, results.outcomes[3].probabilities, atol=1e-3
@@ -223,13 +249,13 @@ def test_another_setting_is_another_study(tiny, tmp_path):
     (tmp_path / "trainings" / kept.name).write_bytes(kept.read_bytes())
     lines = []
     plan = study.Plan("garments", ("two_layer",), epochs=1, pictures=240)
-    study.run(plan, tmp_path, announce=lines.append)
+    study.run(plan, tmp_path, BUILDERS, announce=lines.append)
     assert len(lines) == 1 and lines[0].startswith("1 of 1: two_layer")
 
 
 def test_a_training_that_is_stopped_by_hand_goes_on(tmp_path, monkeypatch):
     plan = study.Plan("garments", ("two_layer",), epochs=3, pictures=240)
-    whole = study.run(plan, tmp_path / "whole", announce=lambda line: None)
+    whole = study.run(plan, tmp_path / "whole", BUILDERS, announce=lambda line: None)
     saved = training.checkpoint.Checkpoint.on_epoch_end
 
     def stopped(self, epoch, logs=None):
@@ -239,9 +265,9 @@ def test_a_training_that_is_stopped_by_hand_goes_on(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(training.checkpoint.Checkpoint, "on_epoch_end", stopped)
         with pytest.raises(KeyboardInterrupt):
-            study.run(plan, tmp_path / "cut", announce=lambda line: None)
+            study.run(plan, tmp_path / "cut", BUILDERS, announce=lambda line: None)
     assert not list(tmp_path.glob("cut/trainings/*.npz"))
-    again = study.run(plan, tmp_path / "cut", announce=lambda line: None)
+    again = study.run(plan, tmp_path / "cut", BUILDERS, announce=lambda line: None)
     np.testing.assert_array_equal(
         again.outcomes[0].probabilities, whole.outcomes[0].probabilities
     )
@@ -253,7 +279,8 @@ def test_the_command_goes_on_after_a_kill(course, run_command):
         "#     study: {dataset: garments, networks: [two_layer],"
         " augment: random_affine, seeds: [0, 1], epochs: 1, pictures: 240}"
     )
-    header(course, settings)
+    path = header(course, settings)
+    path.write_text(path.read_text() + "\n# %%\n" + TEXT)
     folder = course.build / "study" / LAB
     command = [sys.executable, "-m", "labkit.cli", "study", "91"]
     process = subprocess.Popen(
@@ -291,6 +318,30 @@ def test_a_lab_without_a_study_is_told_so(course, run_command, line, said):
     header(course, line)
     done = run_command("labkit", "study", "91", folder=course.root)
     assert done.returncode == 2 and said in done.stderr
+
+
+def test_the_networks_of_the_course_s_study():
+    """The first three as the study that they come from counts them, but for the first.
+
+    It prints 468,474, and 784 * 512 + 512 + 512 * 128 + 128 + 128 * 10 + 10 is more.
+    """
+    lab = read_lab(find_labs(ROOT / "solutions", ["07"])[0])
+    functions = lab_functions(lab)
+    found = {}
+    for name in study.Plan.of(lab.study, "the header").networks:
+        network = functions[f"build_{name}"]()
+        kinds = [type(layer).__name__ for layer in network.layers]
+        counted = ("Conv2D", "MaxPooling2D", "BatchNormalization")
+        trained = sum(int(np.prod(one.shape)) for one in network.trainable_weights)
+        found[name] = [network.count_params(), trained, *map(kinds.count, counted)]
+    assert found == {
+        "two_layer": [468_874, 468_874, 0, 0, 0],
+        "one_conv": [693_962, 693_962, 1, 1, 0],
+        "three_conv": [241_546, 241_546, 3, 2, 0],
+        "four_conv": [591_274, 590_890, 4, 1, 4],
+        "vgg": [746_986, 746_986, 9, 4, 0],
+        "vgg_batch_norm": [749_482, 747_818, 9, 4, 9],
+    }
 
 
 # What a study says.
@@ -339,7 +390,7 @@ def test_the_table_holds_means_and_their_intervals():
     row = found.iloc[0]
     assert row["accuracy"] == pytest.approx(0.91)
     assert (row["accuracy low"], row["accuracy high"]) == pytest.approx(
-        study.mean_interval([0.90, 0.92])
+        stats.t.interval(0.95, 1, 0.91, 0.01)
     )
     assert row["seconds"] == pytest.approx(2.0) and row["parameters"] == 7
     loss = [log_loss([0, 1], [[0.9, 0.1], [0.1, 0.9]])] * 18 + [-np.log(0.1)] * 2
@@ -351,7 +402,8 @@ def test_the_table_holds_means_and_their_intervals():
 def test_a_single_seed_has_the_interval_of_the_pictures_alone():
     row = results([outcome(first(180))], ("a",), seeds=(0,)).table().iloc[0]
     ends = row["accuracy low"], row["accuracy high"]
-    assert ends == pytest.approx(study.wilson_interval(180, 200))
+    expected = proportion.proportion_confint(180, 200, method="wilson")
+    assert ends == pytest.approx(expected, abs=1e-9)
     assert all(np.isnan(row[f"{name} low"]) for name in MEASURES if name != "accuracy")
 
 
@@ -376,7 +428,8 @@ def test_a_difference_is_real_where_every_seed_shows_it():
     ).pairs()
     assert len(clear) == 1 and clear["real"].all()
     assert clear["gain"][0] == pytest.approx((40 + 36) / 400)
-    assert clear["p"][0] == pytest.approx(study.mcnemar(first(152), first(188)))
+    expected = outcome(first(152)).mcnemar(outcome(first(188)))
+    assert clear["p"][0] == pytest.approx(expected)
     torn = results(
         [
             outcome(first(150)),

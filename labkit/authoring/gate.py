@@ -30,7 +30,7 @@ from labkit.files import write_text
 from labkit.grading import engine
 from labkit.grading.pipeline.skipping import NEEDED_TAG
 from labkit.labs.answers import solve
-from labkit.labs.cells import visible_source
+from labkit.labs.cells import mistake_functions, visible_source
 from labkit.labs.headings import headings
 from labkit.labs.lab import MARKERS, Lab, cell_id
 from labkit.labs.reference_run import cell_duration, lab_references
@@ -187,7 +187,12 @@ def _drawing_faults(references: References) -> list[str]:
 def _undrawn_mistakes(lab: Lab, references: References) -> list[str]:
     """Mistakes with which full marks can be had, by sending what is known."""
     faults = []
-    for mistake, exercise in lab.mistakes.items():
+    declared = [
+        (mistake, cell.metadata["mistakes"])
+        for cell in lab.cells("mistakes")
+        for mistake, _ in mistake_functions(cell)
+    ]
+    for mistake, exercise in declared:
         name = cell_id("check", exercise)
         drawn = [check for check in references.cells.get(name, []) if check.drawn]
         if not drawn or any(check.catches(mistake) for check in drawn):

@@ -43,20 +43,25 @@ def _text_faults(cell: NotebookNode, defined: ast.FunctionDef | None) -> list[Fa
             return []
         return [Fault(cell.line, f"{name} is neither defined nor assigned in its cell")]
     line = cell.source_line + defined.lineno - 1
-    before = cell.source[: cell.source.index("BEGIN SOLUTION")].count("\n")
-    if defined.lineno > before:
+    if _in_solution(cell, defined.lineno):
         text = (
             f"the signature of {name} stands inside its solution, so no student sees it"
         )
         return [Fault(line, text)]
     if ast.get_docstring(defined) is None:
         return [Fault(line, f"{name} has no docstring: it is what a student reads")]
-    if defined.body[0].lineno > before:
+    if _in_solution(cell, defined.body[0].lineno):
         text = (
             f"the docstring of {name} stands inside its solution, so no student sees it"
         )
         return [Fault(line, text)]
     return []
+
+
+def _in_solution(cell: NotebookNode, line: int) -> bool:
+    """Whether a line of the cell is cut out; a cell may define several functions."""
+    above = "\n".join(cell.source.splitlines()[:line])
+    return above.count("BEGIN SOLUTION") > above.count("END SOLUTION")
 
 
 def _function(cell: NotebookNode) -> ast.FunctionDef | None:

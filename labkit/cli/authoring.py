@@ -134,6 +134,13 @@ def study(
             " such as study: {dataset: mnist, networks: [two_layer, vgg]}"
         )
     from labkit import study
+    from labkit.labs.functions import lab_functions
+
+    builders = {
+        name.removeprefix("build_"): build
+        for name, build in lab_functions(found).items()
+        if name.startswith("build_")
+    }
 
     plan = study.Plan.of(found.study, f"{found.path}: the header's study")
     folder = out or course.build / "study" / found.name
@@ -141,7 +148,7 @@ def study(
     def announce(line: str) -> None:
         console.print(line)
 
-    results = study.run(plan, folder, announce=announce, progress="text")
+    results = study.run(plan, folder, builders, announce=announce, progress="text")
     console.print(results.summary().to_string(index=False))
     for file in results.write(folder):
         console.print(f"  {os.path.relpath(file)}")

@@ -3,20 +3,14 @@
 `run` trains what is not trained yet and gives `Results`: one table with intervals, the
 learning curves on one sheet, the errors that all share, and every two networks compared by
 a paired test. `search` looks for good settings by four methods on one budget. What
-scikit-learn measures is scikit-learn's; `statistics` holds the rest.
+scikit-learn and SciPy compute is theirs.
 """
 
 from labkit.study.plan import Plan, Training
 from labkit.study.results import Outcome, Results
 from labkit.study.runner import run
 from labkit.study.search import Trial, search
-from labkit.study.statistics import (
-    calibration_error,
-    holm,
-    mcnemar,
-    mean_interval,
-    wilson_interval,
-)
+from labkit.study.statistics import holm
 
 __all__ = [
     "Outcome",
@@ -24,11 +18,7 @@ __all__ = [
     "Results",
     "Training",
     "Trial",
-    "calibration_error",
     "holm",
-    "mcnemar",
-    "mean_interval",
     "run",
     "search",
-    "wilson_interval",
 ]

@@ -39,7 +39,7 @@ class Plan:
     dataset : str
         A name that `data.load` knows.
     networks : tuple of str
-        Functions of `labkit.models` that need no argument.
+        Their names, in the order of the tables.
     augment : str
         A function of `labkit.training`: each network is trained without and with it. ""
         for without alone.
@@ -133,7 +133,7 @@ _EXPECTED = {
     "dataset": (lambda v: isinstance(v, str), "a data set, such as mnist"),
     "networks": (
         lambda v: _distinct(v, str),
-        "functions of labkit.models, each once, such as [two_layer, vgg]",
+        "names, each once, such as [two_layer, vgg]",
     ),
     "augment": (
         lambda v: isinstance(v, str),

@@ -10,18 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import stats
 from sklearn.metrics import f1_score, log_loss, roc_auc_score
 
 from labkit.data import Dataset
 from labkit.files import replacing, write_text
 from labkit.study.plan import Plan, Training
-from labkit.study.statistics import (
-    calibration_error,
-    holm,
-    mcnemar,
-    mean_interval,
-    wilson_interval,
-)
+from labkit.study.statistics import holm
 
 if TYPE_CHECKING:  # a second to import
     import pandas as pd
@@ -80,6 +75,44 @@ class Outcome:
         said = self.held_out_probabilities.argmax(axis=1)
         return float(np.mean(said == self.held_out_labels))
 
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Return Wilson's interval for the accuracy, from 0 to 1.
+
+        It holds what pictures were drawn for the test, not what another training would give.
+        `level` is how often such intervals cover the truth.
+        """
+        share = stats.binomtest(int(self.right.sum()), len(self.right))
+        ends = share.proportion_ci(level, method="wilson")
+        return float(ends.low), float(ends.high)
+
+    def mcnemar(self, other: Outcome) -> float:
+        """Return McNemar's exact two-sided p-value for two trainings and the same pictures.
+
+        Only the pictures on which one is right and the other wrong say anything: were both
+        equally good, each of these would fall to either side like a coin. 1.0 where there
+        are none. ValueError where the test pictures are not as many.
+        """
+        if self.right.shape != other.right.shape:
+            raise ValueError(
+                f"mcnemar compares the same pictures; found {len(self.right)} and"
+                f" {len(other.right)}."
+            )
+        better = int(np.sum(self.right & ~other.right))
+        differ = int(np.sum(self.right != other.right))
+        return float(stats.binomtest(better, differ).pvalue) if differ else 1.0
+
+    def calibration_error(self, bins: int = 10) -> float:
+        """Return how far the highest probabilities lie from the shares right: the ECE.
+
+        Guo and others 2017: bins of equal width, weighted by their pictures. The first is
+        [0, 1/bins], each other one (low, high].
+        """
+        confidence = self.probabilities.max(axis=1)
+        edges = np.linspace(0, 1, bins + 1)[1:-1]
+        place = np.digitize(confidence, edges, right=True)
+        gaps = np.bincount(place, weights=self.right - confidence, minlength=bins)
+        return float(np.abs(gaps).sum() / len(confidence))
+
     @cached_property
     def measures(self) -> dict[str, float]:
         """Every number of MEASURES, on the test pictures."""
@@ -94,7 +127,7 @@ class Outcome:
             log_loss(labels, shares, labels=classes),
             f1_score(labels, said, labels=classes, average="macro", zero_division=0),
             roc_auc_score(one_hot, shares, average="macro"),
-            calibration_error(labels, shares),
+            self.calibration_error(),
             self.seconds,
         )
         return dict(zip(MEASURES, map(float, values), strict=True))
@@ -151,10 +184,13 @@ class Results:
             }
             for name in MEASURES:
                 values = [one.measures[name] for one in found]
-                low, high = mean_interval(values)
-                if name == "accuracy" and len(found) == 1:
-                    right = found[0].right
-                    low, high = wilson_interval(int(right.sum()), len(right))
+                low, high = np.nan, np.nan
+                if len(values) > 1:
+                    low, high = stats.t.interval(
+                        0.95, len(values) - 1, np.mean(values), stats.sem(values)
+                    )
+                elif name == "accuracy":
+                    low, high = found[0].interval()
                 row |= {name: float(np.mean(values))}
                 row |= {f"{name} low": low, f"{name} high": high}
             rows.append(row)
@@ -225,7 +261,7 @@ class Results:
         """Return how much more the second gets right, in mean, and the p-value."""
         sides = list(zip(self.of(*first), self.of(*second), strict=True))
         gains = np.array([b.accuracy - a.accuracy for a, b in sides])
-        p_values = [mcnemar(a.right, b.right) for a, b in sides]
+        p_values = [a.mcnemar(b) for a, b in sides]
         agree = np.all(gains >= 0) or np.all(gains <= 0)
         return float(gains.mean()), max(p_values) if agree else 1.0
 

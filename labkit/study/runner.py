@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,23 @@ from zipfile import BadZipFile
 import keras
 import numpy as np
 
-from labkit import data, models, training
+from labkit import data, training
 from labkit.data import Dataset
 from labkit.errors import LabkitError
 from labkit.files import content_hash, replacing
 from labkit.formatting import duration
 from labkit.study.plan import Plan, Training
 from labkit.study.results import Outcome, Results
+from labkit.training.batches import Augment
 from labkit.training.recipe import described, fingerprint
+
+Builder = Callable[[], keras.Model]
 
 
 def run(
     plan: Plan,
     folder: str | Path,
+    builders: Mapping[str, Builder],
     *,
     dataset: Dataset | None = None,
     announce: Callable[[str], None] = print,
@@ -41,6 +45,8 @@ def run(
     plan : Plan
     folder : path
         Where its files lie; made where it is missing.
+    builders : mapping of a network's name to a function
+        Each function gives an untrained network, with the seed set before it is called.
     dataset : Dataset, optional
         In place of the one that the plan names.
     announce : function
@@ -58,7 +64,8 @@ def run(
         The plan names a network or an augmentation that is not there, or leaves no picture
         to train or to measure with.
     """
-    study = _Study(plan, Path(folder), dataset or data.load(plan.dataset), progress)
+    pictures = dataset or data.load(plan.dataset)
+    study = _Study(plan, Path(folder), builders, pictures, progress)
     return Results(plan, study.dataset, list(study.outcomes(announce)))
 
 
@@ -66,16 +73,23 @@ class _Study:
     """A plan with its pictures, and the folder of what is trained."""
 
     def __init__(
-        self, plan: Plan, folder: Path, dataset: Dataset, progress: str
+        self,
+        plan: Plan,
+        folder: Path,
+        builders: Mapping[str, Builder],
+        dataset: Dataset,
+        progress: str,
     ) -> None:
         self.plan, self.folder, self.progress = plan, folder, progress
         self.dataset = dataset
-        self._builders = {
-            name: _function(models, name, "network") for name in plan.networks
-        }
-        self._augment = (
-            _function(training, plan.augment, "augmentation") if plan.augment else None
-        )
+        for name in plan.networks:
+            if name not in builders:
+                raise LabkitError(
+                    f"the study names the network {name!r}, and nothing builds it; known:"
+                    f" {', '.join(builders) or 'none'}."
+                )
+        self._builders = builders
+        self._augment = _augmentation(plan.augment)
         images = dataset.train_images[: plan.pictures]
         labels = dataset.train_labels[: plan.pictures]
         cut = len(images) - round(plan.held_out * len(images))
@@ -171,8 +185,10 @@ class _Study:
             "seconds": history.seconds,
             "rows": history.rows,
         }
-        test = training.predict(model, self._test[0])
-        held_out = training.predict(model, self._valid[0])
+        # Together and in many steps: TensorFlow warns of models that it traces for few.
+        measured = np.concatenate([self._test[0], self._valid[0]])
+        shares = training.predict(model, measured, batch_size=self.plan.batch_size)
+        test, held_out = np.split(shares, [len(self._test[0])])
         with replacing(place) as temporary, temporary.open("wb") as stream:
             text = json.dumps({"key": key, **facts})
             np.savez_compressed(stream, facts=text, test=test, held_out=held_out)
@@ -191,12 +207,15 @@ class _Study:
         )
 
 
-def _function(module: Any, name: str, what: str) -> Callable[..., Any]:
-    found = getattr(module, name, None)
+def _augmentation(name: str) -> Augment | None:
+    """Return the function of `labkit.training` that a plan names; None for ""."""
+    if not name:
+        return None
+    found = getattr(training, name, None)
     if not callable(found) or name.startswith("_"):
         raise LabkitError(
-            f"the study names the {what} {name!r}, and {module.__name__} has no such"
-            " function."
+            f"the study names the augmentation {name!r}, and {training.__name__} has no"
+            " such function."
         )
     return found
 

@@ -311,7 +311,7 @@ def predict(
     --------
     >>> import numpy as np
     >>> from labkit import models, training
-    >>> training.predict(models.one_conv(), np.zeros((3, 28, 28, 1), "uint8")).shape
+    >>> training.predict(models.fashion_mnist_cnn(), np.zeros((3, 28, 28, 1), "uint8")).shape
     (3, 10)
     """
     total: np.ndarray | float = 0.0

@@ -161,7 +161,7 @@ def distribute(devices: Sequence[str] | None = None) -> Iterator[Any]:
     --------
     >>> from labkit import models, training
     >>> with training.distribute():  # doctest: +SKIP
-    ...     model = models.one_conv()
+    ...     model = models.fashion_mnist_cnn()
     ...     history = training.fit(model, images, labels, epochs=3)
     """
     backend = keras.backend.backend()

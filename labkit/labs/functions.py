@@ -1,0 +1,29 @@
+"""The functions of a lab's text, its exercises solved, for what runs outside a notebook."""
+
+import ast
+import re
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+from labkit.labs.lab import Lab
+
+
+def lab_functions(lab: Lab) -> dict[str, Callable[..., Any]]:
+    """The functions that a lab's text defines, by name.
+
+    Its imports and its definitions of functions run, nothing else: no data are loaded,
+    nothing is trained. Checks and mistakes are left out.
+    """
+    kept: list[ast.stmt] = []
+    for cell in lab.script.cells:
+        if cell.cell_type == "code" and not {"check", "mistakes"} & set(cell.metadata):
+            python = re.sub(r"^\s*[%!].*$", "", cell.source, flags=re.MULTILINE)
+            kept += [
+                statement
+                for statement in ast.parse(python).body
+                if isinstance(statement, (ast.Import, ast.ImportFrom, ast.FunctionDef))
+            ]
+    names: dict[str, Any] = {"__name__": lab.name}
+    exec(compile(ast.Module(kept, []), str(lab.path), "exec"), names)
+    return {name: one for name, one in names.items() if isinstance(one, FunctionType)}
