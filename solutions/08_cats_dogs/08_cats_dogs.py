@@ -50,8 +50,9 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from scipy.stats import binomtest
 
-from labkit import check, data, kaggle, plots, profile, study, training
+from labkit import check, data, kaggle, plots, profile, training
 from labkit.data import cache
 from labkit.data.notices import progress
 
@@ -2043,10 +2044,15 @@ def looked_at(network, images):
     return training.predict(network, images, flips=True, shifts=1)
 
 
+def interval(right):
+    """Lowest and highest share of right answers that fit: Wilson's interval of 95 %."""
+    return binomtest(right, len(test)).proportion_ci(0.95, method="wilson")
+
+
 def told(name, probabilities):
     """Print the share of test pictures that is right, with its interval; return it."""
     right = int(np.sum(probabilities.argmax(axis=1) == labels[test]))
-    low, high = study.wilson_interval(right, len(test))
+    low, high = interval(right)
     print(f"{name:32} {right / len(test):.1%}   ({low:.0%} to {high:.0%})")
     return right / len(test)
 
@@ -2542,7 +2548,7 @@ scores["fine-tuned"] = told("fine-tuned", probabilities)
 # %%
 fig, axis = plt.subplots(figsize=(9, 2.4), layout="constrained")
 for row, (name, score) in enumerate(scores.items()):
-    low, high = study.wilson_interval(round(score * len(test)), len(test))
+    low, high = interval(round(score * len(test)))
     colour = plots.VERMILION if name == "from scratch" else plots.BLUE
     axis.barh(row, score, color=colour)
     axis.plot([low, high], [row, row], color=plots.INK, lw=2)
