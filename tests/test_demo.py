@@ -13,7 +13,7 @@ import pytest
 from labkit.authoring.release import release
 from labkit.course import Course
 from labkit.grading.engine import Options, grade
-from labkit.labs.lab import find_labs
+from labkit.labs.lab import find_labs, read_lab
 from labkit.sandbox.processes import KNOWN
 from tests.busy import crowded_core
 from tests.conftest import BIN, ROOT
@@ -47,7 +47,13 @@ def rows(path):
 
 def test_it_names_files_that_are_there(demo):
     named = demo[1].split("Open:")[1].split()
-    assert len(named) == 6
+    labs = [read_lab(path) for path in find_labs(ROOT / "solutions")]
+    shown = {name for lab in labs for name in lab.shows}
+    assert {"submission.csv", "confusion_matrix.png", "three_curves.png"} <= shown
+    assert {name.rstrip("/").split("/")[-1] for name in named} == {
+        *("index.html", "grades.csv", "feedback"),
+        *shown,
+    }
     for name in named:
         assert (ROOT / name).exists(), name
 
