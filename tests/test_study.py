@@ -1,5 +1,6 @@
 """A study: its statistics against other people's, its trainings after a kill, its table and pairs."""
 
+import dataclasses
 import re
 import signal
 import subprocess
@@ -251,6 +252,24 @@ def test_another_setting_is_another_study(tiny, tmp_path):
     plan = study.Plan("garments", ("two_layer",), epochs=1, pictures=240)
     study.run(plan, tmp_path, BUILDERS, announce=lines.append)
     assert len(lines) == 1 and lines[0].startswith("1 of 1: two_layer")
+
+
+def test_another_text_of_a_network_is_another_study(tiny, tmp_path):
+    """Also where all its weights have the shapes of before."""
+    _, folder, _ = tiny
+    kept = folder / "trainings" / "two_layer-plain-0.npz"
+    (tmp_path / "trainings").mkdir()
+    (tmp_path / "trainings" / kept.name).write_bytes(kept.read_bytes())
+    changed = {}
+    exec(TEXT.replace("layers.ReLU()", "layers.ELU()"), changed)
+    plan = dataclasses.replace(TINY, networks=("two_layer",), seeds=(0,))
+    for builder, said in (
+        (BUILDERS["two_layer"], "1 of 1 trainings are there already."),
+        (changed["build_two_layer"], "1 of 1: two_layer, plain, seed 0: "),
+    ):
+        lines = []
+        study.run(plan, tmp_path, {"two_layer": builder}, announce=lines.append)
+        assert len(lines) == 1 and lines[0].startswith(said)
 
 
 def test_a_training_that_is_stopped_by_hand_goes_on(tmp_path, monkeypatch):

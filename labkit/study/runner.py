@@ -132,7 +132,9 @@ class _Study:
             if name not in ("networks", "seeds", "augment", "dataset")
         }
         augment = described(self._augment) if one.augmented else None
-        parts = [settings, asdict(one), described(model), augment, self._pictures]
+        # A model counts by the shapes of its weights; its text tells the rest.
+        network = [described(model), described(self._builders[one.network])]
+        parts = [settings, asdict(one), network, augment, self._pictures]
         return content_hash(json.dumps(parts, default=repr))
 
     def _model(self, one: Training) -> keras.Model:
