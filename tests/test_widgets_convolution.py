@@ -13,6 +13,7 @@ from labkit.widgets.convolution import (
     STRENGTH,
     WIDEST,
     explore_kernel,
+    explore_learning,
     explore_sliding_window,
 )
 
@@ -179,3 +180,36 @@ def test_they_are_silent_draw_once_a_change_and_leave_no_figure_open(photograph)
     assert artists == [axes.get_children() for one in both for axes in one._figure.axes]
     assert len(drawn) == 6
     assert not matplotlib.pyplot.get_fignums()
+
+
+def learned() -> dict:
+    """A picture, three kernels on the way to the Laplacian, and an error of each."""
+    kernels = [share * LAPLACIAN for share in (0.0, 0.5, 1.0)]
+    return {"image": IMAGE, "kernels": kernels, "errors": [4.0, 1.0, 0.01]}
+
+
+def test_a_kernel_that_learns_is_seen_at_each_step():
+    explorer = explore_learning(**learned())
+    kernel, feature_map, error = explorer._figure.axes
+    for step, factor in enumerate((0.0, 0.5, 1.0)):
+        explorer.controls["step"].value = step
+        np.testing.assert_array_equal(kernel.images[0].get_array(), factor * LAPLACIAN)
+        expected = [
+            [(IMAGE[r : r + 3, c : c + 3] * factor * LAPLACIAN).sum() for c in range(5)]
+            for r in range(4)
+        ]
+        np.testing.assert_allclose(feature_map.images[0].get_array(), expected)
+        assert list(error.lines[1].get_xdata()) == [step]
+        assert f"Step {step}: " in explorer.sentence.value
+
+
+def test_a_page_without_widgets_shows_what_was_learned():
+    explorer = explore_learning(**learned())
+    assert "Step 2: the error is 0.01." in explorer.sentence.value
+    play = explorer.children[0].children[0]
+    assert play.max == 2
+
+
+def test_each_kernel_has_its_error():
+    with pytest.raises(ValueError, match="3 kernels and 2 errors"):
+        explore_learning(**learned() | {"errors": [1.0, 0.5]})

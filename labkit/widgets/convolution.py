@@ -1,10 +1,10 @@
-"""Explorers: a window that slides over a table, and a kernel editor.
+"""Explorers: a window that slides over a table, a kernel editor, a kernel that learns.
 
 What they compute stands inside their drawing: a function could be imported as an answer.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import ipywidgets
 import numpy as np
@@ -14,7 +14,7 @@ from matplotlib.path import Path as Outline
 from matplotlib.textpath import TextPath
 from numpy.lib.stride_tricks import sliding_window_view
 
-from labkit.plots import INK, MUTED, VERMILION, Figure
+from labkit.plots import BLUE, INK, MUTED, VERMILION, Figure
 from labkit.plots.style import styled
 from labkit.widgets.explorer import Explorer, choice, whole
 
@@ -33,9 +33,7 @@ def explore_sliding_window(
     """
     image, kernel = np.asarray(image, float), np.asarray(kernel, float)
     _check_shapes(image, kernel)
-    steps = whole("step", 0, 0, 1)
-    play = ipywidgets.Play(interval=700)
-    ipywidgets.jslink((play, "value"), (steps, "value"))
+    play, steps = _played(1, interval=700)
     figure, show = _sliding_picture(kernel)
 
     def draw(step: int, stride: int, padding: int) -> str:
@@ -53,6 +51,22 @@ def explore_sliding_window(
         stride=whole("stride", stride, 1, 3),
         padding=whole("padding", padding, 0, 2),
     )
+    return _with_play(explorer, play)
+
+
+def _played(last: int, interval: int) -> tuple[ipywidgets.Play, ipywidgets.IntSlider]:
+    """A button that plays the steps from 0 to `last`, and the slider that it moves.
+
+    interval: milliseconds a step.
+    """
+    steps = whole("step", 0, 0, last)
+    play = ipywidgets.Play(interval=interval, max=last)
+    ipywidgets.jslink((play, "value"), (steps, "value"))
+    return play, steps
+
+
+def _with_play(explorer: Explorer, play: ipywidgets.Play) -> Explorer:
+    """Put the button before the explorer's other controls."""
     controls = explorer.children[0]
     controls.children = (play, *controls.children)
     return explorer
@@ -286,3 +300,53 @@ def _kernel_picture(grey: np.ndarray) -> tuple[Figure, Callable[..., None]]:
         axes.set_title(title)
         drawn = axes.imshow(grey, cmap="gray", vmin=0, vmax=255)
     return figure, drawn.set_data
+
+
+def explore_learning(
+    image: np.ndarray, kernels: Sequence[np.ndarray], errors: Sequence[float]
+) -> Explorer:
+    """See a kernel learn: its weights at each step, its feature map, and the error.
+
+    image: (H, W). kernels: one (k, k) a step. errors: one number above 0 a step.
+    Raises ValueError where there is not one error for each kernel, or there is none.
+    """
+    image, tables = np.asarray(image, float), np.asarray(kernels, float)
+    if len(tables) != len(errors) or not len(tables):
+        raise ValueError(
+            f"There are {len(tables)} kernels and {len(errors)} errors; expected one"
+            " of each for every step, and one step or more."
+        )
+    play, steps = _played(len(tables) - 1, interval=150)
+    steps.value = steps.max  # a page without widgets shows what was learned
+    windows = sliding_window_view(image, tables[0].shape)
+    maps = np.tensordot(tables, windows, axes=([1, 2], [2, 3]))
+    show = _learning_picture(tables, maps, np.asarray(errors, float))
+    return _with_play(Explorer(*show, step=steps), play)
+
+
+@styled
+def _learning_picture(
+    kernels: np.ndarray, maps: np.ndarray, errors: np.ndarray
+) -> tuple[Figure, Callable[..., str]]:
+    """The figure of a kernel, its map and the error, and a function that shows a step."""
+    figure = Figure(figsize=(9.0, 2.9))
+    weights = _Table(figure, (0.005, 0.03, 0.27, 0.84), signed=True)
+    picture = figure.add_axes((0.3, 0.03, 0.27, 0.84))
+    picture.set(title="its feature map", xticks=[], yticks=[])
+    limit = np.abs(maps).max() or 1.0
+    drawn = picture.imshow(maps[0], cmap="RdBu", vmin=-limit, vmax=limit)
+    curve = figure.add_axes((0.66, 0.16, 0.33, 0.71))
+    curve.plot(errors, color=BLUE)
+    (dot,) = curve.plot([0], errors[:1], "o", color=VERMILION)
+    curve.set(title="error", xlabel="step", yscale="log")
+    curve.grid(True)
+    largest = np.abs(kernels).max()
+
+    @styled
+    def draw(step: int) -> str:
+        weights.show(kernels[step].round(2), f"the kernel at step {step}", largest)
+        drawn.set_data(maps[step])
+        dot.set_data([step], [errors[step]])
+        return f"Step {step}: the error is {errors[step]:.2g}."
+
+    return figure, draw

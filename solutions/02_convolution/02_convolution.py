@@ -9,7 +9,7 @@
 #   labkit:
 #     title: "2 · Filters"
 #     summary: Slide small windows over pictures, by hand, then fast, then as Keras does it.
-#     minutes: 180
+#     minutes: 150
 #     grading_seconds: 10
 #     sample_mistakes: [forgets_the_first_place, rotates_the_kernel, without_the_biases]
 # ---
@@ -29,13 +29,16 @@
 # - compute what a filter answers at one place, and at all places;
 # - say how large the result is, for any stride and padding;
 # - read a 3x3 filter: does it blur, sharpen or find edges?
+# - let a filter learn its weights from what it should answer;
 # - build a convolutional layer: many channels in, many feature maps out;
 # - count its parameters, and say what sharing them saves and costs;
 # - say how much of the picture a neuron deep in a network can see;
 # - write the same thing some hundred times as fast, and get the same numbers
 #   from Keras.
 #
-# **Time**: about three hours. After section 6 is a good moment for a break.
+# **Time**: about two and a half hours: half an hour to read and to play, eight
+# minutes for each of twelve exercises, ten for each of the two questions that
+# are answered in words. After section 6 is a good moment for a break.
 #
 # **You need** lab 01: weighted sums, biases, counting parameters. From NumPy:
 # `a.shape`, slices such as `a[2:5, 0:3]`, `a * b`, `a.sum()`, and `for` loops.
@@ -53,7 +56,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from labkit import check, data, plots, profile
-from labkit.widgets.convolution import explore_kernel, explore_sliding_window
+from labkit.widgets.convolution import (
+    explore_kernel,
+    explore_learning,
+    explore_sliding_window,
+)
 
 plt.rcParams.update(plots.STYLE)
 
@@ -61,9 +68,8 @@ plt.rcParams.update(plots.STYLE)
 # ## 1. A picture is a table of numbers
 #
 # A grey picture is an array of shape $(H, W)$: $H$ rows, $W$ columns, one
-# number for each pixel, from 0 for black to 255 for white. (One slide has it
-# the other way round. Handwritten digits are often *printed* inverted, which
-# may be where that comes from.) A colour picture has three such tables, its
+# number for each pixel, from 0 for black to 255 for
+# white.<sup>[1](#Footnotes)</sup> A colour picture has three such tables, its
 # **channels** red, green and blue: shape $(H, W, 3)$.
 #
 # Rows come first: `picture[3, 5]` is row 3, column 5, counted from the upper
@@ -513,8 +519,7 @@ def accepts_what_does_not_fit(n, kernel_size, stride=1, padding=0):
 # $$p = \frac{k - 1}{2}$$
 #
 # the result has just the size of the picture. Keras calls that
-# `padding="same"`, and no padding `"valid"`. (Older texts, and one of the
-# decks, say *wide* and *narrow* convolution for with and without padding.)
+# `padding="same"`, and no padding `"valid"`.<sup>[2](#Footnotes)</sup>
 
 # %% [markdown]
 # ### Exercise: `pad`
@@ -626,9 +631,7 @@ explore_sliding_window(hill, np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]]))
 # **Convolution?** Mathematicians would first rotate the kernel by 180°, and
 # call only that a convolution. What you see above, without the rotation, they
 # call *cross-correlation*. In deep learning everybody says convolution and
-# means the formula above. (One slide's formula has the index $y - j - 1$ in
-# place of $y + j - 1$. That would mirror one axis and not the other, which is
-# neither of the two: a slip.)
+# means the formula above.<sup>[3](#Footnotes)</sup>
 
 # %% [markdown]
 # ### Exercise: `convolve`
@@ -813,122 +816,37 @@ def answers_where_it_does_not_fit(image, kernel, stride=1, padding=0):
 
 
 # %% [markdown]
-# A question to answer in your own words, in two to four sentences. It is
-# graded by a person.
+# <details><summary>Think: library A rotates every kernel by 180° before it
+# slides it, library B does not. Can a network trained with A do anything that
+# one trained with B cannot? May you move its kernels from A to B?</summary>
 #
-# **Question: rotated or not?** Library A rotates every kernel by 180° before
-# it slides it, library B does not. Both train the same network on the same
-# data. Can the network trained with A do anything that the one trained with B
-# cannot? And what happens if you take the kernels that A has learned and use
-# them in B?
-
-# %% [markdown] manual="rotated" points=2
-# **1 point**: no difference in what can be learned. The weights are free; the
-# network trained with A simply learns each kernel rotated. For every kernel
-# in one library there is one in the other that gives the same feature map.
-#
-# **1 point**: moved from A to B as they are, the kernels are wrong: they
-# respond to the rotated feature (a curve turned by 180°). They must be rotated
-# once when they are moved. Half a point for "it goes wrong" without saying
-# how or what to do. Noticing that symmetric kernels (blurs, Laplacians) do
-# not change is good, but not needed.
-#
-# **Model answer.** No. Training finds whatever weights lower the loss, so
-# with A it finds the same kernels turned by 180°, and both networks compute
-# the same feature maps. But the learned numbers then belong to their
-# library: used in B without being rotated, a filter for one curve looks for
-# the curve turned upside down, and the network's answers become useless.
+# No: training finds whatever weights lower the loss, so with A it finds the
+# same kernels turned by 180°, and the feature maps are the same. But the
+# learned numbers then belong to their library. Used in B as they are, a
+# filter for one curve looks for the curve turned upside down. Rotate each
+# once when you move it.
+# </details>
 
 # %% [markdown]
-# ### Exercise: `strongest`
+# ### Search with a filter
 #
 # A filter that slides is a search: the largest number of the feature map
 # tells where the picture agrees most with the filter. Below is a drawing with
 # the curve, the other curve, and a bright square.
 
+
 # %%
+def strongest(image, kernel):
+    """Where a filter answers most: (row, column) of its window's upper left corner."""
+    feature_map = convolve(image, kernel)
+    # argmax counts through the whole array; this turns the number into a place.
+    return np.unravel_index(feature_map.argmax(), feature_map.shape)
+
+
 drawing = np.zeros((26, 44))
 drawing[4:11, 5:12] = other
 drawing[15:22, 14:21] = matching
 drawing[6:16, 30:40] = 60
-
-
-# %% solution="strongest"
-def strongest(image, kernel):
-    """Where a filter answers most, at stride 1 and without padding.
-
-    image: (H, W). kernel: (k, k).
-    Returns (row, column), two whole numbers: the upper left corner of the
-    window with the largest sum.
-    """
-    ### BEGIN SOLUTION
-    feature_map = convolve(image, kernel)
-    row, column = np.unravel_index(feature_map.argmax(), feature_map.shape)
-    return int(row), int(column)
-    ### END SOLUTION
-
-
-# %% check="strongest" points=2
-stars = np.zeros((6, 9))
-stars[1, 7], stars[4, 2], stars[4, 3] = 5.0, 4.0, 4.0
-check("the brightest pixel", strongest(stars, np.array([[1.0]])))
-check("the brightest pair", strongest(stars, np.array([[1.0, 1.0], [0.0, 0.0]])))
-### BEGIN HIDDEN TESTS
-check(
-    "where all sums are negative",
-    strongest(stars - 9, np.array([[1.0, 1.0], [1.0, 3.0]])),
-)
-rng = check.rng()
-night = rng.uniform(size=(9, 20))
-night[0, 0], night[rng.integers(1, 8), rng.integers(10, 19)] = -3.0, 2.0
-check("another brightest pixel", strongest(night, np.array([[1.0]])))
-windows = [(rng.normal(size=(8, 15)), rng.normal(size=(3, 3))) for _ in range(2)]
-windows[1][0][5, rng.integers(2, 13)], windows[1][1][1, 1] = 30.0, 3.0
-check("in noise, window 3", tuple(strongest(*window) for window in windows))
-### END HIDDEN TESTS
-
-
-# %% mistakes="strongest"
-def _sums(image, kernel):
-    windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
-    return (windows * kernel).sum(axis=(2, 3))
-
-
-def counts_through_all_rows(image, kernel):
-    """argmax counts through the whole array and gives one number. Look up np.unravel_index."""
-    return int(_sums(image, kernel).argmax())
-
-
-def says_column_first(image, kernel):
-    """The column comes first in your answer. The row should."""
-    return divmod(int(_sums(image, kernel).argmax()), _sums(image, kernel).shape[1])[
-        ::-1
-    ]
-
-
-def divides_by_the_width_of_the_picture(image, kernel):
-    """The position is counted in the feature map, and that is narrower than the picture."""
-    return divmod(int(_sums(image, kernel).argmax()), image.shape[1])
-
-
-def searches_the_picture(image, kernel):
-    """That is the brightest pixel of the picture. The largest number of the feature map is asked for."""
-    return divmod(int(image.argmax()), image.shape[1])
-
-
-def gives_the_centre(image, kernel):
-    """You give the window's centre. The upper left corner is asked for."""
-    row, column = divmod(
-        int(_sums(image, kernel).argmax()), _sums(image, kernel).shape[1]
-    )
-    return row + len(kernel) // 2, column + len(kernel) // 2
-
-
-def takes_the_largest_size(image, kernel):
-    """You search the number farthest from 0. A large negative sum is no match at all."""
-    sums = _sums(image, kernel)
-    return divmod(int(np.abs(sums).argmax()), sums.shape[1])
-
 
 # %%
 kernels = {"curve": curve, "balanced curve": balanced(curve)}
@@ -957,8 +875,7 @@ plt.show()
 #
 # And it would find the curve anywhere: move it by three pixels, and the spot
 # in the feature map moves by three pixels. That is called **equivariant** to
-# shifts. (One slide says *invariant*. That would mean that the answer does not
-# move at all. Lab 03 measures both.)
+# shifts.<sup>[4](#Footnotes)</sup> Lab 03 measures it.
 
 # %% [markdown]
 # ## 6. A bank of filters
@@ -1128,6 +1045,9 @@ explore_kernel(photo[10:330, 30:470], filter_bank(), "sharpen")
 # </details>
 
 # %% [markdown]
+# A question to answer in your own words, in two to four sentences. It is
+# graded by a person.
+#
 # **Question: flat areas.** The sky is nearly flat: say, 200 everywhere. Without
 # running anything: what does each of the seven filters make of it? Which
 # single property of a kernel decides that? And what do you get if you add 128
@@ -1135,9 +1055,10 @@ explore_kernel(photo[10:330, 30:470], filter_bank(), "sharpen")
 
 # %% [markdown] manual="flat_areas" points=2
 # **1 point**: all pixels under the window are equal, so the result is 200
-# times the sum of the weights. identity, sharpen, box_blur, gaussian_blur (sum
-# 1) give 200; the three edge filters (sum 0) give 0. The sum of the weights
-# is the property asked for. Half a point for the right values without it.
+# times the sum of the weights. identity, sharpen, box_blur and gaussian_blur,
+# whose weights sum to one, give 200; the three edge filters, with a sum of
+# zero, give 0. The sum of the weights is the property asked for. Half a point
+# for the right values without it.
 #
 # **1 point**: flat areas become 128, mid-grey; positive answers are brighter,
 # negative ones darker, and both can be seen in one picture of 0 to 255
@@ -1151,117 +1072,15 @@ explore_kernel(photo[10:330, 30:470], filter_bank(), "sharpen")
 # black like the sky.
 
 # %% [markdown]
-# ### Exercise: `vertical_edge`
-#
-# Now design one yourself. Your filter shall find **vertical edges that are
-# dark on the left and bright on the right**, and nothing else:
-#
-# - 0 on a flat area, however bright;
-# - 0 on a horizontal edge;
-# - a positive number where the left is dark and the right is bright, on
-#   whichever side of the middle column the edge lies;
-# - a negative number where the left is bright and the right is dark.
-#
-# There are many right answers.
-
-# %% solution="vertical_edge"
-# vertical_edge = an array (3, 3)
-### BEGIN SOLUTION
-vertical_edge = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
-### END SOLUTION
-
-
-# %% check="vertical_edge" points=2
-def answer(*rows):
-    """What the filter of the exercise answers to a patch of three rows."""
-    return float(np.sum(np.array(rows, float) * np.asarray(vertical_edge, float)))
-
-
-def answer_and_sight(*rows):
-    """What it answers to a patch, and whether it sees an upright edge at all."""
-    return answer(*rows), abs(answer(*[[10, 90, 90]] * 3)) > 1e-6
-
-
-check("the shape of the filter", np.shape(vertical_edge))
-check(
-    "an area of 100, and whether an upright edge shows",
-    answer_and_sight(*[[100, 100, 100]] * 3),
-    atol=1e-3,
-)
-check(
-    "a horizontal edge below row 0, and whether an upright one shows",
-    answer_and_sight([10, 10, 10], [90, 90, 90], [90, 90, 90]),
-    atol=1e-3,
-)
-check("dark, then bright: the sign", np.sign(answer(*[[10, 90, 90]] * 3)))
-### BEGIN HIDDEN TESTS
-check(
-    "a horizontal edge below row 1, and whether an upright one shows",
-    answer_and_sight([90, 90, 90], [90, 90, 90], [10, 10, 10]),
-    atol=1e-3,
-)
-check(
-    "an area of 255, and whether an upright edge shows",
-    answer_and_sight(*[[255, 255, 255]] * 3),
-    atol=1e-3,
-)
-check("dark, dark, then bright: the sign", np.sign(answer(*[[10, 10, 90]] * 3)))
-check("bright, then dark: the sign", np.sign(answer(*[[90, 10, 10]] * 3)))
-rng = check.rng()
-
-
-def signs(*kinds):
-    """The signs of the answers to twelve patches, four of each kind, in a drawn order."""
-    dark, bright = rng.uniform(5, 40, size=12), rng.uniform(60, 99, size=12)
-    patches = [
-        kind * high + (1 - kind) * low
-        for kind, low, high in zip(4 * kinds, dark, bright)
-    ]
-    answers = [answer(*patches[place]) for place in rng.permutation(12)]
-    return np.sign(np.round(answers, 3))
-
-
-left, right = np.tile([1, 0, 0], (3, 1)), np.tile([0, 0, 1], (3, 1))
-flat, roof_edge = np.ones((3, 3)), np.repeat([[1], [0], [0]], 3, axis=1)
-check("upright edges: twelve signs", signs(right, left, 1 - left))
-check("all kinds of patches: twelve signs", signs(right, flat, roof_edge))
-### END HIDDEN TESTS
-
-
-# %% mistakes="vertical_edge"
-def finds_horizontal_edges():
-    """Your filter answers to horizontal edges. It should compare left with right, not above with below."""
-    return np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]])
-
-
-def finds_bright_to_dark():
-    """The sign is turned round: yours answers to bright left and dark right."""
-    return np.array([[1, 0, -1], [2, 0, -2], [1, 0, -1]])
-
-
-def finds_all_edges():
-    """This one answers to edges of every direction."""
-    return np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]])
-
-
-def answers_to_brightness():
-    """On a flat area it should say 0. What must the weights sum to?"""
-    return np.array([[0, 0, 1], [0, 0, 1], [0, 0, 1]])
-
-
-def answers_to_no_upright_edge():
-    """On an upright edge your filter sums to 0. Do its rows cancel each other?"""
-    return np.array([[-1, 0, 1], [0, 0, 0], [1, 0, -1]])
-
-
-def sees_one_side_of_the_middle():
-    """It finds edges on one side of the middle column only. Both sides are asked for."""
-    return np.array([[-1, 1, 0], [-1, 1, 0], [-1, 1, 0]])
-
+# One more, for edges that are **dark on the left and bright on the right**.
+# Each of its rows sums to 0, so flat areas and horizontal edges give 0. (It is
+# named after Irwin Sobel, who proposed it in 1968.)
 
 # %%
-upright = convolve(roof, np.asarray(vertical_edge))
-lying = convolve(roof, np.asarray(vertical_edge).T)
+vertical_edge = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+# %%
+upright = convolve(roof, vertical_edge)
+lying = convolve(roof, vertical_edge.T)
 limit = 0.6 * np.abs(upright).max()
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.1), layout="constrained")
 titles = (
@@ -1281,6 +1100,164 @@ plt.show()
 # full of: edges of all directions, and spots of colour. Nobody designs them;
 # training finds them. All that *we* choose is how many filters there are,
 # their size, the stride and the padding.
+#
+# ### A filter that learns itself
+#
+# How can training find a filter? Suppose that we have a picture $x$, and a
+# feature map $t$ of it that someone's filter made; the filter itself is lost.
+# Begin with nine zeros for $w$ and compute the feature map $y$. How wrong is
+# it? As in lab 01, take half the sum of squares:
+#
+# $$E = \frac12 \sum_{i} \sum_{j} d_{ij}^2, \qquad d_{ij} = y_{ij} - t_{ij}$$
+#
+# Then go downhill. Which way is that? The weight $w_{ab}$ meets one pixel in
+# every window: $x_{i+a,\;j+b}$ in the window of row $i$ and column $j$. So it
+# has a share in every difference, and all shares add up:
+#
+# $$\frac{\partial E}{\partial w_{ab}} =
+# \sum_{i} \sum_{j} d_{ij} \, x_{i + a,\; j + b}$$
+#
+# Compare this with the formula of section 5, at stride 1: it is the same, with
+# the differences in the place of the kernel. The gradient of a convolution is
+# a convolution again. That is how every network of this course learns its
+# filters.
+
+# %% [markdown]
+# ### Exercise: `kernel_gradient`
+#
+# <details><summary>A nudge</summary>
+#
+# Two loops, over the rows $a$ and the columns $b$ of the kernel. All the pixels
+# that $w_{ab}$ meets are a part of the picture as large as `difference`: it
+# begins in row $a$ and column $b$.
+# </details>
+
+
+# %% solution="kernel_gradient"
+def kernel_gradient(image, difference):
+    """How half the sum of squared differences changes with each weight of a filter.
+
+    image: decimal numbers (H, W), filtered at stride 1 and without padding.
+    difference: (H', W'), the feature map minus the one that is wanted.
+    Returns an array (k, k): the slope for each weight, where k = H - H' + 1.
+    """
+    ### BEGIN SOLUTION
+    height, width = difference.shape
+    k = len(image) - height + 1
+    gradient = np.zeros((k, k))
+    for a in range(k):
+        for b in range(k):
+            gradient[a, b] = response(image[a : a + height, b : b + width], difference)
+    return gradient
+    ### END SOLUTION
+
+
+# %% check="kernel_gradient" points=3
+x = np.array([[1.0, 0.0, 2.0, 5.0], [4.0, 1.0, 0.0, 2.0], [0.0, 3.0, 6.0, 1.0]])
+check("one window, one difference", kernel_gradient(x[:, :3], np.array([[2.0]])))
+check(
+    "two windows side by side: the differences 1 and -3",
+    kernel_gradient(x, np.array([[1.0, -3.0]])),
+)
+check("a kernel of 2x2", kernel_gradient(x, np.array([[1.0, 0, 2], [0, -1, 0]])))
+### BEGIN HIDDEN TESTS
+rng = check.rng()
+noise = rng.normal(size=(9, 12))
+check(
+    "noise, a kernel of 3x3",
+    kernel_gradient(noise, rng.normal(size=(7, 10))),
+    atol=1e-5,
+)
+check(
+    "noise, a kernel of 4x4",
+    kernel_gradient(noise[:, :8], rng.normal(size=(6, 5))),
+    atol=1e-5,
+)
+check(
+    "noise, a single weight",
+    kernel_gradient(noise[:4], rng.normal(size=(4, 12))),
+    atol=1e-5,
+)
+### END HIDDEN TESTS
+
+
+# %% mistakes="kernel_gradient"
+def _slopes(image, difference):
+    windows = np.lib.stride_tricks.sliding_window_view(image, difference.shape)
+    return (windows * difference).sum(axis=(2, 3))
+
+
+def goes_downhill_already(image, difference):
+    """The signs are turned round: that is the way downhill. The gradient points uphill; the step that follows takes it away."""
+    return -_slopes(image, difference)
+
+
+def forgets_the_half(image, difference):
+    """Yours is twice too large: the half before the sum takes the 2 of the square away."""
+    return 2 * _slopes(image, difference)
+
+
+def takes_the_mean_of_the_places(image, difference):
+    """You took the mean over the places. Their shares are added up."""
+    return _slopes(image, difference) / difference.size
+
+
+def turns_it_around(image, difference):
+    """Your table is turned by 180°: w[0, 0] meets the upper left pixel of each window, so its part of the picture begins in row 0 and column 0."""
+    return _slopes(image, difference)[::-1, ::-1]
+
+
+def swaps_rows_and_columns(image, difference):
+    """Rows and columns are swapped: a counts rows, b columns."""
+    return _slopes(image, difference).T
+
+
+def forgets_the_pixels(image, difference):
+    """You added up the differences alone. Each is multiplied by the pixel that the weight meets there."""
+    return np.full(_slopes(image, difference).shape, difference.sum())
+
+
+def meets_the_same_pixels(image, difference):
+    """All your weights meet the same pixels. The part of the picture that a weight meets begins where it stands in the kernel."""
+    return np.full(_slopes(image, difference).shape, _slopes(image, difference)[0, 0])
+
+
+def squares_the_differences(image, difference):
+    """You multiplied by squared differences. The slope of d*d/2 is d itself."""
+    return _slopes(image, difference**2)
+
+
+# %% [markdown]
+# Now let it learn. The picture is a part of the roof, brought to mean 0 and
+# deviation 1, which lets larger steps be taken. Somebody has filtered it with
+# `vertical_edge`; the learner gets the result, and never the filter.
+#
+# Press ▶, or pull the slider, and watch the nine weights.
+
+# %%
+part = grey[100:140, 230:270]
+part = (part - part.mean()) / part.std()
+wanted = convolve(part, vertical_edge)
+
+kernel, rate = np.zeros((3, 3)), 0.2
+kernels, errors = [], []
+for _ in range(profile.pick(quick=81, full=81, grading=3)):
+    difference = convolve(part, kernel) - wanted
+    kernels.append(kernel)
+    errors.append(np.mean(difference**2) / 2)
+    kernel = kernel - rate * kernel_gradient(part, difference) / difference.size
+
+explore_learning(part, kernels, errors)
+
+# %% [markdown]
+# <details><summary>Think: the signs of the left and the right column are there
+# after a few steps. Why do the last decimals take so long?</summary>
+#
+# Neighbouring pixels are alike. To take a little from one weight and give it
+# to its neighbour hardly changes the feature map, so the error is nearly flat
+# in that direction: a long valley, with small slopes along it. Lab 04 shows
+# optimisers that are faster there.
+# </details>
 
 # %% [markdown]
 # ## 7. Volumes: channels in, feature maps out
@@ -1299,7 +1276,7 @@ plt.show()
 # $$y_{ijf} = b_f +
 # \sum_{a} \sum_{b} \sum_{c} w_{abcf} \, x_{is+a,\; js+b,\; c}$$
 #
-# (One slide puts the bias into each product. It is added once.)
+# The bias is added once, to the sum.<sup>[5](#Footnotes)</sup>
 #
 # The filter slides along two axes only; that is why it is called a 2-D
 # convolution, although the window is a block. Here is one number of a layer
@@ -1529,9 +1506,7 @@ print("filters", four_filters.shape, "-> feature maps", maps.shape)
 #   weights and the *same* bias, those of their filter. A feature that is worth
 #   finding in one place is worth finding in all places.
 #
-# The second is what a convolutional layer is. (One deck computes the first
-# number and calls it the parameters of AlexNet's first layer. It is what the
-# layer *would* have if nothing were shared.)
+# The second is what a convolutional layer is.<sup>[6](#Footnotes)</sup>
 
 # %% [markdown]
 # ### Exercise: `unshared_parameters` and `shared_parameters`
@@ -2259,6 +2234,8 @@ print(f"by hand {middle - start:.3f} s, by Keras {end - middle:.3f} s")
 #   places along each axis. In deep learning the kernel is not rotated.
 # - Weights that sum to 1 keep the brightness; weights that sum to 0 answer to
 #   changes only.
+# - A filter can be learned: the slope for each weight is the sum, over all
+#   places, of the difference there times the pixel that the weight meets.
 # - A layer takes $(H, W, C)$ and gives $(H', W', F)$. A filter reaches through
 #   all channels; each filter makes one feature map.
 # - Small windows and shared weights bring a layer from billions of parameters
@@ -2282,6 +2259,23 @@ print(f"by hand {middle - start:.3f} s, by Keras {end - middle:.3f} s")
 #   length $k \cdot k \cdot C$. This is *im2col*; many libraries work like that.
 # - Not all pixels of a receptive field count alike. Put a picture of zeros with
 #   a single 1 through five 3x3 box blurs and look at the result.
+#
+# ## Footnotes
+#
+# Where this lab and the course's slides differ:
+#
+# 1. One slide has black and white the other way round. Handwritten digits are
+#    often *printed* inverted, which may be where that comes from.
+# 2. Older texts, and one of the decks, say *wide* and *narrow* convolution for
+#    with and without padding.
+# 3. One slide's formula has the index $y - j - 1$ in place of $y + j - 1$. That
+#    would mirror one axis and not the other, which is neither of the two.
+# 4. One slide says *invariant*. That would mean that the answer does not move
+#    at all.
+# 5. One slide puts the bias into each product.
+# 6. One deck computes the first number and calls it the parameters of
+#    AlexNet's first layer. It is what the layer *would* have if nothing were
+#    shared.
 #
 # ## Sources
 #

@@ -149,34 +149,6 @@ def convolve(image, kernel, stride=1, padding=0):
     ])
 """,
     ],
-    "strongest": [
-        """
-def strongest(image, kernel):
-    feature_map = convolve(image, kernel)
-    best, place = -np.inf, None
-    for i in range(len(feature_map)):
-        for j in range(len(feature_map[0])):
-            if feature_map[i][j] > best:
-                best, place = feature_map[i][j], (i, j)
-    return place
-""",
-        """
-def strongest(image, kernel):
-    feature_map = np.asarray(convolve(image, kernel))
-    return np.argwhere(feature_map == feature_map.max())[0]
-""",
-        """
-def strongest(image, kernel):
-    feature_map = np.asarray(convolve(image, kernel))
-    return list(divmod(np.argmax(feature_map), feature_map.shape[1]))
-""",
-        """
-def strongest(image, kernel):
-    windows = sliding_window_view(image, kernel.shape)
-    sums = np.tensordot(windows, kernel, axes=2)
-    return np.unravel_index(np.argmax(sums), sums.shape)
-""",
-    ],
     "filter_bank": [
         """
 def filter_bank():
@@ -226,11 +198,40 @@ def filter_bank():
     }
 """,
     ],
-    "vertical_edge": [
-        "vertical_edge = np.array([[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]])",
-        "vertical_edge = np.array([[0, 0, 0], [-0.5, 0, 0.5], [0, 0, 0]], dtype=np.float32)",
-        "vertical_edge = [[-3, 0, 3], [-10, 0, 10], [-3, 0, 3]]",
-        "vertical_edge = np.outer([1, 2, 1], [-1.5, 0.5, 1.0])",
+    "kernel_gradient": [
+        """
+def kernel_gradient(image, difference):
+    return convolve_rectangle(image, difference)
+
+
+def convolve_rectangle(image, kernel):
+    (height, width), (rows, columns) = kernel.shape, image.shape
+    result = np.zeros((rows - height + 1, columns - width + 1))
+    for a in range(len(result)):
+        for b in range(len(result[0])):
+            result[a, b] = (image[a : a + height, b : b + width] * kernel).sum()
+    return result
+""",
+        """
+def kernel_gradient(image, difference):
+    k = image.shape[0] - difference.shape[0] + 1
+    gradient = np.zeros((k, k))
+    for i in range(len(difference)):
+        for j in range(len(difference[0])):
+            gradient += difference[i, j] * image[i : i + k, j : j + k]
+    return gradient
+""",
+        """
+def kernel_gradient(image, difference):
+    windows = sliding_window_view(image, np.shape(difference))
+    return np.einsum("abij,ij->ab", windows, difference)
+""",
+        """
+def kernel_gradient(image, difference):
+    from scipy.signal import correlate2d
+
+    return correlate2d(image, difference, mode="valid").tolist()
+""",
     ],
     "convolve_layer": [
         """
@@ -390,6 +391,18 @@ def convolve_batch(volumes, filters, bias, stride=1, padding=0):
 
 # Answers that break what the text of their exercise asks for.
 WRONG = {
+    "kernel_gradient": [
+        """
+def kernel_gradient(image, difference):
+    k = 3
+    gradient = np.zeros((k, k))
+    for a in range(k):
+        for b in range(k):
+            part = image[a : a + len(difference), b : b + len(difference[0])]
+            gradient[a, b] = (part * difference[: len(part), : len(part[0])]).sum()
+    return gradient
+""",
+    ],
     "response": [
         """
 def response(patch, kernel):
@@ -472,17 +485,6 @@ def convolve(image, kernel, stride=1, padding=0):
             window = padded[i * stride : i * stride + k, j * stride : j * stride + k]
             result[i, j] = (window * kernel).sum()
     return result
-""",
-    ],
-    "strongest": [
-        """
-def strongest(image, kernel):
-    best, place = 0, (0, 0)
-    sums = convolve(image, kernel)
-    for (row, column), value in np.ndenumerate(sums):
-        if value > best:
-            best, place = value, (row, column)
-    return place
 """,
     ],
     "filter_bank": [
