@@ -3,6 +3,9 @@
 Figures are made without pyplot, so nothing is drawn twice, nothing stays open
 and no global setting changes: a figure shows where it is a cell's last
 expression, or through `display(figure)`. `figure.savefig(path)` writes it.
+
+In a notebook that imports this room, pyplot's figures too are shown at twice the
+density, with what they show as alternative text.
 """
 
 from labkit.plots.classes import class_counts, class_scores, confusion_matrix
@@ -20,7 +23,11 @@ from labkit.plots.style import (
     VERMILION,
     WIDTH,
     Figure,
+    show_in_notebooks,
 )
+from labkit.plots.words import describe
+
+show_in_notebooks()
 
 __all__ = [
     "BLUE",
@@ -39,6 +46,7 @@ __all__ = [
     "confusion_matrix",
     "curve_sheet",
     "curves",
+    "describe",
     "feature_maps",
     "filters",
     "image_grid",

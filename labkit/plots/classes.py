@@ -217,10 +217,10 @@ def class_scores(
     axes.hlines(rows, np.nanmin(values, axis=0), np.nanmax(values, axis=0), color=RULE)
     markers = zip("<>ods^", (BLUE, VERMILION, INK, GREEN, ORANGE, MUTED), strict=True)
     for name, line, (marker, colour) in zip(names, values, markers, strict=False):
-        axes.plot(line, rows, marker, color=colour, ms=6, label=name)
+        axes.plot(line, rows, marker, color=colour, ms=6, label=name, clip_on=False)
     axes.set_yticks(rows, [pretty(class_names[c]) for c in order])
     axes.set_ylim(-0.6, len(order) - 0.4)
-    axes.set_xlim(max(0, np.floor(10 * np.nanmin(values) - 0.3) / 10) - 0.01, 1.01)
+    axes.set_xlim(max(0, np.floor(10 * np.nanmin(values) - 0.3) / 10), 1)
     axes.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
     axes.grid(axis="x")
     axes.tick_params(length=0)

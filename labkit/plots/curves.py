@@ -18,6 +18,7 @@ from labkit.plots.style import (
     RULE,
     VERMILION,
     Figure,
+    limit_shares,
     new_figure,
     pretty,
     styled,
@@ -86,19 +87,26 @@ def _curve_panel(axes: Axes, name: str, history: Mapping) -> None:
     if ratio:
         axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     marker = "o" if max(len(v) for v in history.values()) == 1 else None
+    clip = not ratio  # a point at 100 % is whole
     series = {"training": name, "validation": "val_" + name}
     for (label, key), colour in zip(series.items(), (BLUE, VERMILION), strict=True):
         if key in history:
             epochs = np.arange(1, len(history[key]) + 1)
             style: Any = "-" if label == "training" else (0, (4, 1.5))
             axes.plot(
-                epochs, history[key], color=colour, ls=style, marker=marker, label=label
+                epochs,
+                history[key],
+                color=colour,
+                ls=style,
+                marker=marker,
+                label=label,
+                clip_on=clip,
             )
     axes.legend(loc="best")
     values = np.asarray(history.get("val_" + name, ()), dtype=float)
     if np.isfinite(values).any():
         best = int(np.nanargmax(values) if ratio else np.nanargmin(values))
-        axes.plot(best + 1, values[best], "o", color=VERMILION, ms=5)
+        axes.plot(best + 1, values[best], "o", color=VERMILION, ms=5, clip_on=clip)
         text = f"{values[best]:.1%}" if ratio else f"{values[best]:.3g}"
         axes.annotate(
             text,
@@ -111,6 +119,8 @@ def _curve_panel(axes: Axes, name: str, history: Mapping) -> None:
             color=VERMILION,
             weight="bold",
         )
+    if ratio:
+        limit_shares(axes.yaxis)
 
 
 @styled
@@ -246,12 +256,15 @@ def score_history(
             label=pretty(name) if named else None,
         )
         if named:
-            axes.plot(when, scores, "o", ms=3, color=colours[place], zorder=3)
+            axes.plot(
+                when, scores, "o", ms=3, color=colours[place], zorder=3, clip_on=False
+            )
     if deadline is not None:
         # On an axis of dates a date is a place, which matplotlib's types do not know.
         axes.axvline(deadline, color=MUTED, ls=":", lw=1)  # type: ignore[arg-type]
     axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    limit_shares(axes.yaxis)
     axes.set_ylabel("share right")
     axes.grid(axis="y")
     handles, labels = axes.get_legend_handles_labels()

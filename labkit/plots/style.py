@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import re
+import sys
 import textwrap
 from collections.abc import Sized
 from typing import TYPE_CHECKING, Any
@@ -11,16 +13,24 @@ from typing import TYPE_CHECKING, Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure as _MatplotlibFigure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import LogFormatterMathtext, LogFormatterSciNotation
+from PIL import Image
+
+from labkit.plots.words import describe
 
 if TYPE_CHECKING:  # matplotlib has this name from 3.11 on
     from matplotlib.typing import RcKeyType
 
+Bundle = tuple[dict[str, str], dict[str, dict[str, Any]]]
+
 WIDTH = 9.0  # inches: the text column of a notebook at 96 pixels an inch
+DPI = 192  # twice as dense, as most screens of today are
 
 # Okabe and Ito's palette, which people with any form of colour blindness can
 # tell apart. (Okabe & Ito, "Color Universal Design", 2008.)
@@ -59,24 +69,64 @@ styled = matplotlib.rc_context({**STYLE, "text.parse_math": False})
 
 
 class Figure(_MatplotlibFigure):
-    """A matplotlib figure that notebooks show sharp, with its title as alt text."""
+    """A matplotlib figure that notebooks show sharp, with what it shows as alt text."""
 
     @styled  # ticks are made as late as here
     def draw(self, renderer: RendererBase) -> None:
+        for axes in self.axes:
+            for axis in (axes.xaxis, axes.yaxis):
+                if isinstance(axis.get_major_formatter(), LogFormatterMathtext):
+                    axis.set_major_formatter(PowerFormatter())
+                if isinstance(axis.get_minor_formatter(), LogFormatterMathtext):
+                    axis.set_minor_formatter(PowerFormatter(minor_thresholds=(1, 0.4)))
         super().draw(renderer)
 
-    def _repr_mimebundle_(
-        self, include: Any = None, exclude: Any = None
-    ) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
-        buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=144)
-        width, height = (round(96 * inches) for inches in self.get_size_inches())
-        alt = " ".join(text.get_text() for text in self.texts)
-        picture = base64.b64encode(buffer.getvalue()).decode("ascii")
-        return (
-            {"image/png": picture, "text/plain": alt or "figure"},
-            {"image/png": {"width": width, "height": height, "alt": alt}},
-        )
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Bundle:
+        return bundle(self)
+
+
+class PowerFormatter(LogFormatterSciNotation):
+    """The ticks of a logarithmic axis in plain text, such as 10² or 2·10³."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        text = str(super().__call__(x, pos))
+        text = re.sub(r"\$\\mathdefault\{(.*)\}\$", r"\1", text).replace(r"\times", "·")
+        return re.sub(r"\^\{(.*?)\}", lambda power: power[1].translate(RAISED), text)
+
+
+RAISED = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def bundle(figure: _MatplotlibFigure) -> Bundle:
+    """Return a figure as Jupyter displays it: sharp, and with what it shows in words.
+
+    A figure of pyplot's is cut to what is drawn, as Jupyter does by itself.
+    """
+    buffer = io.BytesIO()
+    box = None if isinstance(figure, Figure) else "tight"
+    figure.savefig(buffer, format="png", dpi=DPI, bbox_inches=box)
+    width, height = (round(96 * size / DPI) for size in Image.open(buffer).size)
+    alt = describe(figure)
+    picture = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return (
+        {"image/png": picture, "text/plain": alt or "figure"},
+        {"image/png": {"width": width, "height": height, "alt": alt}},
+    )
+
+
+def show_in_notebooks() -> None:
+    """Let a notebook show pyplot's figures as it shows ours; elsewhere do nothing."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if shell is not None:
+        formatter = shell.display_formatter.mimebundle_formatter
+        formatter.for_type(_MatplotlibFigure, bundle)
+
+
+def limit_shares(axis: Axis) -> None:
+    """Let an axis of shares end at 100 %, and begin at no less than 0."""
+    low, high = axis.get_view_interval()
+    low, high = max(0.0, low), min(1.0, high)
+    (axis.axes.set_xlim if axis.axis_name == "x" else axis.axes.set_ylim)(low, high)
 
 
 def new_figure(

@@ -20,19 +20,21 @@
 # A convolution finds patterns. This lab is about the layers between the
 # convolutions: **pooling** makes the maps smaller, **normalisation** keeps
 # their values in check. At the end you trace two famous networks, layer by
-# layer, down to the last of their 60,965,224 parameters.
+# layer, down to the last parameter: LeNet-5 has 61,706, AlexNet 60,965,224.
 #
 # **You will be able to**
 #
 # - pool a picture, a stack of feature maps and a whole batch;
 # - say what the gradient does on its way back through a pooling layer;
 # - tell *equivariant* from *invariant*, and measure both;
-# - write the two normalisation layers of the course's networks;
+# - write a normalisation layer, and say what it keeps and what it drops;
 # - compute every shape and every parameter of LeNet-5 and AlexNet by hand,
 #   and find the same numbers in Keras.
 #
-# **Time:** about two and a half hours. **Builds on** lab 02 (convolution,
-# stride, padding, output size) and, for the gradients, lab 01.
+# **Time:** about two and a half hours: half an hour to read and to play, eight
+# minutes for each of twelve exercises, ten for each of the three questions
+# that are answered in words. **Builds on** lab 02 (convolution, stride, padding,
+# output size) and, for the gradients, lab 01.
 #
 # No data set and no GPU is needed: numbers, and a photograph that comes with
 # scikit-learn.
@@ -325,8 +327,8 @@ plt.show()
 #
 # In a feature map a large value means *the pattern is here*. Its maximum says
 # *the pattern is somewhere in this window*; its average says *how much of
-# the window shows it*. After a ReLU, max-pooling usually worked better
-# (Scherer et al. 2010), which is what the slides say too. It is a matter of
+# the window shows it*. On pictures of objects, max-pooling clearly beat an
+# average with a trained factor (Scherer et al. 2010). That is a matter of
 # experience, not a law: LeNet-5 averages, and so do the last layers of many
 # networks of today.
 #
@@ -424,9 +426,10 @@ def does_not_pass_the_stride_on(volume, size=2, stride=None, mode="max"):
 #
 # AlexNet pools with windows of 3 at stride 2. Windows then overlap by one row
 # and one column. On maps of 55x55, plain pooling (2, stride 2) and this one
-# both give 27x27, so the comparison is fair: the paper reports 0.4 % less
-# top-1 and 0.3 % less top-5 error with overlap. (Scherer et al., on other
-# data, found no significant gain. Results like these need not carry over.)
+# both give 27x27, so the comparison is fair. With overlap, the paper reports
+# a top-1 error that is lower by 0.4 percentage points and a top-5 error lower
+# by 0.3. (Scherer et al., on other data, found no significant gain. Results
+# like these need not carry over.)
 #
 # The left two panels count in how many windows each pixel lies.
 
@@ -470,7 +473,8 @@ plt.show()
 # Let the window be as large as the map. Each channel then becomes a single
 # number: how much of this pattern is in the picture, wherever it is. Lin et
 # al. (2013) put this between the last feature maps and the classes, in place
-# of large dense layers. Networks of labs 04 and 05 do the same.
+# of large dense layers. Lab 05 does the same; the network of lab 04 flattens
+# its maps, and proposes that you try this instead.
 
 
 # %% solution="global_average"
@@ -523,8 +527,44 @@ def sums_instead(volume):
 # ```
 #
 # On a picture, split both sides in the same way: (H, W) becomes
-# (H', size, W', size). Axes 1 and 3 then run *inside* a window. Cut off
-# first what does not fill a window, or `reshape` refuses.
+# (H', size, W', size). The next figure shows it for (4, 6) and windows of 2.
+# Axes 1 and 3 run *inside* a window.
+
+# %%
+numbers = np.array(
+    [[3, 8, 1, 4, 9, 2], [5, 0, 7, 6, 1, 3], [2, 6, 4, 9, 0, 5], [7, 1, 8, 2, 4, 6]]
+)
+figure, (axes, small) = plt.subplots(
+    1, 2, figsize=(9, 3.4), width_ratios=(3, 1.3), layout="constrained"
+)
+for picture, place in ((numbers, axes), (pool(numbers.astype(float)), small)):
+    place.imshow(np.zeros_like(picture), cmap="Greys", vmin=0, vmax=1)
+    for (row, column), number in np.ndenumerate(picture):
+        place.text(column, row, f"{number:.0f}", ha="center", va="center", size=12)
+    place.set_axis_off()
+for row, column in np.ndindex(2, 3):
+    corner = (2 * column - 0.5, 2 * row - 0.5)
+    axes.add_patch(plt.Rectangle(corner, 2, 2, fill=False, ec=plots.BLUE, lw=2.5))
+    corner = (column - 0.5, row - 0.5)
+    small.add_patch(plt.Rectangle(corner, 1, 1, fill=False, ec=plots.BLUE, lw=2.5))
+for row in range(4):
+    outer, inner = divmod(row, 2)
+    axes.text(-1.6, row, outer, color=plots.BLUE, ha="center", va="center")
+    axes.text(-0.9, row, inner, color=plots.VERMILION, ha="center", va="center")
+for column in range(6):
+    outer, inner = divmod(column, 2)
+    axes.text(column, -1.25, outer, color=plots.BLUE, ha="center", va="center")
+    axes.text(column, -0.8, inner, color=plots.VERMILION, ha="center", va="center")
+axes.text(-1.6, -0.8, "axis 0", color=plots.BLUE, ha="center", va="bottom", size=7)
+axes.text(-0.9, -0.8, "axis 1", color=plots.VERMILION, ha="center", va="bottom", size=7)
+axes.text(5.7, -1.25, "axis 2: which window", color=plots.BLUE, va="center")
+axes.text(5.7, -0.8, "axis 3: inside", color=plots.VERMILION, va="center")
+axes.set(xlim=(-2, 8), ylim=(3.6, -1.6), title="reshape(2, 2, 3, 2) of a (4, 6)")
+small.set(ylim=(2.3, -1.9), title="its max over axes 1 and 3")
+plt.show()
+
+# %% [markdown]
+# Cut off first what does not fill a window, or `reshape` refuses.
 #
 # Without a loop means: Python takes as many steps for a large batch as for a small
 # one, however many pictures, channels and windows there are. The checks count
@@ -815,70 +855,6 @@ def multiplies_by_the_value(image, upstream, size=2):
 
 
 # %% [markdown]
-# **Average.** Every value of a window counts, each with the weight
-# $1/\text{size}^2$. So each gets that share of the gradient:
-#
-# $$\frac{\partial E}{\partial x} = \frac{1}{\text{size}^2}
-# \frac{\partial E}{\partial y_{ij}}
-# \qquad\text{for each } x \text{ in window } (i, j)$$
-#
-# The image's values do not matter here; only its shape does.
-
-
-# %% solution="average_pool_gradient"
-def average_pool_gradient(image, upstream, size=2):
-    """The gradient with respect to the input of average pooling, windows side by side.
-
-    image: (H, W) floats, the input of the layer.
-    upstream: (H // size, W // size) floats, dE/dy for each output.
-    Pixels at the lower and right edge that lie in no window get 0.
-    Returns an array of floats (H, W).
-    """
-    ### BEGIN SOLUTION
-    gradient = np.zeros(image.shape)
-    for (i, j), value in np.ndenumerate(upstream):
-        window = np.s_[i * size : (i + 1) * size, j * size : (j + 1) * size]
-        gradient[window] = value / size**2
-    return gradient
-    ### END SOLUTION
-
-
-# %% check="average_pool_gradient" points=2
-shares = np.array([[4.0, 8.0], [-2.0, 0.0]])
-check("4x4, windows of 2", average_pool_gradient(np.zeros((4, 4)), shares))
-check("5x5: the edge lies in no window", average_pool_gradient(np.ones((5, 5)), shares))
-### BEGIN HIDDEN TESTS
-shares = check.rng().normal(size=(2, 3))
-check("4x6, windows of 2", average_pool_gradient(np.ones((4, 6)), shares))
-check("windows of 3 on 8x9", average_pool_gradient(np.ones((8, 9)), shares, 3))
-### END HIDDEN TESTS
-
-
-# %% mistakes="average_pool_gradient"
-_right_average_pool_gradient = average_pool_gradient
-
-
-def gives_all_to_everyone(image, upstream, size=2):
-    """Every pixel gets the whole gradient: that is sum pooling. How large is one pixel's share of an average?"""
-    return _right_average_pool_gradient(image, upstream * size**2, size)
-
-
-def divides_by_the_window_side(image, upstream, size=2):
-    """You divide by the window's side. How many values does the window hold?"""
-    return _right_average_pool_gradient(image, upstream * size, size)
-
-
-def rewards_the_maximum(image, upstream, size=2):
-    """You give all to one pixel of the window, as for the maximum. Here every pixel counts."""
-    return max_pool_gradient(image, upstream, size)
-
-
-def forgets_the_left_over_edge(image, upstream, size=2):
-    """The gradient has the shape of the image. Pixels in no window are part of it: they get 0."""
-    return np.kron(upstream, np.full((size, size), 1 / size**2))
-
-
-# %% [markdown]
 # ### Is it true? Nudge and see
 #
 # In lab 01 you tested a gradient by nudging each number up and down a little
@@ -901,9 +877,18 @@ def nudged(mode, image, upstream, size, step=1e-5):
 
 rng = np.random.default_rng(5)
 image, upstream = rng.normal(size=(7, 7)), rng.normal(size=(3, 3))
-for mode, gradient in (("max", max_pool_gradient), ("average", average_pool_gradient)):
-    gap = gradient(image, upstream, 2) - nudged(mode, image, upstream, 2)
-    print(f"{mode:8} largest difference {np.abs(gap).max():.1e}")
+gap = max_pool_gradient(image, upstream, 2) - nudged("max", image, upstream, 2)
+print(f"largest difference {np.abs(gap).max():.1e}")
+
+# %% [markdown]
+# **Average.** In average pooling every value of a window counts, each with the
+# weight $1/\text{size}^2$, so each gets that share of the gradient:
+#
+# $$\frac{\partial E}{\partial x} = \frac{1}{\text{size}^2}
+# \frac{\partial E}{\partial y_{ij}}
+# \qquad\text{for each } x \text{ in window } (i, j)$$
+#
+# Here it is measured, beside yours.
 
 # %%
 figure, places = plt.subplots(1, 4, figsize=(9, 2.5), layout="constrained")
@@ -911,7 +896,7 @@ pictures = {
     "input": image,
     "upstream gradient": upstream,
     "back through the maximum": max_pool_gradient(image, upstream),
-    "back through the average": average_pool_gradient(image, upstream),
+    "back through the average": nudged("average", image, upstream, 2),
 }
 for axes, (title, picture) in zip(places, pictures.items(), strict=True):
     limit = np.abs(upstream if "back" in title else picture).max()
@@ -933,7 +918,7 @@ plt.show()
 # %% [markdown]
 # ## 3 · Does it matter where?
 #
-# Two words are often mixed up, in the course's slides too.
+# Two words are often mixed up.<sup>[1](#Footnotes)</sup>
 #
 # - A layer $f$ is **equivariant** to a shift if its output shifts along:
 #   $f(\text{shift}(x)) = \text{shift}(f(x))$.
@@ -942,11 +927,8 @@ plt.show()
 #
 # A convolution is *equivariant*: move the cat, and the map of cat's ears moves
 # along, exactly. Pooling adds a *little invariance*: if the winner stays in its
-# window, the output stays as it is. One slide says that a small distortion
-# of the input *will not* change the output of pooling. That is too strong, as
-# you will measure. Another calls a representation "almost scale invariant
-# (the exact term is equivariant)". These are two different things, and
-# neither convolution nor pooling gives you either for *scale*.
+# window, the output stays as it is. How little, you will measure. And neither
+# convolution nor pooling gives you either for *scale*.
 #
 # To shift a photograph without inventing pixels at its edge, take two views
 # of the same picture, one column apart: `grey[:, :-1]` and `grey[:, 1:]`.
@@ -1226,8 +1208,8 @@ print(f"One pixel: the map changes by {before:.0%}, pooled 2x2 by {after:.0%}.")
 #
 # ### Unit length
 #
-# The simplest norm layer divides the vector by its length. A slide shows it
-# for a colour $(R, G, B)$; for C channels it is
+# The simplest norm layer divides the vector by its length. For a colour
+# $(R, G, B)$ that vector has three numbers; for C channels it is
 #
 # $$b^i_{x,y} = \frac{a^i_{x,y}}{\sqrt{\sum_{j=1}^{C} (a^j_{x,y})^2}}$$
 #
@@ -1241,9 +1223,9 @@ print(f"One pixel: the map changes by {before:.0%}, pooled 2x2 by {after:.0%}.")
 def unit_norm(volume):
     """Divide each pixel's channel vector by its length (root of the sum of squares).
 
-    volume: (H, W, C) floats, with any number of channels C.
+    volume: (H, W, C) floats, with any number of channels C. It is left unchanged.
     A pixel that is zero in all channels stays zero: no nan.
-    Returns an array of floats (H, W, C).
+    Returns a new array of floats (H, W, C).
     """
     ### BEGIN SOLUTION
     length = np.sqrt((volume**2).sum(axis=2, keepdims=True))
@@ -1257,6 +1239,8 @@ colours = np.array(
 )
 check("four colours, one of them black", unit_norm(colours))
 check("ten times as bright", unit_norm(10 * colours))
+kept = colours.copy()
+check("the volume is left unchanged", (unit_norm(kept), kept))
 ### BEGIN HIDDEN TESTS
 spots = np.arange(24.0).reshape(2, 3, 4) - 9
 spots[1, 1:] = 0
@@ -1270,6 +1254,7 @@ check("faint colours", unit_norm(rng.uniform(1e-3, 3e-3, size=(2, 2, 3))), rtol=
 volume = rng.normal(size=(4, 3, 6))
 check("six channels, both signs", unit_norm(volume))
 check("two channels", unit_norm(volume[:, :, :2]))
+check("another volume is left unchanged", (unit_norm(volume), volume))
 ### END HIDDEN TESTS
 
 
@@ -1282,6 +1267,19 @@ def divides_zero_by_zero(volume):
     """A pixel that is zero in all channels gives 0/0. What should it stay?"""
     with np.errstate(invalid="ignore"):
         return volume / np.sqrt((volume**2).sum(axis=2, keepdims=True))
+
+
+def divides_in_place(volume):
+    """The numbers are right, but your function changes the volume that it was given: `/=` writes into it, and the photograph is spoilt for all that follows. Make a new array: volume / ..."""
+    volume /= _safe(np.sqrt((volume**2).sum(axis=2, keepdims=True)))
+    return volume
+
+
+def squares_in_place(volume):
+    """Your function changes the volume that it was given: `**=` or `*=` writes into it. Compute the squares in an array of their own."""
+    given = volume.copy()
+    volume *= volume
+    return given / _safe(np.sqrt(volume.sum(axis=2, keepdims=True)))
 
 
 def takes_faint_for_black(volume):
@@ -1317,9 +1315,8 @@ def takes_three_channels(volume):
 
 # %% [markdown]
 # What is it good for? Put half of the photograph into the shade. The
-# normalised pictures look alike: brightness is gone, colour is left. (The
-# slide's layer does this to feature maps, where *colour* is the mix of
-# patterns.)
+# normalised pictures look alike: brightness is gone, colour is left. (In a
+# network this is done to feature maps, where *colour* is the mix of patterns.)
 
 # %%
 shaded = photo.copy()
@@ -1340,187 +1337,18 @@ gap = np.abs(unit_norm(photo) - unit_norm(shaded)).max()
 print(f"largest difference between the last two: {gap:.1e}")
 
 # %% [markdown]
-# ### Local response normalisation
-#
-# AlexNet has a gentler norm layer after its first two convolutions. Each value
-# is divided by a number that grows with the activity of its *neighbouring
-# channels at the same position*:
-#
-# $$b^i_{x,y} = \frac{a^i_{x,y}}{\Bigl(k + \alpha
-# \displaystyle\sum_{j=\max(0,\; i-\lfloor n/2\rfloor)}^{\min(C-1,\;
-# i+\lfloor n/2\rfloor)} (a^j_{x,y})^2\Bigr)^{\beta}}$$
-#
-# with $k = 2$, $n = 5$, $\alpha = 10^{-4}$ and $\beta = 0.75$ in the paper.
-# Read the sum slowly: it runs over the channel $i$ itself and up to
-# $\lfloor n/2\rfloor = 2$ channels on each side. At the first and the last
-# channels there are fewer neighbours, so fewer terms. Nothing wraps around.
-#
-# A strong channel thus quiets its neighbours. Between nerve cells, this is
-# called *lateral inhibition*. The paper reports 1.4 % less top-1 and 1.2 %
-# less top-5 error with it.
-#
-# TensorFlow has this layer: `tf.nn.local_response_normalization`. Its names
-# differ: `depth_radius` is n // 2 and `bias` is k. Its alpha multiplies the
-# *sum*, as in the paper. (PyTorch's `LocalResponseNorm` divides alpha by n
-# first: the same numbers mean something else there. Always read which
-# formula a library uses.) The last check compares your function with it. To
-# load TensorFlow takes a few seconds, once.
-
-
-# %% solution="local_response_norm"
-def local_response_norm(volume, n=5, k=2, alpha=1e-4, beta=0.75):
-    """Local response normalisation over neighbouring channels, as in AlexNet.
-
-    volume: (H, W, C) floats.
-    n: how many channels the sum covers, an odd number: the channel itself and
-    n // 2 on each side, fewer at the first and last channels.
-    Returns volume / (k + alpha * sum of squares) ** beta, an array (H, W, C).
-    """
-    ### BEGIN SOLUTION
-    channels, half = volume.shape[2], n // 2
-    scale = np.empty(volume.shape)
-    for i in range(channels):
-        near = volume[:, :, max(0, i - half) : i + half + 1]
-        scale[:, :, i] = k + alpha * (near**2).sum(axis=2)
-    return volume / scale**beta
-    ### END SOLUTION
-
-
-# %% check="local_response_norm" points=3
-pixel = np.array([[[1.0, 0.0, 3.0, 2.0, 0.0, 4.0, 1.0, 1.0]]])
-check("one pixel, 8 channels, alpha 1", local_response_norm(pixel, alpha=1.0))
-check("one pixel, n = 3, beta 1", local_response_norm(pixel, 3, 1, alpha=0.5, beta=1))
-check("the paper's constants", local_response_norm(100 * pixel))
-
-import tensorflow as tf
-
-loud = np.random.default_rng(3).normal(size=(5, 6, 9)).astype("float32")
-theirs = tf.nn.local_response_normalization(
-    loud[np.newaxis], depth_radius=2, bias=2, alpha=0.5, beta=0.75
-)[0].numpy()
-check(
-    "largest difference to TensorFlow's layer",
-    float(np.abs(local_response_norm(loud, alpha=0.5) - theirs).max()),
-    atol=1e-5,
-)
-### BEGIN HIDDEN TESTS
-volume = check.rng().normal(size=(3, 4, 7))
-check("both signs, n = 5", local_response_norm(volume, alpha=0.5))
-check("n = 7, k = 1", local_response_norm(volume, n=7, k=1, alpha=2.0, beta=0.5))
-check("n = 1: each channel alone", local_response_norm(volume, n=1, alpha=1.0))
-check("fewer channels than n", local_response_norm(volume[:, :, :3], alpha=1.0))
-check("the paper's constants, large values", local_response_norm(80 * volume))
-### END HIDDEN TESTS
-
-
-# %% mistakes="local_response_norm"
-def _normalised(volume, squares, k, alpha, beta):
-    return volume / (k + alpha * squares) ** beta
-
-
-def _sums(volume, below, above):
-    channels = range(volume.shape[2])
-    near = [volume[:, :, max(0, i - below) : i + above + 1] for i in channels]
-    return np.stack([(v**2).sum(axis=2) for v in near], axis=2)
-
-
-def divides_alpha_by_n(volume, n=5, k=2, alpha=1e-4, beta=0.75):
-    """You divide alpha by n. Some libraries do; AlexNet's formula does not."""
-    return _normalised(volume, _sums(volume, n // 2, n // 2), k, alpha / n, beta)
-
-
-def reaches_n_to_each_side(volume, n=5, k=2, alpha=1e-4, beta=0.75):
-    """You sum n channels on each side. All in all there are n, the channel itself included."""
-    return _normalised(volume, _sums(volume, n, n), k, alpha, beta)
-
-
-def misses_the_last_neighbour(volume, n=5, k=2, alpha=1e-4, beta=0.75):
-    """One neighbour is missing on the upper side. A Python slice ends before its end."""
-    return _normalised(volume, _sums(volume, n // 2, n // 2 - 1), k, alpha, beta)
-
-
-def looks_one_way(volume, n=5, k=2, alpha=1e-4, beta=0.75):
-    """Your sum starts at channel i. The neighbours below it count too."""
-    return _normalised(volume, _sums(volume, 0, n - 1), k, alpha, beta)
-
-
-def leaves_the_ends_out(volume, n=5, k=2, alpha=1e-4, beta=0.75):
-    """The first and the last channels have a sum, too, of the neighbours that there are."""
-    half = n // 2
-    squares = _sums(volume, half, half)
-    squares[:, :, :half] = squares[:, :, volume.shape[2] - half :] = 0
-    return _normalised(volume, squares, k, alpha, beta)
-
-
-def sums_all_channels(volume, n=5, k=2, alpha=1e-4, beta=0.75):
-    """You sum over all channels. Only n // 2 neighbours on each side count."""
-    return _normalised(volume, (volume**2).sum(axis=2, keepdims=True), k, alpha, beta)
-
-
-def wraps_around(volume, n=5, k=2, alpha=1e-4, beta=0.75):
-    """The first channel takes the last ones for its neighbours. At the ends there are fewer terms."""
-    steps = range(-(n // 2), n // 2 + 1)
-    squares = sum(np.roll(volume**2, step, axis=2) for step in steps)
-    return _normalised(volume, squares, k, alpha, beta)
-
-
-def looks_around_in_space(volume, n=5, k=2, alpha=1e-4, beta=0.75):
-    """You sum over neighbouring columns. The neighbours are channels at the same position."""
-    squares = np.stack(
-        [
-            (volume[:, max(0, x - n // 2) : x + n // 2 + 1] ** 2).sum(axis=1)
-            for x in range(volume.shape[1])
-        ],
-        axis=1,
-    )
-    return _normalised(volume, squares, k, alpha, beta)
-
-
-def forgets_beta(volume, n=5, k=2, alpha=1e-4, beta=0.75):
-    """The power beta is missing from the number you divide by."""
-    return _normalised(volume, _sums(volume, n // 2, n // 2), k, alpha, 1)
-
-
-def forgets_to_square(volume, n=5, k=2, alpha=1e-4, beta=0.75):
-    """You add the values. The formula adds their squares."""
-    near = [
-        volume[:, :, max(0, i - n // 2) : i + n // 2 + 1]
-        for i in range(volume.shape[2])
-    ]
-    values = np.abs(np.stack([v.sum(axis=2) for v in near], axis=2))
-    return _normalised(volume, values, k, alpha, beta)
-
-
-# %% [markdown]
-# Here is one pixel with 24 channels before and after. One channel is strong.
-# (To make the effect visible, alpha is 0.05 here, not 0.0001.)
-
-# %%
-activity = np.random.default_rng(1).uniform(0.8, 1.2, size=(1, 1, 24))
-activity[0, 0, 11] = 12.0
-quieter = local_response_norm(activity, k=1, alpha=0.05)
-figure, places = plt.subplots(1, 2, figsize=(9, 2.5), layout="constrained")
-near = np.abs(np.arange(24) - 11) <= 2
-for axes, values, title in zip(
-    places, (activity, quieter), ("before", "after"), strict=True
-):
-    axes.bar(
-        np.arange(24), values[0, 0], color=np.where(near, plots.VERMILION, plots.BLUE)
-    )
-    axes.axhline(1, color="0.5", lw=0.8, ls="--")
-    axes.set(title=f"{title} the normalisation", xlabel="channel", ylim=(0, 2.6))
-places[0].text(11.7, 2.42, "12", color=plots.VERMILION)
-plt.show()
-
-# %% [markdown]
-# The strong channel and its two neighbours on each side (orange) are divided
-# by much more than the others (blue).
+# AlexNet has a gentler norm layer after its first two convolutions, *local
+# response normalisation*: each value is divided by a number that grows with
+# the activity of its neighbouring channels at the same position. Lab 09 builds
+# it, and measures what it brings. Does anyone still use it? Hardly. The VGG
+# paper (2014) found no gain from it, and *batch normalisation* (2015), which
+# learns its scale, took its place. You will meet it in labs 04 and 05.
 #
 # ### The same from the library
 #
-# Your pooling layers and their gradient have counterparts too. Keras pools a
+# Your pooling layers and their gradient have counterparts. Keras pools a
 # batch, (N, H, W, C): `volume[None]` makes a batch of one. TensorFlow finds
-# the gradient by itself.
+# the gradient by itself. To load it takes a few seconds, once.
 
 # %%
 import keras
@@ -1553,11 +1381,6 @@ pairs = {
 for name, (yours, theirs) in pairs.items():
     gap = np.abs(yours - np.asarray(theirs)).max()
     print(f"{name:26} largest difference {gap:.1e}")
-
-# %% [markdown]
-# Does anyone still use local response normalisation? Hardly. The VGG paper
-# (2014) found no gain from it, and *batch normalisation* (2015), which learns
-# its scale, took its place. You will meet it in labs 04 and 05.
 
 # %% [markdown]
 # ## 5 · Two famous networks, layer by layer
@@ -2109,13 +1932,11 @@ print(f"and do {work[conv].sum() / work.sum():.1%} of the multiply-adds.")
 print(f"Neurons (outputs of these layers): {neurons:,}")
 
 # %% [markdown]
-# The slides sum AlexNet up as "60M parameters, 650K neurons, 630M
-# connections" in seven hidden layers with weights (five convolutions, two
-# dense; the output layer is the eighth). Your counts agree with the first
-# two. For the third, the layers as the paper prints them give 724 million,
-# not 630.
+# The paper sums AlexNet up as "60 million parameters and 650,000 neurons", in
+# seven hidden layers with weights: five convolutions and two dense ones; the
+# output layer is the eighth. Your counts agree.<sup>[2](#Footnotes)</sup>
 #
-# One slide says that pooling "reduces the number of parameters". It has none
+# It is often said that pooling "reduces the number of parameters". It has none
 # itself. So how can that be?
 #
 # **Question 3** (2 points). Leave out AlexNet's last pooling layer: the first
@@ -2145,14 +1966,13 @@ print(f"Neurons (outputs of these layers): {neurons:,}")
 # - Pooling replaces each window by its maximum, average or sum. Channels stay
 #   apart. Of $n$ pixels in a row it makes
 #   $\lfloor (n - \text{size})/\text{stride} \rfloor + 1$.
-# - It has no parameters. It saves memory and time in all later layers, and
-#   parameters in the first dense one.
+# - It has no parameters. It saves memory and time in the convolutions that
+#   follow, and parameters in the first dense layer.
 # - Back through the maximum, the gradient goes to the winner alone; back
 #   through the average, to all in equal shares.
 # - Convolution is *equivariant* to shifts. Pooling makes the output *a little
 #   invariant*, at the price of some equivariance.
-# - Norm layers rescale each position's channels: to unit length, or by the
-#   activity of neighbouring channels.
+# - Norm layers rescale each position's channels, for example to unit length.
 # - In AlexNet the convolutions do nine tenths of the work; the dense layers
 #   hold more than nine tenths of the parameters.
 #
@@ -2164,11 +1984,24 @@ print(f"Neurons (outputs of these layers): {neurons:,}")
 # - Blur before you skip: Zhang (2019) shows that a small blur before each
 #   stride gives back much of the lost shift-equivariance. Add a box filter to
 #   `shift_response` and plot it.
+# - Write `average_pool_gradient(image, upstream, size=2)`, and test it with
+#   `nudged`. No loop is needed: `np.kron` repeats each number of a table.
 # - Extend `max_pool_gradient` to overlapping windows. A pixel can then win
 #   several times: its gradients add up.
 # - The original LeNet-5 differs from ours: its pooling layers *had* a trained
 #   factor and a bias for each map, and its second convolution did not connect
 #   all maps. Look up the numbers in the paper and count again.
+#
+# ## Footnotes
+#
+# Where this lab and the course's slides differ:
+#
+# 1. One slide says that a small distortion of the input *will not* change the
+#    output of pooling; that is too strong. Another calls a representation
+#    "almost scale invariant (the exact term is equivariant)": these are two
+#    different things.
+# 2. The slides add "630M connections". The layers as the paper prints them give
+#    724 million multiply-adds.
 #
 # ## Sources
 #
@@ -2190,6 +2023,5 @@ print(f"Neurons (outputs of these layers): {neurons:,}")
 #   <https://cs231n.github.io/convolutional-networks/>
 # - The course's slides: on CNN basics (kinds of pooling, what it is said to be
 #   good for), on the cats-and-dogs network (unit-length norm layer) and on the
-#   ImageNet network (overlapping pooling, local response normalisation,
-#   counts).
+#   ImageNet network (overlapping pooling, counts).
 # - Photograph: `china.jpg` of scikit-learn's sample images.

@@ -33,8 +33,10 @@
 # - build a small CNN, and show what it can that the one layer cannot;
 # - look at the mistakes of a model, and at how sure it was of them.
 #
-# **Time:** about three hours. Sections 1 to 6 belong together; then is a good
-# moment for a break. The longest training takes a minute and a half at most,
+# **Time:** about three hours: half an hour to read and to play, eight minutes
+# for each of fourteen exercises, ten for each of the three questions that are
+# answered in words, and a few for training. Sections 1 to 6 belong together;
+# then is a good moment for a break. The longest training takes a minute and a half at most,
 # on any machine that has little else to do.
 #
 # **Builds on:** lab 01 (neuron, gradient descent, learning rate), lab 02
@@ -82,15 +84,14 @@ plots.image_grid(
 )
 
 # %% [markdown]
-# (One of the lecture's decks says that 0 is white and 255 is black. It
-# describes digits printed on paper. In the file, as on a screen, 0 is black:
-# the ink is the bright part.)
+# In the file, as on a screen, 0 is black: the ink is the bright
+# part.<sup>[1](#Footnotes)</sup>
 #
 # Three sets, three jobs. The model learns from the **training** digits. You
 # compare and choose with the **validation** digits, which the model never
 # learns from. The **test** digits you touch at the very end, once for each
-# model: they say how good it really is. Like the course's tutorial, we take
-# the last 5,000 of the 60,000 for validation, which leaves 55,000.
+# model: they say how good it really is. We take the last 5,000 of the 60,000
+# for validation, which leaves 55,000.<sup>[2](#Footnotes)</sup>
 
 # %%
 held_out = len(digits.train_images) // 12
@@ -268,9 +269,8 @@ def whole_numbers(labels, classes):
 # Z = X W + \mathbf{b}$$
 #
 # with $X$ of shape (N, 784), $W$ of shape (784, 10), $\mathbf{b}$ of shape
-# (10,). That makes 784 · 10 + 10 = 7,850 numbers to learn. (The lecture
-# writes one digit as a column, $W x + b$. We keep one digit a row, as NumPy
-# and Keras do; so our $W$ is the lecture's, turned over.)
+# (10,). That makes 784 · 10 + 10 = 7,850 numbers to
+# learn.<sup>[3](#Footnotes)</sup>
 #
 # The evidence is also called the **scores** or **logits**. Scores are any
 # numbers, 17 or -4. We would like *probabilities*: positive, and 1 in sum.
@@ -407,15 +407,13 @@ def takes_all(z):
 # For a one-hot $\mathbf{t}$ only the term of the true class is left: minus the
 # logarithm of the probability that the model gave to the truth. It is 0 for a
 # probability of 1, 0.69 for one half, 4.6 for a hundredth, and it grows
-# without bound. (One deck leaves out the minus. It must be there: logarithms
-# of probabilities are negative, and a loss should fall.) The loss of many
-# digits is the mean over the digits:
+# without bound.<sup>[4](#Footnotes)</sup> The loss of many digits is the mean
+# over the digits:
 #
 # $$L = \frac{1}{N} \sum_{n=1}^{N} H(\mathbf{t}_n, \mathbf{y}_n)$$
 #
-# Lab 01 used half the squared error, and one deck uses it for softmax
-# outputs too. Compare the two for two classes. Left, the loss; right, how
-# strongly it pulls at the score of the true class.
+# Lab 01 used half the squared error. Compare the two for two classes. Left,
+# the loss; right, how strongly it pulls at the score of the true class.
 
 # %%
 truth = np.linspace(0.002, 0.998, 250)  # the probability of the true class
@@ -654,9 +652,9 @@ def negative_loss(classes):
 # $$J_{ij} = \frac{\partial y_i}{\partial z_j} =
 # \begin{cases} y_i\,(1 - y_i) & i = j \\ - y_i\, y_j & i \ne j \end{cases}$$
 #
-# The diagonal looks like the slope of the sigmoid in lab 01. (The lecture's
-# slide shows the diagonal only, and calls it the derivative. The rest is just
-# as important: it says that what one class wins, the others lose.)
+# The diagonal looks like the slope of the sigmoid in lab 01. The rest is just
+# as important: it says that what one class wins, the others
+# lose.<sup>[5](#Footnotes)</sup>
 #
 # ### Exercise: `softmax_jacobian`
 
@@ -923,8 +921,8 @@ def looks_down_the_columns(y, labels):
 # ### Stochastic gradient descent
 #
 # The gradient over all 55,000 digits is exact, and slow. The gradient over 32
-# of them points nearly the same way, and is 1,700 times as fast. So we take
-# small **batches**: one step a batch, and when every digit has had its turn,
+# of them points another way for every 32, but on average it is the exact one,
+# and it is 1,700 times as fast. So we take small **batches**: one step a batch, and when every digit has had its turn,
 # one **epoch** is over. Each epoch takes the digits in a new random order;
 # without that, a sorted set would show the model nothing but zeros for a
 # while. This is **stochastic** gradient descent, SGD.
@@ -1193,9 +1191,9 @@ plots.curves(
 # %% [markdown]
 # ### What has it learned?
 #
-# Each class has 784 weights, one a pixel: they can be drawn as a picture. As
-# in the lecture, red is negative (ink here speaks against the class), blue is
-# positive (ink here speaks for it), and white is zero.
+# Each class has 784 weights, one a pixel: they can be drawn as a picture. Red
+# is negative (ink here speaks against the class), blue is positive (ink here
+# speaks for it), and white is zero.
 
 # %%
 plots.weights(
@@ -1337,6 +1335,9 @@ print(
 def draw_fooled(y, title):
     """Four wrong answers that were sure, and below them the four most in doubt."""
     wrong = most_fooled(y, test_labels, len(test_labels))
+    if not len(wrong):
+        print(f"No wrong answer among {len(test_labels):,} test digits.")
+        return None
     shown = np.concatenate([wrong[:4], wrong[4:][-4:]])
     return plots.top_k(
         test_images[shown],
@@ -1386,9 +1387,8 @@ keras.utils.set_random_seed(4)
 # | `layers.Dense(10, activation="softmax")` | softmax(x @ w + b) | (N, 10) | 7,850 |
 #
 # The scaling is part of the model. So it cannot be forgotten, or be done
-# differently, when the model is used. (The lecture gives the shape to the
-# first layer, as `input_dim` or `input_shape`. Keras 3 wants an `Input` in
-# front instead.)
+# differently, when the model is used. Keras 3 wants an `Input` in
+# front.<sup>[6](#Footnotes)</sup>
 #
 # ### Exercise: `build_softmax`
 #
@@ -1681,21 +1681,19 @@ plots.weights(
 #
 # The family:
 #
-# | name | what it adds | in Keras | rate in the lecture |
+# | name | what it adds | in Keras | rate |
 # |---|---|---|---|
 # | SGD | nothing | `SGD` | 0.01 |
 # | momentum | speed | `SGD(momentum=0.9)` | 0.01 |
 # | Adagrad | divides by the root of the *sum* of all squares so far: its steps only shrink | `Adagrad` | 0.01 |
 # | RMSprop | a running mean in place of the sum | `RMSprop` | 0.001 |
 # | Adadelta | RMSprop, times the root mean square of its own last steps | `Adadelta` | 1.0 |
-# | Adam | momentum and RMSprop together | `Adam` | 0.001 * |
+# | Adam | momentum and RMSprop together | `Adam` | 0.001 |
 # | Adamax | Adam with the largest slope of late in place of the root mean square | `Adamax` | 0.002 |
 # | Nadam | Adam that looks one step of momentum ahead (Nesterov) | `Nadam` | 0.002 |
 #
-# (The lecture's list leaves out Adam (*), from which the last two descend; its
-# rate here is the one of its paper. The lecture writes `lr=` and `decay=`, as
-# Keras 1 did. Now it is `learning_rate=`, and some defaults have changed:
-# `Adadelta()` now starts with 0.001 in place of 1.0, and hardly moves.)
+# The rates are the lecture's;<sup>[7](#Footnotes)</sup> Keras's own are not all
+# the same: `Adadelta()` starts with 0.001 in place of 1.0, and hardly moves.
 
 # %%
 explore_optimisers()
@@ -1924,7 +1922,9 @@ for ax, name in zip(axes.flat, races):
     ax.grid(axis="y")
     ax.yaxis.set_major_formatter("{x:.0%}")
 best = max(max(values) for values in races.values())
-axes[0, 0].set_ylim(best - 0.25, best + 0.02)  # all panels share this axis
+last = min(values[-1] for values in races.values())
+# All panels share this axis, and each race ends within it.
+axes[0, 0].set_ylim(max(0, min(best - 0.25, last - 0.05)), min(1, best + 0.02))
 for ax in axes[1]:
     ax.set_xlabel("epoch")
 fig.suptitle(
@@ -1937,7 +1937,7 @@ plt.show()
 
 # %% [markdown]
 # Each panel shows one optimiser in blue, the others in grey, and its accuracy
-# after the last epoch. Plain SGD with the lecture's rate is far behind: its
+# after the last epoch. Plain SGD with a rate of 0.01 is far behind: its
 # steps are too small. Momentum of 0.9 adds up the last ten steps or so, which
 # is as good as a rate ten times as large, but steadier. Adagrad begins well
 # and then slows down. The others come close to each other: that each weight
@@ -2287,8 +2287,8 @@ for shift in shifts:
 
 fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 for (name, values), colour in zip(kept.items(), (plots.VERMILION, plots.BLUE)):
-    ax.plot(shifts, values, "o-", color=colour, lw=2, label=name)
-ax.set(xlabel="moved to the right by so many pixels", ylabel="accuracy", ylim=(0, 1.02))
+    ax.plot(shifts, values, "o-", color=colour, lw=2, label=name, clip_on=False)
+ax.set(xlabel="moved to the right by so many pixels", ylabel="accuracy", ylim=(0, 1))
 ax.set_title(digits.title("Test digits on the move"), weight="bold")
 ax.yaxis.set_major_formatter("{x:.0%}")
 ax.grid(True)
@@ -2353,6 +2353,26 @@ scores
 #   of each model, and which clothes fool it?
 # - Write a digit on paper, photograph it, and have it read. What must you do
 #   to the photograph first?
+#
+# ## Footnotes
+#
+# Where this lab and the course's slides differ:
+#
+# 1. One deck says that 0 is white and 255 is black: it describes digits printed
+#    on paper.
+# 2. TensorFlow's tutorial, which the decks follow, keeps 5,000 as well, but the
+#    first ones.
+# 3. The lecture writes one digit as a column, $W x + b$. We keep one digit a
+#    row, as NumPy and Keras do; so our $W$ is the lecture's, turned over.
+# 4. One deck leaves out the minus. It must be there: logarithms of
+#    probabilities are negative, and a loss should fall. Another uses half the
+#    squared error for softmax outputs.
+# 5. The lecture's slide shows the diagonal only, and calls it the derivative.
+# 6. The lecture gives the shape to the first layer, as `input_dim` or
+#    `input_shape`.
+# 7. The lecture's list leaves out Adam, from which the last two descend; its
+#    rate here is the one of its paper. The lecture writes `lr=` and `decay=`, as
+#    Keras 1 did; now it is `learning_rate=`.
 #
 # ## Sources
 #

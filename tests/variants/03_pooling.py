@@ -208,44 +208,6 @@ def max_pool_gradient(image, upstream, size=2):
     return gradient
 """,
     ],
-    "average_pool_gradient": [
-        """
-def average_pool_gradient(image, upstream, size=2):
-    shares = np.kron(upstream, np.ones((size, size))) / size**2
-    edge = [(0, n - m) for n, m in zip(image.shape, shares.shape)]
-    return np.pad(shares, edge)
-""",
-        """
-def average_pool_gradient(image, upstream, size=2):
-    gradient = np.zeros_like(image, dtype=float)
-    shares = np.repeat(np.repeat(upstream, size, axis=0), size, axis=1) / (size * size)
-    gradient[: shares.shape[0], : shares.shape[1]] = shares
-    return gradient
-""",
-        """
-def average_pool_gradient(image, upstream, size=2):
-    height, width = image.shape
-    rows, columns = len(upstream), len(upstream[0])
-    return np.array([
-        [
-            float(upstream[r // size][c // size]) / size**2
-            if r // size < rows and c // size < columns
-            else 0.0
-            for c in range(width)
-        ]
-        for r in range(height)
-    ])
-""",
-        """
-def average_pool_gradient(image, upstream, size=2):
-    gradient = np.zeros(image.shape, np.float32)
-    h, w = upstream.shape
-    for i in range(size):
-        for j in range(size):
-            gradient[i : h * size : size, j : w * size : size] = upstream / size**2
-    return gradient
-""",
-    ],
     "shift_response": [
         """
 def shift_response(image, kernel, size=2, shift=1):
@@ -316,48 +278,6 @@ def unit_norm(volume):
 def unit_norm(volume):
     length = np.sqrt((volume**2).sum(2))[:, :, None]
     return np.where(length == 0, 0, volume / length)
-""",
-    ],
-    "local_response_norm": [
-        """
-def local_response_norm(volume, n=5, k=2, alpha=1e-4, beta=0.75):
-    squares = np.pad(volume**2, [(0, 0), (0, 0), (n // 2, n // 2)])
-    total = sum(squares[:, :, i : i + volume.shape[2]] for i in range(n))
-    return volume * (k + alpha * total) ** -beta
-""",
-        """
-def local_response_norm(volume, n=5, k=2, alpha=1e-4, beta=0.75):
-    result = np.zeros_like(volume)
-    height, width, channels = volume.shape
-    for y in range(height):
-        for x in range(width):
-            for i in range(channels):
-                total = 0
-                for j in range(max(0, i - n // 2), min(channels - 1, i + n // 2) + 1):
-                    total += volume[y, x, j] ** 2
-                result[y, x, i] = volume[y, x, i] / (k + alpha * total) ** beta
-    return result
-""",
-        """
-def local_response_norm(volume, n=5, k=2, alpha=1e-4, beta=0.75):
-    import tensorflow as tf
-
-    batch = tf.constant(volume[np.newaxis].astype("float32"))
-    return tf.nn.local_response_normalization(batch, n // 2, k, alpha, beta)[0]
-""",
-        """
-def local_response_norm(volume, n=5, k=2, alpha=1e-4, beta=0.75):
-    channels = np.arange(volume.shape[2])
-    near = np.abs(channels[:, None] - channels[None, :]) <= n // 2
-    return (volume / np.power(k + alpha * (volume**2 @ near), beta)).astype(np.float32)
-""",
-        """
-def local_response_norm(volume, n=5, k=2, alpha=1e-4, beta=0.75):
-    half, result = n // 2, np.empty_like(volume, dtype=float)
-    for c in range(volume.shape[2]):
-        near = volume[:, :, max(0, c - half) : c + half + 1]
-        result[:, :, c] = volume[:, :, c] * (k + alpha * np.sum(near**2, axis=2)) ** -beta
-    return result
 """,
     ],
     "output_shape": [
@@ -635,16 +555,6 @@ def unit_norm(volume):
 def unit_norm(volume):
     length = np.sqrt((volume**2).sum(axis=2, keepdims=True))
     return np.where(length < 0.01, 0, volume / np.where(length < 0.01, 1, length))
-""",
-    ],
-    "local_response_norm": [
-        """
-def local_response_norm(volume, n=5, k=2, alpha=1e-4, beta=0.75):
-    channels, half = volume.shape[2], n // 2
-    scale = np.full(volume.shape, float(k))
-    for i in range(half, channels - half):
-        scale[:, :, i] += alpha * (volume[:, :, i - half : i + half + 1] ** 2).sum(axis=2)
-    return volume / scale**beta
 """,
     ],
     "parameters": [
