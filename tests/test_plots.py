@@ -3,6 +3,7 @@
 import base64
 import io
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib import colors
 from PIL import Image
 
 from labkit import plots
+from labkit.plots.style import show_in_notebooks
 
 NAMES = ("ned_flanders", "moe_szyslak", "krusty_the_clown")
 RNG = np.random.default_rng(7)
@@ -109,15 +111,90 @@ def test_the_same_values_give_the_same_picture():
     assert first == second
 
 
-def test_a_notebook_shows_one_sharp_picture_with_its_title_as_alt_text():
+def test_a_notebook_shows_one_sharp_picture_with_what_it_shows_as_alt_text():
     data, metadata = DisplayFormatter().format(
         plots.image_grid(PICTURES, title="Test digits (stand-in data)")
     )
     picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
     shown = metadata["image/png"]
-    assert shown["alt"] == "Test digits (stand-in data)"
+    assert shown["alt"] == "Test digits (stand-in data). 6 pictures."
     assert shown["width"] == 864
-    assert picture.width == pytest.approx(1.5 * shown["width"], abs=1)
+    assert picture.width == pytest.approx(2 * shown["width"], abs=1)
+
+
+def test_pyplot_s_figures_are_shown_sharp_and_in_words_too(monkeypatch):
+    shell = SimpleNamespace(display_formatter=DisplayFormatter())
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    show_in_notebooks()
+    figure = matplotlib.figure.Figure(figsize=(4, 2))
+    axes = figure.subplots()
+    axes.bar(["cat", "dog"], [3, 5])
+    axes.set(title="How many", xlabel="kind")
+    data, metadata = shell.display_formatter.format(figure)
+    picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    shown = metadata["image/png"]
+    assert shown["alt"] == "How many: bars: cat 3, dog 5; across kind."
+    assert picture.width == pytest.approx(2 * shown["width"], abs=1)
+
+
+WORDS = {
+    "curves": "loss: line training from 2 at 1 to 0.5 at 3; line validation from 2.1",
+    "misclassified": "4 pictures: 95% krusty the clown is moe szyslak, 70% moe",
+    "top_k": "6 pictures: ned flanders, moe szyslak",
+    "confused_pairs": "4 pictures",
+    "class_scores": "line F1 from moe szyslak at 40% to krusty the clown at 80%",
+    "class_counts": "bars: krusty the clown 0, moe szyslak 1, ned flanders 2",
+    "score_history": "line ada from 50%",
+    "confusion_matrix": "72.0% on the diagonal",
+}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_words_say_what_a_figure_shows(name):
+    found = plots.describe(FIGURES[name]())
+    assert found.startswith("T. ") and WORDS[name] in found
+    assert len(found) <= 600
+
+
+def test_a_table_of_numbers_and_a_long_text_in_words():
+    figure = plots.Figure()
+    axes = figure.subplots()
+    axes.imshow(np.eye(2))
+    for row, column in np.ndindex(2, 2):
+        axes.text(column, row, "1")
+    axes.set_title("weights in $w$")
+    assert plots.describe(figure) == "weights in w: table of 2 by 2."
+    figure.suptitle("word " * 200)
+    assert len(plots.describe(figure)) <= 600
+    assert plots.describe(figure).endswith("word…")
+
+
+def test_logarithmic_axes_read_plainly():
+    figure = plots.style.new_figure(2, "T")
+    decades, within = figure.subplots(1, 2)
+    decades.plot([0, 1], [0.01, 1000])
+    within.plot([0, 1], [120, 380])
+    for axes in (decades, within):
+        axes.set_yscale("log")
+    figure.canvas.draw()
+    found = [
+        {label.get_text() for label in axes.yaxis.get_ticklabels(which="both")}
+        for axes in (decades, within)
+    ]
+    assert {"10⁻²", "10⁰", "10²"} <= found[0] and "2·10²" in found[1]
+    assert not any("$" in text for texts in found for text in texts)
+
+
+@pytest.mark.parametrize("name", ["curves", "score_history", "class_scores"])
+def test_an_axis_of_shares_ends_at_100_percent(name):
+    perfect = {
+        "curves": lambda: plots.curves({"accuracy": [0.2, 1.0]}),
+        "score_history": lambda: plots.score_history({"ada": [(NOON, 1.0)]}),
+        "class_scores": lambda: plots.class_scores({"F1": [0.7, 1.0, 1.0]}, NAMES),
+    }
+    axes = perfect[name]().axes[0]
+    high = axes.get_xlim()[1] if name == "class_scores" else axes.get_ylim()[1]
+    assert high == 1
 
 
 def test_pictures_of_different_sizes_and_without_colour_stand_in_one_grid():

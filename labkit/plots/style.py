@@ -94,7 +94,7 @@ class PowerFormatter(LogFormatterSciNotation):
         return re.sub(r"\^\{(.*?)\}", lambda power: power[1].translate(RAISED), text)
 
 
-RAISED = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+RAISED = str.maketrans("-\N{MINUS SIGN}0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def bundle(figure: _MatplotlibFigure) -> Bundle:
@@ -126,7 +126,7 @@ def limit_shares(axis: Axis) -> None:
     """Let an axis of shares end at 100 %, and begin at no less than 0."""
     low, high = axis.get_view_interval()
     low, high = max(0.0, low), min(1.0, high)
-    (axis.axes.set_xlim if axis.axis_name == "x" else axis.axes.set_ylim)(low, high)
+    axis.set_view_interval(low, high, ignore=True)
 
 
 def new_figure(

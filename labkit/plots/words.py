@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -41,23 +42,27 @@ def _heading(figure: Figure) -> Iterator[str]:
 
 def _panels(figure: Figure) -> Iterator[str]:
     shown = [axes for axes in figure.axes if axes.get_visible() and axes.has_data()]
-    pictures = [axes for axes in shown if axes.images and not axes.lines]
-    plain = [axes for axes in pictures if not axes.texts and not _is_bar(axes)]
-    if len(plain) > 1:
-        yield _pictures(plain)
+    pictures = [axes for axes in shown if axes.images and not _is_table(axes)]
+    pictures = [axes for axes in pictures if not _is_bar(axes)]
+    if len(pictures) > 1:
+        yield _pictures(pictures)
     for axes in shown:
-        if not _is_bar(axes) and (len(plain) <= 1 or axes not in plain):
+        if not _is_bar(axes) and (len(pictures) <= 1 or axes not in pictures):
             yield _panel(axes)
 
 
 def _pictures(panels: Sequence[Axes]) -> str:
-    captions = [title for axes in panels if (title := _title(axes))]
+    captions = [caption for axes in panels if (caption := _caption(axes))]
     text = f"{len(panels)} pictures"
     return f"{text}: {_listed(captions)}" if captions else text
 
 
 def _panel(axes: Axes) -> str:
-    content = [*_images(axes), *_lines(axes), *_bars(axes), *_points(axes)]
+    content = [*_images(axes)]
+    if axes.axison:
+        content += [*_lines(axes), *_bars(axes), *_points(axes)]
+    elif axes.texts and not _is_table(axes):  # labels of its own in place of an axis
+        content.append(_listed([_line(text.get_text()) for text in axes.texts]))
     axis = _line(axes.get_xlabel())
     if axis and content:
         content.append(f"across {axis}")
@@ -66,9 +71,8 @@ def _panel(axes: Axes) -> str:
 
 def _images(axes: Axes) -> Iterator[str]:
     for image in axes.images:
-        rows, columns = np.shape(image.get_array())[:2]
-        kind = "table" if len(axes.texts) >= rows * columns else "picture"
-        yield f"{kind} of {rows} by {columns}"
+        rows, columns = image.get_size()
+        yield f"{'table' if _is_table(axes) else 'picture'} of {rows} by {columns}"
 
 
 def _lines(axes: Axes) -> Iterator[str]:
@@ -116,15 +120,15 @@ def _points(axes: Axes) -> Iterator[str]:
             yield f"{count} points"
 
 
-def _number(value: object, axis: Axis) -> str:
+def _number(value: Any, axis: Axis) -> str:
     """A value as its axis writes it: in percent, as a date, or with three digits."""
     formatter = axis.get_major_formatter()
     if isinstance(formatter, PercentFormatter):
-        return f"{value / formatter.xmax:.0%}"  # type: ignore[operator]
+        return f"{value / formatter.xmax:.0%}"
     if isinstance(formatter, (StrMethodFormatter, FuncFormatter)):
         return _line(formatter(value))
     try:
-        return f"{float(value):.3g}"  # type: ignore[arg-type]
+        return f"{float(value):.3g}"
     except (TypeError, ValueError):
         return str(value)
 
@@ -133,6 +137,18 @@ def _title(axes: Axes) -> str:
     return _line(
         " ".join(axes.get_title(where) for where in ("left", "center", "right"))
     )
+
+
+def _caption(axes: Axes) -> str:
+    """What stands above and below a picture."""
+    return " ".join(
+        filter(None, [_title(axes), *(_line(t.get_text()) for t in axes.texts)])
+    )
+
+
+def _is_table(axes: Axes) -> bool:
+    """Whether each cell of the axes' picture has its number."""
+    return any(len(axes.texts) >= np.prod(image.get_size()) for image in axes.images)
 
 
 def _is_bar(axes: Axes) -> bool:
