@@ -160,7 +160,7 @@ def test_a_saved_notebook_keeps_a_still_picture(photograph):
         explore_sliding_window(IMAGE, LAPLACIAN),
         explore_kernel(photograph, KERNELS, "blur"),
     ):
-        assert explorer._repr_mimebundle_()["image/png"]
+        assert explorer._repr_mimebundle_()[0]["image/png"]
 
 
 def test_they_are_silent_draw_once_a_change_and_leave_no_figure_open(photograph):

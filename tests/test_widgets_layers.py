@@ -51,5 +51,5 @@ def test_a_change_draws_another_picture():
 
 
 def test_it_shows_a_still_picture_where_there_are_no_widgets():
-    bundle = explore_layer_sizes()._repr_mimebundle_()
+    bundle = explore_layer_sizes()._repr_mimebundle_()[0]
     assert bundle["image/png"]

@@ -31,9 +31,10 @@ def test_an_explorer_shows_a_picture_and_a_sentence_at_once(explore):
 @pytest.mark.parametrize("explore", [explore_neuron, explore_learning_rate])
 def test_a_front_end_without_widgets_gets_the_same_picture(explore):
     explorer = explore()
-    bundle = explorer._repr_mimebundle_()
+    bundle, told = explorer._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert base64.b64decode(bundle["image/png"]) == explorer.picture.value
+    assert told["image/png"]["alt"]
 
 
 @pytest.mark.parametrize(

@@ -110,4 +110,4 @@ def test_the_losses_stand_in_plain_numbers():
 
 def test_explorers_show_a_still_picture_without_widgets():
     for explorer in (explore_softmax(), explore_optimisers()):
-        assert "image/png" in explorer._repr_mimebundle_()
+        assert "image/png" in explorer._repr_mimebundle_()[0]

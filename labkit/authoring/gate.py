@@ -39,6 +39,8 @@ from labkit.labs.source import source_notebook
 SOLUTION, BLANK = "the_solution", "the_blank_lab"
 # Shorter texts of a reference can stand in a notebook by chance.
 TELLING_LENGTH = 120
+# "jupyter" says which cells are folded.
+RELEASED_METADATA = {"nbgrader", "tags", "deletable", "editable", "jupyter"}
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def _notebook_faults(notebook: NotebookNode) -> list[str]:
     for cell in notebook.cells:
         if cell.get("outputs") or cell.get("execution_count"):
             faults.append(f"cell {cell.id} has outputs")
-        foreign = set(cell.metadata) - {"nbgrader", "tags", "deletable", "editable"}
+        foreign = set(cell.metadata) - RELEASED_METADATA
         if foreign:
             faults.append(
                 f"cell {cell.id} has staff metadata: {', '.join(sorted(foreign))}"

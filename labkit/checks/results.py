@@ -5,6 +5,8 @@ import html
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from labkit.formatting import GROUNDS, mark
+
 # Other names of errors can be made up by a student's code, of what it has seen.
 KNOWN_ERRORS = {name for name in dir(builtins) if name[0].isupper()} | {
     "AxisError",
@@ -44,8 +46,6 @@ class Result:
 
     def html(self) -> str:
         """The result as HTML: a mark, a word and a colour, never colour alone."""
-        colour = "#1a7f37" if self.passed else "#b42318"
-        mark = "✓" if self.passed else "✗"
         text = html.escape(self.name)
         if self.message:
             text += f" — {html.escape(self.message)}"
@@ -53,8 +53,8 @@ class Result:
             hint = html.escape(self.hint)
             text += f'<div style="margin-left:1.4em">{self.hint_word}: {hint}</div>'
         return (
-            f'<div style="border-left:4px solid {colour};padding:2px 8px;margin:2px 0">'
-            f'<b style="color:{colour}">{mark}</b> {text}</div>'
+            f'<div style="border-left:4px solid {GROUNDS[self.passed]};padding:2px 8px;'
+            f'margin:2px 0">{mark(self.passed)} {text}</div>'
         )
 
     def display(self) -> dict[str, str]:

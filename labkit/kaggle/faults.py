@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 
 from labkit.errors import LabkitError
+from labkit.formatting import mark
 
 SHOWN = 5
 
@@ -83,11 +84,10 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        colour = "#1a7f37" if self.ok else "#b42318"
         items = [f"<li>{escape(str(fault))}</li>" for fault in self.faults]
         items += [f"<li><i>Note:</i> {escape(str(note))}</li>" for note in self.notes]
         return (
-            f"<div><b style='color:{colour}'>{escape(self._heading())}</b>"
+            f"<div>{mark(self.ok)} <b>{escape(self._heading())}</b>"
             f"<ul>{''.join(items)}</ul></div>"
         )
 

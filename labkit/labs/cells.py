@@ -8,6 +8,7 @@ from nbformat import NotebookNode
 from labkit.checks.protocol import check_name, is_check, used_names
 
 ROLES = ("solution", "check", "manual", "mistakes")
+FOLDED_TAG = "folded"  # of a given cell whose code students open only if they want to
 HIDDEN = re.compile(r"^[^\n]*BEGIN HIDDEN TESTS.*?END HIDDEN TESTS[^\n]*$", re.S | re.M)
 
 

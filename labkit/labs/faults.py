@@ -11,7 +11,13 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from labkit.labs.cells import ROLES, check_names, mistake_functions, visible_source
+from labkit.labs.cells import (
+    FOLDED_TAG,
+    ROLES,
+    check_names,
+    mistake_functions,
+    visible_source,
+)
 from labkit.labs.script import Fault, Script
 
 # The kind of cell that a role needs, and its attributes beside those of all cells.
@@ -21,6 +27,7 @@ _HEADERS = {
     "markdown": "# %% [markdown] {role}=...",
 }
 _POINTS = ("check", "manual")
+_TAGS = ("needed", FOLDED_TAG)
 # What nbgrader takes out between two lines, and the role of the cells that have it.
 _REGIONS = {"SOLUTION": "solution", "HIDDEN TESTS": "check"}
 _LOST_HEADER = re.compile(rf"\s*#?\s*%%\s*({'|'.join(ROLES)})\b")
@@ -198,11 +205,16 @@ def _tag_faults(cell: NotebookNode) -> list[str]:
     tags = cell.metadata.get("tags", [])
     if not (isinstance(tags, list) and all(map(_is_text, tags))):
         return [f'tags={tags!r}; expected a list of texts, such as tags=["needed"]']
-    return [
-        f'unknown tag {tag!r}; do you mean tags=["needed"]?'
+    faults = [
+        f'unknown tag {tag!r}; do you mean tags=["{near[0]}"]?'
         for tag in tags
-        if tag != "needed" and difflib.get_close_matches(tag, ["needed"])
+        if tag not in _TAGS and (near := difflib.get_close_matches(tag, _TAGS))
     ]
+    if FOLDED_TAG in tags and (
+        cell.cell_type != "code" or any(role in cell.metadata for role in ROLES)
+    ):
+        faults.append(f'tags=["{FOLDED_TAG}"] is for given code cells')
+    return faults
 
 
 def _region_faults(

@@ -233,7 +233,22 @@ def _run_faults(lab: Lab, ran: NotebookNode, trial_cells: set[int]) -> list[Faul
                 f"{errors[0].evalue}"
             )
             faults.append(Fault(lines.get(cell.source, 1), text))
+        if index not in trial_cells and any(map(_is_wordless, cell.get("outputs", []))):
+            text = (
+                "draws a picture without alternative text. Matplotlib's figures and those "
+                "of labkit.plots have it; else: display(Image(..., alt='what it shows'))"
+            )
+            faults.append(Fault(lines.get(cell.source, 1), text))
     return faults
+
+
+def _is_wordless(output: NotebookNode) -> bool:
+    """Whether an output is a picture that says nothing to those who cannot see it."""
+    told = output.get("metadata", {})
+    return any(
+        kind.startswith("image/") and not told.get(kind, {}).get("alt")
+        for kind in output.get("data", {})
+    )
 
 
 def _recorded(

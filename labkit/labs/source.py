@@ -19,7 +19,7 @@ from nbformat.v4 import (
 from labkit.course import Course
 from labkit.execution.keys import package_hash
 from labkit.files import content_hash, write_text
-from labkit.labs.cells import ROLES
+from labkit.labs.cells import FOLDED_TAG, ROLES
 from labkit.labs.lab import Lab, LabError, cell_id, find_labs, read_lab
 
 KERNELSPEC = {
@@ -49,7 +49,11 @@ def _nbgrader_cell(cell: NotebookNode) -> NotebookNode:
         "raw": new_raw_cell,
     }[cell.cell_type]
     role = next((role for role in ROLES if role in cell.metadata), None)
-    metadata = {"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {}
+    metadata: dict[str, Any] = {}
+    if tags := [tag for tag in cell.metadata.get("tags", []) if tag != FOLDED_TAG]:
+        metadata["tags"] = tags
+    if FOLDED_TAG in cell.metadata.get("tags", []):
+        metadata["jupyter"] = {"source_hidden": True}
     if role is not None:
         metadata["nbgrader"] = _nbgrader_metadata(role, cell)
     return make(cell.source, metadata=metadata)

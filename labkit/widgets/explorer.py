@@ -19,12 +19,15 @@ The figures belong to no pyplot state, so none stays open.
 import base64
 import html
 import io
+import re
 from collections.abc import Callable
 from typing import Any
 
 import ipywidgets
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from labkit.plots import describe
 
 DPI = 100
 
@@ -61,10 +64,14 @@ class Explorer(ipywidgets.VBox):
         self.picture.value = buffer.getvalue()
         self.sentence.value = f"<b>{html.escape(text)}</b>"
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+    def _repr_mimebundle_(
+        self, **options: Any
+    ) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
         bundle = super()._repr_mimebundle_(**options)
         still = base64.b64encode(self.picture.value).decode("ascii")
-        return {**bundle, "image/png": still}
+        sentence = re.sub("<[^>]*>", "", self.sentence.value)
+        alt = f"{describe(self._figure)} {html.unescape(sentence)}"
+        return {**bundle, "image/png": still}, {"image/png": {"alt": alt}}
 
 
 def loss_axes(axes: Axes, title: str) -> None:

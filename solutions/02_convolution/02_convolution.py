@@ -82,6 +82,8 @@ print("in colour:", photo.shape, photo.dtype, f"{photo.size:,} numbers")
 print("in grey:  ", grey.shape, grey.dtype)
 
 
+# %% tags=["folded"]
+# A function that draws an array as a table.
 def draw_table(ax, numbers, title="", signed=False, frame=None):
     """Draw an array as a table. `frame`: (row, column, size) of a window to mark."""
     numbers = np.asarray(numbers)
@@ -101,7 +103,8 @@ def draw_table(ax, numbers, title="", signed=False, frame=None):
     ax.set(title=title, xticks=[], yticks=[])
 
 
-# %%
+# %% tags=["folded"]
+# Draws the photograph, and a part of it as numbers.
 top, left = 28, 196
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
 axes[0].imshow(photo)
@@ -178,7 +181,8 @@ other = np.array(
     ]
 )
 
-# %%
+# %% tags=["folded"]
+# Draws the filter and the two patches.
 fig, axes = plt.subplots(1, 3, figsize=(9, 3.1), layout="constrained")
 draw_table(axes[0], curve, "curve: the filter", signed=True)
 draw_table(axes[1], matching, "matching: a patch with that curve")
@@ -379,7 +383,8 @@ for name, patch in {
 # place is always there: $+1$. Then $n + 2p - k$ pixels are left on which to
 # move on, in steps of $s$. What is left over at the end is never seen.
 
-# %%
+# %% tags=["folded"]
+# Draws the places of a window for three strides.
 fig, axes = plt.subplots(1, 3, figsize=(9, 1.9), layout="constrained")
 for ax, stride in zip(axes, (1, 2, 3)):
     starts = range(0, 7 - 3 + 1, stride)
@@ -848,7 +853,8 @@ drawing[4:11, 5:12] = other
 drawing[15:22, 14:21] = matching
 drawing[6:16, 30:40] = 60
 
-# %%
+# %% tags=["folded"]
+# Draws where each of the two filters finds the curve.
 kernels = {"curve": curve, "balanced curve": balanced(curve)}
 fig, axes = plt.subplots(2, 2, figsize=(9, 5.2), layout="constrained")
 for (left, right), (name, kernel) in zip(axes, kernels.items()):
@@ -1003,7 +1009,8 @@ def one_everywhere():
 # brightness. Edge filters give numbers of both signs; they are shown by their
 # size, black for 0.
 
-# %%
+# %% tags=["folded"]
+# Draws what each filter of the bank makes of the roof.
 step = profile.pick(quick=1, full=1, grading=3)
 roof = grey[20:180:step, 85:330:step]
 results = {name: convolve(roof, kernel) for name, kernel in filter_bank().items()}
@@ -1078,7 +1085,8 @@ explore_kernel(photo[10:330, 30:470], filter_bank(), "sharpen")
 
 # %%
 vertical_edge = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
-# %%
+# %% tags=["folded"]
+# Draws upright and lying edges.
 upright = convolve(roof, vertical_edge)
 lying = convolve(roof, vertical_edge.T)
 limit = 0.6 * np.abs(upright).max()
@@ -1283,7 +1291,8 @@ explore_learning(part, kernels, errors)
 # with two filters on a small volume. The volume is 5x5x3, a padding of 1 makes
 # it 7x7x3, and stride 2 leaves 3x3 places: the result has the shape (3, 3, 2).
 
-# %%
+# %% tags=["folded"]
+# Draws one window of a volume, and the filter that it meets.
 rng = np.random.default_rng(3)
 volume = rng.integers(0, 3, size=(5, 5, 3))
 two_filters = rng.integers(-1, 2, size=(3, 3, 3, 2))
@@ -1669,7 +1678,8 @@ def nothing_is_shared(shape, kernel_size, filters, stride=1, padding=0):
     return rows * columns * filters * (kernel_size**2 * shape[2] + 1)
 
 
-# %%
+# %% tags=["folded"]
+# Draws how many parameters each kind of layer has.
 first_layer = {"shape": (227, 227, 3), "kernel_size": 11, "filters": 96, "stride": 4}
 fully_connected = 55 * 55 * 96 * (227 * 227 * 3 + 1)
 unshared = unshared_parameters(**first_layer)
@@ -1747,7 +1757,8 @@ print(f"sharing saves another {unshared / shared:,.0f} = 55 * 55.")
 # *below* it. Only then does its own stride make the jump larger.
 
 
-# %%
+# %% tags=["folded"]
+# Draws what a neuron of the second layer sees.
 def draw_field(ax, strides, title):
     """Two layers of window 3, seen from the side: what one neuron on top depends on."""
     jumps = [1, strides[0], strides[0] * strides[1]]
@@ -2038,7 +2049,8 @@ def stays_in_small_numbers(image, kernel, stride=1, padding=0):
     return (windows[::stride, ::stride] * kernel).sum(axis=(2, 3)).astype(float)
 
 
-# %%
+# %% tags=["folded"]
+# Measures and draws how long both functions take.
 sizes = profile.pick(
     quick=(32, 64, 128, 256, 512), full=(32, 64, 128, 256, 512), grading=(16, 32)
 )

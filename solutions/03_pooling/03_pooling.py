@@ -433,7 +433,8 @@ def does_not_pass_the_stride_on(volume, size=2, stride=None, mode="max"):
 #
 # The left two panels count in how many windows each pixel lies.
 
-# %%
+# %% tags=["folded"]
+# Draws plain and overlapping windows.
 schemes = {
     "plain: 2, stride 2": {"size": 2, "stride": 2},
     "overlapping: 3, stride 2": {"size": 3, "stride": 2},
@@ -530,7 +531,8 @@ def sums_instead(volume):
 # (H', size, W', size). The next figure shows it for (4, 6) and windows of 2.
 # Axes 1 and 3 run *inside* a window.
 
-# %%
+# %% tags=["folded"]
+# Draws how reshape splits the two axes of a picture.
 numbers = np.array(
     [[3, 8, 1, 4, 9, 2], [5, 0, 7, 6, 1, 3], [2, 6, 4, 9, 0, 5], [7, 1, 8, 2, 4, 6]]
 )
@@ -890,7 +892,8 @@ print(f"largest difference {np.abs(gap).max():.1e}")
 #
 # Here it is measured, beside yours.
 
-# %%
+# %% tags=["folded"]
+# Draws an input, an upstream gradient, and both gradients.
 figure, places = plt.subplots(1, 4, figsize=(9, 2.5), layout="constrained")
 pictures = {
     "input": image,
@@ -1131,7 +1134,8 @@ def forgets_the_absolute_value(image, kernel, size=2, shift=1):
 # Now on the photograph. First the maps under a shift by one pixel (a detail,
 # so that you can see something), then the change for shifts up to 8 pixels.
 
-# %%
+# %% tags=["folded"]
+# Draws the maps before and after a shift by one pixel.
 views = grey[:, :-1], grey[:, 1:]
 maps = [relu(convolve(view, edges)) for view in views]
 figure, places = plt.subplots(2, 3, figsize=(9, 5.6), layout="constrained")
@@ -1150,7 +1154,8 @@ for row, (name, size) in zip(
         axes.set_axis_off()
 plt.show()
 
-# %%
+# %% tags=["folded"]
+# Draws how much the maps change for shifts up to 8 pixels.
 crop, shifts = grey[:128, :192], range(1, 9)
 figure, axes = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
 for size, colour in ((2, plots.ORANGE), (4, plots.GREEN), (8, plots.VERMILION)):
@@ -1318,7 +1323,8 @@ def takes_three_channels(volume):
 # normalised pictures look alike: brightness is gone, colour is left. (In a
 # network this is done to feature maps, where *colour* is the mix of patterns.)
 
-# %%
+# %% tags=["folded"]
+# Draws the photograph in the shade, before and after.
 shaded = photo.copy()
 shaded[:, 128:] *= 0.35
 pictures = {
@@ -1771,7 +1777,8 @@ def gives_the_input_shapes(layers, input_shape):
 # as wide as their number.
 
 
-# %%
+# %% tags=["folded"]
+# Draws the volumes of both networks.
 def draw_network(axes, title, layers, input_shape):
     """Draw the volumes of a network in a row: height for the side, width for the depth."""
     rows = [("input", input_shape, 0), *trace(layers, input_shape)]
@@ -1905,7 +1912,8 @@ def counts_the_filters_twice(row):
     return (row[2] - row[1][-1]) * int(np.prod(row[1])) if row[2] else 0
 
 
-# %%
+# %% tags=["folded"]
+# Draws where AlexNet's parameters are, and where its work is.
 rows = [row for row in trace(ALEXNET, (227, 227, 3)) if row[2]]
 names = [f"{row[0]} {number}" for number, row in enumerate(rows, start=1)]
 memory = np.array([row[2] for row in rows])

@@ -117,7 +117,8 @@ for name, part in [
 # Our first model does not know what a picture is. It gets 784 numbers in a
 # row: the picture's rows, one after the other, from the top.
 
-# %%
+# %% tags=["folded"]
+# Draws a digit as you see it, and as the model does.
 image = train_images[0]
 fig, axes = plt.subplots(
     2, 1, figsize=(9, 3), height_ratios=(4, 1), layout="constrained"
@@ -415,7 +416,8 @@ def takes_all(z):
 # Lab 01 used half the squared error. Compare the two for two classes. Left,
 # the loss; right, how strongly it pulls at the score of the true class.
 
-# %%
+# %% tags=["folded"]
+# Draws both losses, and how strongly they pull.
 truth = np.linspace(0.002, 0.998, 250)  # the probability of the true class
 lead = np.linspace(-8, 8, 250)  # its score, minus the score of the other class
 given = 1 / (1 + np.exp(-lead))
@@ -1910,7 +1912,8 @@ for name, optimizer in optimisers.items():
     )
     races[name] = told.history["val_accuracy"]
 
-# %%
+# %% tags=["folded"]
+# Draws the race: a panel for each optimiser.
 fig, axes = plt.subplots(
     2, 4, figsize=(9, 4.2), sharex=True, sharey=True, layout="constrained"
 )
@@ -2274,7 +2277,8 @@ explore_shift(
 # %% [markdown]
 # One digit is a story. Two thousand are a measurement:
 
-# %%
+# %% tags=["folded"]
+# Measures and draws how both models read moved digits.
 shifts = range(9)
 part = slice(0, 2000)
 kept = {"softmax regression": [], "small CNN": []}
