@@ -3,7 +3,6 @@
 import base64
 import io
 from datetime import datetime, timedelta
-from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
@@ -13,7 +12,6 @@ from matplotlib import colors
 from PIL import Image
 
 from labkit import plots
-from labkit.plots.style import show_in_notebooks
 
 NAMES = ("ned_flanders", "moe_szyslak", "krusty_the_clown")
 RNG = np.random.default_rng(7)
@@ -122,15 +120,12 @@ def test_a_notebook_shows_one_sharp_picture_with_what_it_shows_as_alt_text():
     assert picture.width == pytest.approx(2 * shown["width"], abs=1)
 
 
-def test_pyplot_s_figures_are_shown_sharp_and_in_words_too(monkeypatch):
-    shell = SimpleNamespace(display_formatter=DisplayFormatter())
-    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
-    show_in_notebooks()
+def test_pyplot_s_figures_are_shown_sharp_and_in_words_too():
     figure = matplotlib.figure.Figure(figsize=(4, 2))
     axes = figure.subplots()
     axes.bar(["cat", "dog"], [3, 5])
     axes.set(title="How many", xlabel="kind")
-    data, metadata = shell.display_formatter.format(figure)
+    data, metadata = DisplayFormatter().format(figure)
     picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
     shown = metadata["image/png"]
     assert shown["alt"] == "How many: bars: cat 3, dog 5; across kind."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import re
-import sys
 import textwrap
 from collections.abc import Sized
 from typing import TYPE_CHECKING, Any
@@ -115,11 +114,17 @@ def bundle(figure: _MatplotlibFigure) -> Bundle:
 
 
 def show_in_notebooks() -> None:
-    """Let a notebook show pyplot's figures as it shows ours; elsewhere do nothing."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    if shell is not None:
-        formatter = shell.display_formatter.mimebundle_formatter
-        formatter.for_type(_MatplotlibFigure, bundle)
+    """Let notebooks show pyplot's figures as they show ours.
+
+    By a method of the class: a kernel that was forked after this import has no shell yet.
+    """
+
+    def shown(
+        figure: _MatplotlibFigure, include: Any = None, exclude: Any = None
+    ) -> Bundle:
+        return bundle(figure)
+
+    _MatplotlibFigure._repr_mimebundle_ = shown  # type: ignore[attr-defined]
 
 
 def limit_shares(axis: Axis) -> None:
