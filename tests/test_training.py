@@ -345,6 +345,40 @@ def test_the_optimiser_reads_the_schedule():
     assert type(schedule).from_config(schedule.get_config())(7) == schedule(7)
 
 
+def ramp(step, steps, peak):
+    """A course of one's own: down along a line, floats of NumPy as a student has them."""
+    return np.float64(peak * (1 - step / steps))
+
+
+def test_a_function_may_be_the_schedule(tmp_path):
+    images, labels = stripes(64)
+    model = network()
+    history = fit(model, images, labels, schedule=ramp, epochs=2)
+    expected = 0.02 * (1 - (np.arange(8) + 0.5) / 8)
+    np.testing.assert_allclose(
+        history.column("learning_rate"), expected[3::4], rtol=1e-5
+    )
+    # The model can be saved and read where there is no such function.
+    model.save(tmp_path / "model.keras")
+    kept = keras.saving.load_model(tmp_path / "model.keras").optimizer
+    rates = kept.get_config()["learning_rate"]["config"]["schedule"]
+    np.testing.assert_allclose(rates, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("course", "found"),
+    [
+        (lambda step, steps, peak: -peak, "gave -0.1"),
+        (lambda step, steps, peak: np.ones(3), r"gave \[1.0, 1.0, 1.0\]"),
+        (lambda step, steps, peak: None, "gave None"),
+        (lambda step, steps, peak: np.nan, "gave nan"),
+    ],
+)
+def test_a_function_that_gives_no_rate_is_refused(course, found):
+    with pytest.raises(ValueError, match=found + "; expected one learning rate"):
+        training.learning_rates(course, 4, 0.1)
+
+
 def test_batches_hold_every_picture_once_in_a_new_order():
     images = np.arange(10, dtype="uint8")[:, None, None]
     targets = np.eye(10, dtype="float32")

@@ -18,7 +18,7 @@ from labkit.training.lookahead import Lookahead
 from labkit.training.machine import arithmetic, device
 from labkit.training.progress import Progress, Silent, screen_for
 from labkit.training.recipe import Pair, Recipe
-from labkit.training.schedule import Schedule
+from labkit.training.schedule import Course, Schedule
 
 
 def fit(
@@ -32,7 +32,7 @@ def fit(
     batch_size: int = 128,
     optimizer: str = "adam",
     learning_rate: float = 1e-3,
-    schedule: str = "one-cycle",
+    schedule: str | Course = "one-cycle",
     weight_decay: float = 0.0,
     clip_norm: float | None = None,
     label_smoothing: float = 0.0,
@@ -72,8 +72,9 @@ def fit(
         "sgd" has Nesterov momentum 0.9.
     learning_rate : float
         The schedule's peak.
-    schedule : "one-cycle", "cosine", "triangular" or "constant"
-        The learning rate's course, see `learning_rates`.
+    schedule : "one-cycle", "cosine", "triangular" or "constant"; or a function
+        The learning rate's course, see `learning_rates`. A function is called as
+        `schedule(step, steps, peak)` and returns the rate.
     weight_decay : float
         Share of each kernel taken off at every step, times the learning rate.
     clip_norm : float, optional

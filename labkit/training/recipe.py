@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from labkit.training.batches import Augment
+from labkit.training.schedule import Course
 
 Pair = tuple[np.ndarray, np.ndarray]
 
@@ -38,7 +39,7 @@ class Recipe:
     batch_size: int
     optimizer: str
     learning_rate: float
-    schedule: str
+    schedule: str | Course
     weight_decay: float
     clip_norm: float | None
     label_smoothing: float
