@@ -1135,9 +1135,10 @@ explore_kernel(photo[10:330, 30:470], filter_bank(), "sharpen")
 
 # %% [markdown] manual="flat_areas" points=2
 # **1 point**: all pixels under the window are equal, so the result is 200
-# times the sum of the weights. identity, sharpen, box_blur, gaussian_blur (sum
-# 1) give 200; the three edge filters (sum 0) give 0. The sum of the weights
-# is the property asked for. Half a point for the right values without it.
+# times the sum of the weights. identity, sharpen, box_blur and gaussian_blur,
+# whose weights sum to one, give 200; the three edge filters, with a sum of
+# zero, give 0. The sum of the weights is the property asked for. Half a point
+# for the right values without it.
 #
 # **1 point**: flat areas become 128, mid-grey; positive answers are brighter,
 # negative ones darker, and both can be seen in one picture of 0 to 255
