@@ -246,13 +246,16 @@ def score_history(
             label=pretty(name) if named else None,
         )
         if named:
-            axes.plot(when, scores, "o", ms=3, color=colours[place], zorder=3)
+            axes.plot(
+                when, scores, "o", ms=3, color=colours[place], zorder=3, clip_on=False
+            )
     if deadline is not None:
         # On an axis of dates a date is a place, which matplotlib's types do not know.
         axes.axvline(deadline, color=MUTED, ls=":", lw=1)  # type: ignore[arg-type]
     axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     axes.set_ylabel("share right")
+    axes.set_ylim(top=min(1.0, axes.get_ylim()[1]))  # nobody gets more than all right
     axes.grid(axis="y")
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1, 0.5))

@@ -62,8 +62,9 @@ plt.rcParams.update(plots.STYLE)
 # ## 1. One neuron
 #
 # A neuron gets some numbers, its **inputs** $x_1, x_2, \dots, x_D$. It has
-# one **weight** for each input, and one **bias**. It does two things: it adds
-# up, and it decides.
+# one [**weight**](../glossary.md#weight) for each input, and one
+# [**bias**](../glossary.md#bias). It does two things: it adds up, and it
+# decides.
 #
 # ![A neuron: weighted sum of the inputs, then the activation](neuron.svg)
 #
@@ -74,12 +75,13 @@ plt.rcParams.update(plots.STYLE)
 # "this input speaks against it", zero says "I do not care". The bias is
 # added once. It says how easily the neuron agrees.<sup>1</sup>
 #
-# The function $f$ is the **activation function**. The oldest one is a step:
-# 0 for a negative $z$, else 1. A step cannot learn: it is flat everywhere
+# The function $f$ is the [**activation
+# function**](../glossary.md#activation-function). The oldest one is a step: 0
+# for a negative $z$, else 1. A step cannot learn: it is flat everywhere
 # except for one jump. If the answer is wrong and you change a weight a
 # little, the answer stays the same, so nothing tells you in which direction
 # to go. And in the jump itself it has no slope at all. The remedy is a smooth
-# step, the **sigmoid**:
+# step, the [**sigmoid**](../glossary.md#sigmoid):
 #
 # $$\sigma(z) = \frac{1}{1 + e^{-z}}$$
 #
@@ -199,7 +201,7 @@ def forgets_the_one(z):
 # A neuron rarely sees one sample alone. Put $N$ samples in the rows of a
 # table `x` with one column for each of the $D$ inputs: the shape is $(N, D)$.
 # Then `x @ w` makes all $N$ weighted sums at once. Sending inputs through to
-# the output is called the **forward pass**.
+# the output is called the [**forward pass**](../glossary.md#forward-pass).
 
 
 # %% solution="forward"
@@ -294,10 +296,10 @@ explore_neuron(activation="sigmoid", w=(2.0, 1.0), b=-1.0)
 # ## 2. How wrong is it?
 #
 # To learn, the neuron needs one number that says how wrong it is: the
-# **error**, also called loss or cost. For each output take its distance
-# from the **target**, the answer it should have given. Square it, so that
-# distances in both directions count and large ones count more. Add up, take
-# half:
+# [**error**](../glossary.md#error), also called loss or cost. For each output
+# take its distance from the [**target**](../glossary.md#target), the answer
+# it should have given. Square it, so that distances in both directions count
+# and large ones count more. Add up, take half:
 #
 # $$E = \frac12 \sum_n (t_n - a_n)^2$$
 #
@@ -414,11 +416,11 @@ draw_error()
 # \frac{f(w_1, \dots, w_i + h, \dots, w_D) - f(w_1, \dots, w_i - h, \dots, w_D)}{2h}$$
 #
 # Do so for each weight **alone**, while the others stay where they are. The
-# list of all slopes is the **gradient**. It points where the error rises most
-# steeply; down is the other way. Looking both ways is called a *central
-# difference*. Looking one way only, $(f(w + h) - f(w))/h$, would be off by an
-# amount that shrinks with $h$; with the central difference it shrinks with
-# $h^2$.
+# list of all slopes is the [**gradient**](../glossary.md#gradient). It points
+# where the error rises most steeply; down is the other way. Looking both ways
+# is called a *central difference*. Looking one way only, $(f(w + h) -
+# f(w))/h$, would be off by an amount that shrinks with $h$; with the central
+# difference it shrinks with $h^2$.
 
 
 # %% solution="numeric_gradient"
@@ -543,7 +545,8 @@ draw_error(slope=numeric_gradient(error_of, w)[0])
 # zero where it is sure ($a$ near 0 or 1).
 #
 # Now the step of learning. Move each weight a little *against* its slope. The
-# **learning rate** $\eta$ (`lr`) says how little:
+# [**learning rate**](../glossary.md#learning-rate) $\eta$ (`lr`) says how
+# little:
 #
 # $$w_i \leftarrow w_i - \eta\,\frac{\partial E}{\partial w_i}
 # \qquad\qquad b \leftarrow b - \eta\,\frac{\partial E}{\partial b}$$
@@ -789,14 +792,15 @@ print("by wiggling:", numeric_gradient(error_of, w))
 # %% [markdown]
 # ## 4. Learning
 #
-# Now repeat. One pass over all samples is called an **epoch**. Here every
-# epoch is one `update` with all of them, which is called *full-batch*
-# gradient descent.
+# Now repeat. One pass over all samples is called an
+# [**epoch**](../glossary.md#epoch). Here every epoch is one `update` with all
+# of them, which is called *full-batch* gradient descent.
 #
 # Where do the first weights come from? From chance. In a layer of many
 # neurons, equal weights would get equal gradients for ever, so they must
-# differ from the start. A **seed** makes chance repeatable: the same seed,
-# the same numbers, on your machine and on everyone's.
+# differ from the start. A [**seed**](../glossary.md#seed) makes chance
+# repeatable: the same seed, the same numbers, on your machine and on
+# everyone's.
 #
 # ### Exercise: `train`
 
@@ -1076,9 +1080,10 @@ plt.show()
 #
 # One line cannot separate XOR. Two lines can: a first neuron says "at least
 # one input is 1", a second one "both are", and a third puts the two answers
-# together. Neurons whose answers go to other neurons form a **hidden layer**:
-# nobody tells them what to answer. Here is a network with $D = 2$ inputs and
-# $H = 3$ hidden neurons. The blue arrows are the forward pass.
+# together. Neurons whose answers go to other neurons form a [**hidden
+# layer**](../glossary.md#hidden-layer): nobody tells them what to answer.
+# Here is a network with $D = 2$ inputs and $H = 3$ hidden neurons. The blue
+# arrows are the forward pass.
 #
 # ![Two inputs are connected to each of three hidden neurons by the weights
 # W1, and these to one output neuron by the weights w2. Blue arrows run from
@@ -1230,8 +1235,9 @@ def turns_the_weights(x, w1, b1, w2, b2):
 # $$\frac{\partial E}{\partial W_{1,ij}} = \sum_n \varepsilon_{n,j}\, x_{n,i}
 # \qquad\qquad \frac{\partial E}{\partial b_{1,j}} = \sum_n \varepsilon_{n,j}$$
 #
-# This is **backpropagation**. However many layers a network has, each gets
-# its $\varepsilon$ from the next one in the same way.
+# This is [**backpropagation**](../glossary.md#backpropagation). However many
+# layers a network has, each gets its $\varepsilon$ from the next one in the
+# same way.
 #
 # ### Exercise: `backward_two`
 #
@@ -1729,17 +1735,19 @@ plt.show()
 # %% [markdown]
 # ## 7. Other activations
 #
-# The sigmoid goes flat on both sides: it **saturates**, and a saturated
-# neuron hardly learns. In a network it gets worse. Backpropagation multiplies
-# slopes layer after layer, and the sigmoid's slope is 0.25 at its very best.
-# Through ten layers, what is left of the gradient is at most
+# The sigmoid goes flat on both sides: it
+# [**saturates**](../glossary.md#saturated), and a saturated neuron hardly
+# learns. In a network it gets worse. Backpropagation multiplies slopes layer
+# after layer, and the sigmoid's slope is 0.25 at its very best. Through ten
+# layers, what is left of the gradient is at most
 
 # %%
 print(f"{0.25**10:.1e}")
 
 # %% [markdown]
-# This is the **vanishing gradient**. It kept networks shallow for years.
-# The remedy was to change the activation function. Three others are in use:
+# This is the [**vanishing gradient**](../glossary.md#vanishing-gradient). It
+# kept networks shallow for years. The remedy was to change the activation
+# function. Three others are in use:
 #
 # The **hyperbolic tangent** is the sigmoid, stretched to run from -1 to 1.
 # Its outputs lie around zero, which helps the next layer, and its slope is up
@@ -1747,12 +1755,12 @@ print(f"{0.25**10:.1e}")
 #
 # $$\tanh(z) = 2\,\sigma(2z) - 1$$
 #
-# The **rectified linear unit** lets positive values pass and makes negative
-# ones zero. Its slope is 1 for all positive $z$, however large: there it never
-# saturates, and it costs next to nothing. A four-layer network with ReLU
-# reached 25 % training error on CIFAR-10 six times faster than the same
-# network with tanh (Krizhevsky and others, 2012). Most networks for images
-# use it, or one of its relatives.
+# The [**rectified linear unit**](../glossary.md#ReLU) lets positive values
+# pass and makes negative ones zero. Its slope is 1 for all positive $z$,
+# however large: there it never saturates, and it costs next to nothing. A
+# four-layer network with ReLU reached 25 % training error on CIFAR-10 six
+# times faster than the same network with tanh (Krizhevsky and others, 2012).
+# Most networks for images use it, or one of its relatives.
 #
 # $$\mathrm{ReLU}(z) = \max(0, z)$$
 #
@@ -1797,7 +1805,8 @@ plt.show()
 # A ReLU that gets a negative $z$ answers 0, and its slope is 0: from that
 # sample it learns nothing. No harm, as long as other samples get through. But
 # if **every** sample gives 0, its weights never change again. The unit is
-# **dead**. One step with too large a rate can kill many units at once.
+# [**dead**](../glossary.md#dead-unit). One step with too large a rate can
+# kill many units at once.
 #
 # ### Exercise: `tanh`, `relu`, `leaky_relu`, `dead_units`
 #
@@ -2072,7 +2081,8 @@ explore_neuron(activation="ReLU", w=(2.0, -1.0), b=0.5)
 #
 # The learner now minimises $C$. The number $\lambda$ (`lam`) says how dear
 # weights are. The slope of the new part is $\lambda w_i$, so each step also
-# pulls each weight towards zero; hence the other name, **weight decay**.
+# pulls each weight towards zero; hence the other name, [**weight
+# decay**](../glossary.md#weight-decay).
 #
 # At the minimum of $C$ its slope is zero, $\partial E / \partial w_i + \lambda
 # w_i = 0$, so
@@ -2189,16 +2199,18 @@ plt.show()
 # %% [markdown]
 # ## 9. Counting weights
 #
-# In a **fully connected** (dense) layer, each unit has one weight for each
-# input, and a bias. A picture is many inputs: for a colour picture of 32x32,
-# one single unit has $32 \cdot 32 \cdot 3 = 3{,}072$ weights. For 200x200
-# pixels it has 120,000, and a layer has hundreds of units.
+# In a [**fully connected**](../glossary.md#fully-connected) (dense) layer,
+# each unit has one weight for each input, and a bias. A picture is many
+# inputs: for a colour picture of 32x32, one single unit has $32 \cdot 32
+# \cdot 3 = 3{,}072$ weights. For 200x200 pixels it has 120,000, and a layer
+# has hundreds of units.
 #
 # The next lab's idea: let a unit look at a small patch only, and let all
-# units share **the same** weights. One such set of weights is a **filter**.
-# Below, nine inputs (a 3x3 picture) and four outputs. On the left each output
-# is connected to each input. On the right a 2x2 filter visits the four places
-# where it fits; lines of one colour are one and the same weight.
+# units share **the same** weights. One such set of weights is a
+# [**filter**](../glossary.md#filter). Below, nine inputs (a 3x3 picture) and
+# four outputs. On the left each output is connected to each input. On the
+# right a 2x2 filter visits the four places where it fits; lines of one colour
+# are one and the same weight.
 
 # %%
 colours = [plots.BLUE, plots.VERMILION, plots.GREEN, plots.ORANGE]
@@ -2228,7 +2240,8 @@ plt.show()
 # %% [markdown]
 # ### Exercise: `dense_parameters`, `conv_parameters`
 #
-# Weights and biases together are called **parameters**: all that is learnt.
+# Weights and biases together are called
+# [**parameters**](../glossary.md#parameters): all that is learnt.
 #
 # In a colour picture, a filter of size $k$ covers a $k \times k$ patch in
 # **all** channels at once, so it has $k \cdot k \cdot \text{channels}$
