@@ -155,6 +155,11 @@ def test_ids_do_not_change_when_a_cell_is_put_before_them(write):
             "stands above its solution, which is in line 12",
         ),
         ('# %%\nx = 1\n# %%check="f" points=1\n', "begins no cell"),
+        (
+            "# %% [markdown]\n# a kernel (sum\n# 1) gives 200\n",
+            "begins a list within a paragraph",
+        ),
+        ("# %% [markdown]\n# ten\n# - two\n", "begins a list within a paragraph"),
     ],
 )
 def test_faults_are_named_with_file_and_line(write, text, words):
@@ -164,6 +169,12 @@ def test_faults_are_named_with_file_and_line(write, text, words):
     lines = str(caught.value).splitlines()
     assert [line for line in lines if words in line]
     assert all(re.match(rf"{re.escape(str(path))}:\d+: ", line) for line in lines)
+
+
+def test_lists_that_are_meant_are_no_faults(write):
+    text = "Seen:\n\n1. one\n   of\n2. two\n- three\n\n# Title\n- four\n\n$$a\n- b$$"
+    lines = "".join(f"# {line}".rstrip() + "\n" for line in text.splitlines())
+    assert read_lab(write("# %% [markdown]\n" + lines)).title == "Lab"
 
 
 def test_a_fault_is_told_with_its_own_line(write):

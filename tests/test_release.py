@@ -167,6 +167,20 @@ def test_a_blank_lab_that_breaks_before_its_first_exercise_stops_the_release(cou
         release(course)
 
 
+def test_pages_beside_the_labs_are_handed_out_and_their_headings_linked(course):
+    page = course.solutions / "glossary.md"
+    page.write_text("# Glossary\n\n### learning rate\n\nHow far.\n")
+    (course.solutions / "README.md").write_text("For authors.")
+    link = "[rate](../glossary.md#learning-rate)"
+    replace(course, "# # A tiny lab\n", f"# # A tiny lab\n# {link}\n")
+    release(course)
+    assert (course.notebooks / "glossary.md").read_text() == page.read_text()
+    assert not (course.notebooks / "README.md").exists()
+    replace(course, link, link.replace("rate)", "rat)"))
+    with pytest.raises(LabError, match="learning-rat' leads nowhere"):
+        release(course)
+
+
 def test_links_and_images_that_lead_nowhere_stop_the_release(course):
     links = "[a](missing.png) ![b](no.svg) <img src='c.png'> [d](#Nowhere)"
     good = "[e](#A-tiny-lab) [f](https://keras.io/api) [g](../91_tiny/91_tiny.ipynb) [h](there.txt)"

@@ -230,18 +230,22 @@ def _staff_files(lab: Lab, folder: Path) -> list[str]:
 def _link_faults(notebook: NotebookNode, folder: Path, labs: set[str]) -> list[str]:
     """Links and images that lead nowhere: no such file, no such heading."""
     texts = [c.source for c in notebook.cells if c.cell_type == "markdown"]
-    anchors = {
-        line.lstrip("#").strip().replace(" ", "-")
-        for text in texts
-        for line in text.splitlines()
-        if line.startswith("#")
-    }
+    anchors = set().union(*map(_anchors, texts))
     found = []
     for text in texts:
         for target in _targets(text):
             if not _resolves(target, folder, labs, anchors):
                 found.append(f"the link {target!r} leads nowhere")
     return found
+
+
+def _anchors(text: str) -> set[str]:
+    """What JupyterLab calls the headings of a text in links."""
+    return {
+        line.lstrip("#").strip().replace(" ", "-")
+        for line in text.splitlines()
+        if line.startswith("#")
+    }
 
 
 def _targets(text: str) -> list[str]:
@@ -265,6 +269,8 @@ def _resolves(target: str, folder: Path, labs: set[str], anchors: set[str]) -> b
     path, _, anchor = target.partition("#")
     if not path:
         return anchor.replace("%20", "-") in anchors
+    if anchor and path.endswith(".md") and (folder / path).is_file():
+        return anchor in _anchors((folder / path).read_text(encoding="utf-8"))
     other = re.fullmatch(r"\.\./([^/]+)/\1\.ipynb", path)
     return (folder / path).is_file() or (other is not None and other[1] in labs)
 

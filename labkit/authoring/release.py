@@ -53,6 +53,7 @@ def release(
     faults: list[str] = []
     with tempfile.TemporaryDirectory(prefix="labkit-release-") as scratch:
         made = Path(scratch, "notebooks")
+        _copy_pages(course, made)  # for the labs' links
         outcome = []
         for path in paths:
             try:
@@ -72,7 +73,29 @@ def release(
             )
         if not names:
             outcome += _remove_others(course, dry=check)
+    outcome += _update_pages(course, dry=check)
     return outcome + _update_start_page(course, dry=check)
+
+
+def _pages(course: Course) -> list[Path]:
+    """The pages that lie beside the labs' folders and are handed out with them."""
+    found = sorted(course.solutions.glob("*.md"))
+    return [path for path in found if path.name not in ("README.md", START_PAGE)]
+
+
+def _copy_pages(course: Course, folder: Path) -> None:
+    for page in _pages(course):
+        write_bytes(folder / page.name, page.read_bytes())
+
+
+def _update_pages(course: Course, dry: bool) -> list[Released]:
+    """Write the pages that are others than those of solutions/; tell which."""
+    changed = [
+        page for page in _pages(course) if not _same(page, course.notebooks / page.name)
+    ]
+    if changed and not dry:
+        _copy_pages(course, course.notebooks)
+    return [Released("pages", [page.name for page in changed])] if changed else []
 
 
 def _remove_others(course: Course, dry: bool) -> list[Released]:

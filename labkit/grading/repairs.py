@@ -88,7 +88,9 @@ def repairs(
     handed_in, counted = _Cells(submitted.cells), _Cells(graded.cells)
     for cell in lab:
         told += _of_cell(cell, handed_in, counted, lab)
-    return told + _foreign(handed_in, {cell.name for cell in lab})
+    # A function that is asked for together with others may stand in a cell of its own.
+    known = {cell.name for cell in lab} | {cell.key for cell in lab}
+    return told + _foreign(handed_in, known)
 
 
 class _Cells:
@@ -234,6 +236,8 @@ def _order(cell: LabCell, names: list[str | None], lab: list[LabCell]) -> list[s
     """A check cell above the answer it checks: it stays there, but it ran too early."""
     answers = [one for one in lab[: lab.index(cell)] if one.solution]
     if cell.solution or not answers or answers[-1].name not in names:
+        return []
+    if cell.key in names[: names.index(cell.name)]:  # an answer in a cell of its own
         return []
     if names.index(answers[-1].name) < names.index(cell.name):
         return []

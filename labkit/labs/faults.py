@@ -30,6 +30,11 @@ _POINTS = ("check", "manual")
 _TAGS = ("needed", FOLDED_TAG)
 # What nbgrader takes out between two lines, and the role of the cells that have it.
 _REGIONS = {"SOLUTION": "solution", "HIDDEN TESTS": "check"}
+# A line that Markdown takes for a list's first item, also in the middle of a paragraph.
+_ITEM = re.compile(r"\s{0,3}(1[.)]|[-+*])\s")
+_FENCE = re.compile(r"```|~~~|\$\$")
+# What a list item may follow: nothing, another item or what belongs to it, a heading, HTML.
+_BEFORE_ITEM = re.compile(r"\s*$|\s*(\d+[.)]|[-+*#>|<])|\s{2,}")
 _LOST_HEADER = re.compile(rf"\s*#?\s*%%\s*({'|'.join(ROLES)})\b")
 
 
@@ -165,7 +170,7 @@ def _cell_faults(cell: NotebookNode, checked: set[str]) -> list[Fault]:
         for name, owner in _REGIONS.items():
             faults += _region_faults(cell, name, owner, role)
     unparsed = _syntax_faults(cell)
-    faults += _lost_headers(cell) + unparsed
+    faults += _lost_headers(cell) + unparsed + _list_faults(cell)
     if role is None or unparsed or cell.cell_type != _KINDS[role]:
         return faults
     wrong = _ROLE_FAULTS[role](cell, checked)
@@ -243,6 +248,23 @@ def _lost_headers(cell: NotebookNode) -> list[Fault]:
         for number, line in enumerate(cell.source.splitlines(), cell.source_line)
         if (found := _LOST_HEADER.match(line))
     ]
+
+
+def _list_faults(cell: NotebookNode) -> list[Fault]:
+    """Lines within a paragraph that would begin a list: a wrapped "1)", a minus sign."""
+    if cell.cell_type != "markdown":
+        return []
+    faults, before, fenced = [], "", False
+    for number, line in enumerate(cell.source.splitlines(), cell.source_line):
+        if not fenced and _ITEM.match(line) and not _BEFORE_ITEM.match(before):
+            text = (
+                f"{line.strip()[:20]!r} begins a list within a paragraph; break the "
+                "line elsewhere, or leave a blank line above a list"
+            )
+            faults.append(Fault(number, text))
+        fenced ^= len(_FENCE.findall(line)) % 2 == 1
+        before = line
+    return faults
 
 
 def _syntax_faults(cell: NotebookNode) -> list[Fault]:

@@ -266,6 +266,7 @@ def score_history(
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     limit_shares(axes.yaxis)
     axes.set_ylabel("share right")
+    axes.set_ylim(top=min(1.0, axes.get_ylim()[1]))  # nobody gets more than all right
     axes.grid(axis="y")
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1, 0.5))

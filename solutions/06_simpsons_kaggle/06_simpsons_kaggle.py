@@ -36,10 +36,12 @@
 # - foretell the score that the leaderboard will show;
 # - compute a confusion matrix, precision, recall and F1 by hand, and read
 #   from them what to do next;
-# - look at the filters that the first layer has learned.
+# - look at the filters that the first layer has learned, and at the places of a
+#   picture that an answer comes from.
 #
-# **Time**: about three hours. The longest training takes five minutes at
-# most, on any machine that has little else to do.
+# **Time**: about three hours: 20 minutes of reading, 5 to 10 for each exercise,
+# the rest for your network and the questions. The longest training takes five
+# minutes at most, on any machine that has little else to do.
 #
 # **Builds on** lab 02 (filters), lab 04 (softmax, one-hot) and lab 05
 # (training on colour pictures, augmentation).
@@ -919,9 +921,9 @@ leaderboard
 # %% [markdown]
 # ## 6. Task 2: the confusion matrix
 #
-# One number does not say *what* goes wrong. The **confusion matrix** does. It
-# counts in row $i$ and column $j$ how many pictures of class $i$ were taken
-# for class $j$:
+# One number does not say *what* goes wrong. The [**confusion
+# matrix**](../glossary.md#confusion-matrix) does. It counts in row $i$ and
+# column $j$ how many pictures of class $i$ were taken for class $j$:
 #
 # $$M_{ij} = \#\{\,n : \text{true}_n = i,\ \text{predicted}_n = j\,\}$$
 #
@@ -1237,8 +1239,10 @@ plots.misclassified(
 #
 # Two questions can be asked for each class $c$:
 #
-# - **Recall**: of all pictures *of* the character, what share was found?
-# - **Precision**: of all pictures *taken for* the character, what share is?
+# - [**Recall**](../glossary.md#recall): of all pictures *of* the character,
+#   what share was found?
+# - [**Precision**](../glossary.md#precision): of all pictures *taken for* the
+#   character, what share is?
 #
 # $$\text{recall}_c = \frac{M_{cc}}{\sum_j M_{cj}} \qquad
 # \text{precision}_c = \frac{M_{cc}}{\sum_i M_{ic}} \qquad
@@ -1765,7 +1769,262 @@ plots.feature_maps(
 # channel.
 
 # %% [markdown]
-# ## 10. One page for your team
+# ## 10. Where does the network look?
+#
+# Lab 05 hid a picture tile by tile to find out what an answer hangs on. The
+# gradient tells it in one pass. [**Grad-CAM**](../glossary.md#Grad-CAM) looks
+# at the maps $A_1, \dots, A_F$ of a deep layer, which still know *where*, and
+# asks how the score of one class changes with them:
+#
+# 1. The **weight** of a map is the mean, over its $H' \cdot W'$ places, of the
+#    slopes of the class's score $y$: how much does it gain, if this map grows?
+#
+# $$\alpha_f = \frac{1}{H' W'} \sum_{i,j} \frac{\partial y}{\partial A_{f,ij}}$$
+#
+# 2. Add up the maps, each times its weight. Cut off what is below 0: those
+#    places speak for other classes.
+#
+# $$L_{ij} = \max\Bigl(0,\; \sum_f \alpha_f\, A_{f,ij}\Bigr)$$
+#
+# 3. Divide by the largest value, so that the map goes from 0 to 1 (if all is
+#    0, leave it so), and bring it to the picture's size. Each place of $L$
+#    becomes a block of pixels.
+#
+# The score is $y = \ln p$, the logarithm of the class's probability. So a place
+# counts that speaks for the class, and one that speaks against its rivals.
+#
+# The slopes are those of backpropagation. You need not derive them: Keras's
+# backend does. `slopes` is given; it says how $\ln p$ of a class changes with
+# a layer's maps.
+
+
+# %%
+def slopes(model, image, label, layer):
+    """A layer's maps of one picture, and how ln p of a class changes with them.
+
+    image: (H, W, C). label: the class's number. layer: its name.
+    Returns two arrays (H', W', F).
+    """
+    inner = model.get_layer(layer)
+    both = keras.Model(model.inputs[0], [inner.output, model.outputs[0]])
+    batch = keras.ops.convert_to_tensor(np.asarray(image, "float32")[None])
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            maps, probabilities = both(batch, training=False)
+            score = tf.math.log(tf.cast(probabilities[0, label], "float32") + 1e-12)
+        found = tape.gradient(score, maps)
+    elif keras.backend.backend() == "torch":
+        maps, probabilities = both(batch, training=False)
+        maps.retain_grad()
+        (probabilities[0, label].float() + 1e-12).log().backward()
+        found = maps.grad
+    else:
+        import jax
+
+        rest = keras.Model(inner.output, model.outputs[0])
+        maps = keras.Model(model.inputs[0], inner.output)(batch, training=False)
+        found = jax.grad(
+            lambda maps: jax.numpy.log(rest(maps, training=False)[0, label] + 1e-12)
+        )(maps)
+    return tuple(
+        np.asarray(keras.ops.convert_to_numpy(part)[0], "float32")
+        for part in (maps, found)
+    )
+
+
+# %% [markdown]
+# <details><summary>What the three ways have in common</summary>
+#
+# Each backend keeps track of how a number was computed, and goes the way back
+# by the chain rule. TensorFlow writes it down on a tape, PyTorch in the tensors
+# themselves, and JAX derives the function as a whole.
+# </details>
+#
+# ### Exercise: `grad_cam`
+
+
+# %% solution="grad_cam"
+def grad_cam(model, image, label, layer):
+    """Where in a picture the network sees what speaks for a class.
+
+    model: a Keras model that gives probabilities. image: (H, W, 3), as the model
+    takes it; it is not changed. label: the class's number. layer: the name of a
+    layer with maps (H', W', F), where H' divides H and W' divides W; `slopes`
+    gives its maps and slopes.
+    Returns decimal numbers (H, W) from 0 to 1; the largest is 1. If no place
+    speaks for the class, all are 0. Each place of the layer's maps is a block
+    of equal pixels.
+    """
+    ### BEGIN SOLUTION
+    maps, slope = slopes(model, image, label, layer)
+    weights = slope.mean(axis=(0, 1))
+    found = np.maximum(maps @ weights, 0)
+    found = found / (found.max() or 1)
+    block = [of // small for of, small in zip(image.shape, found.shape)]
+    return np.kron(found, np.ones(block))
+    ### END SOLUTION
+
+
+# %% check="grad_cam" points=3
+def onlooker(rng, size=8):
+    """A small network with known weights; `seen` has four maps of half the size."""
+    model = keras.Sequential(
+        [
+            keras.Input((size, size + 4, 3)),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Conv2D(4, 3, padding="same", activation="relu"),
+            keras.layers.AveragePooling2D(2, name="seen"),
+            keras.layers.Conv2D(3, 3, padding="same", activation="relu"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+    for weight in model.weights:
+        weight.assign(rng.normal(0.05, 0.4, tuple(weight.shape)))
+    return model
+
+
+draw = np.random.default_rng(11)
+small, scene = onlooker(draw), draw.integers(0, 256, (8, 12, 3)).astype("uint8")
+check("a picture of 8x12", grad_cam(small, scene, 1, "seen"), rtol=1e-2, atol=1e-3)
+check("its shape", np.shape(grad_cam(small, scene, 1, "seen")))
+### BEGIN HIDDEN TESTS
+draw = check.rng()
+small = onlooker(draw)
+scenes = draw.integers(0, 256, (2, 8, 12, 3)).astype("float32")
+for number, another in enumerate(scenes):
+    another[2 * number : 2 * number + 4] *= 0.2
+seen = [grad_cam(small, one, label, "seen") for one in scenes for label in range(3)]
+check("two pictures, each of three classes", seen, rtol=1e-2, atol=1e-3)
+check(
+    "one picture, and what is left of it",
+    (grad_cam(small, scenes[0], 2, "seen"), scenes[0]),
+    rtol=1e-2,
+    atol=1e-3,
+)
+### END HIDDEN TESTS
+
+
+# %% mistakes="grad_cam"
+def _at_full_size(found, image, top=True):
+    if top:
+        found = found / (found.max() or 1)
+    block = [of // small for of, small in zip(image.shape, found.shape)]
+    return np.kron(found, np.ones(block))
+
+
+def keeps_what_speaks_against(model, image, label, layer):
+    """Your map goes below 0. Cut off what speaks for other classes, before you divide."""
+    maps, slope = slopes(model, image, label, layer)
+    return _at_full_size(maps @ slope.mean(axis=(0, 1)), image)
+
+
+def takes_sizes_for_signs(model, image, label, layer):
+    """You take the size of what is below 0. Those places speak against the class: cut them
+    off, np.maximum(..., 0)."""
+    maps, slope = slopes(model, image, label, layer)
+    return _at_full_size(np.abs(maps @ slope.mean(axis=(0, 1))), image)
+
+
+def adds_the_maps_without_weights(model, image, label, layer):
+    """You add up the maps as they are, so every class gets the same picture. Each map has a
+    weight, the mean of its slopes."""
+    maps, _ = slopes(model, image, label, layer)
+    return _at_full_size(np.maximum(maps.sum(axis=-1), 0), image)
+
+
+def weights_each_place(model, image, label, layer):
+    """You multiply each place by its own slope. A map has one weight, the mean over its
+    places."""
+    maps, slope = slopes(model, image, label, layer)
+    return _at_full_size(np.maximum((maps * slope).sum(axis=-1), 0), image)
+
+
+def averages_over_the_maps(model, image, label, layer):
+    """You average the slopes over the maps. Average over the places, axes 0 and 1: a weight
+    for each map."""
+    maps, slope = slopes(model, image, label, layer)
+    found = maps.sum(axis=-1) * slope.mean(axis=-1)
+    return _at_full_size(np.maximum(found, 0), image)
+
+
+def does_not_divide(model, image, label, layer):
+    """Your map does not go up to 1. Divide by its largest value."""
+    maps, slope = slopes(model, image, label, layer)
+    found = np.maximum(maps @ slope.mean(axis=(0, 1)), 0)
+    return _at_full_size(found, image, top=False)
+
+
+def stays_small(model, image, label, layer):
+    """Your map has the size of the layer's. Make each place a block of pixels, so that it
+    has the picture's."""
+    maps, slope = slopes(model, image, label, layer)
+    found = np.maximum(maps @ slope.mean(axis=(0, 1)), 0)
+    return found / (found.max() or 1)
+
+
+def cuts_each_map_off(model, image, label, layer):
+    """You cut the weights off at 0 before you add. What speaks against the class in a place
+    has to be subtracted there: cut off the sum."""
+    maps, slope = slopes(model, image, label, layer)
+    return _at_full_size(maps @ np.maximum(slope.mean(axis=(0, 1)), 0), image)
+
+
+def asks_for_the_answer(model, image, label, layer):
+    """You look at the class that the network names. Look at the one that was asked for."""
+    named = int(np.argmax(model(np.asarray(image, "float32")[None], training=False)))
+    maps, slope = slopes(model, image, named, layer)
+    return _at_full_size(np.maximum(maps @ slope.mean(axis=(0, 1)), 0), image)
+
+
+# %% [markdown]
+# Four right answers, and the four surest wrong ones. For a wrong answer, look
+# twice: what speaks for the name that was given, and what for the true one?
+
+# %%
+maps_of = [layer for layer in network.layers if len(layer.output.shape) == 4]
+fits = [layer for layer in maps_of if size % layer.output.shape[1] == 0]
+deep_layer = [layer.name for layer in fits if layer.output.shape[1] > 3][-1]
+sure = probabilities.max(axis=1)
+right_ones = np.argsort(-sure * (said == true), kind="stable")[:4]
+wrong_ones = np.argsort(-sure * (said != true), kind="stable")[:4]
+fig, axes = plt.subplots(3, 8, figsize=(9, 4), layout="constrained")
+for column, one in zip(axes.T, [*right_ones, *wrong_ones]):
+    shown = x[held_out][one]
+    for axis, label in zip(column, (None, said[one], true[one])):
+        axis.imshow(shown, alpha=1 if label is None else 0.5)
+        axis.set(xticks=[], yticks=[])
+        if label is not None:
+            where = grad_cam(network, shown, label, deep_layer)
+            axis.imshow(where, cmap="inferno", vmin=0, vmax=1, alpha=0.6)
+            axis.set_title(d.class_names[label].split("_")[0], size=7)
+for axis, name in zip(axes[:, 0], ("picture", "what was said", "what is true")):
+    axis.set_ylabel(name, size=8)
+fig.suptitle(d.title("Bright: what speaks for the name above it"))
+plt.show()
+
+# %% [markdown]
+# The layer is the last one whose maps are larger than 3x3, so a bright block is
+# several pixels wide, and its ground reaches beyond it: each place of a deep map
+# has seen a large part of the picture. The map says where the network looked,
+# not why. And it does not say that the place was needed: lab 05's grey squares
+# do.
+#
+# **Think.** A network that tells Homer from Lisa is right in 97 of 100
+# pictures, and its maps are bright on the sofa behind Homer. What would you do
+# before you hand it out?
+#
+# <details><summary>One answer</summary>
+#
+# It has learned scenes, and a grouped split that keeps a scene on one side
+# would have shown it: measure once more with whole episodes held out. Then
+# train with pictures of Homer elsewhere, or with the background covered, and
+# look whether the maps move to his head.
+# </details>
+#
+# ## 11. One page for your team
 #
 # `kaggle.report` puts it all on one page: score, curves, confusion matrix,
 # filters, the worst mistakes, the network. `run.npz` holds what the page is
@@ -1817,7 +2076,9 @@ results
 # - A confusion matrix has true classes in rows and predicted ones in columns.
 #   Recall reads along a row, precision down a column, F1 is high only if both
 #   are. Macro F1 gives rare classes a say.
-# - The first layer's filters can be drawn, and show edges and colours.
+# - The first layer's filters can be drawn, and show edges and colours. Grad-CAM
+#   weighs a deep layer's maps by their slopes, and shows where an answer comes
+#   from.
 #
 # ## Going further
 #
@@ -1839,5 +2100,7 @@ results
 #   Pictures from *The Simpsons*, collected by A. Attia, CC BY-NC-SA 4.0.
 # - A. Krizhevsky, I. Sutskever, G. Hinton: ImageNet Classification with Deep
 #   Convolutional Neural Networks, 2012 (top-5 error, its figures 3 and 4).
+# - R. Selvaraju and others: Grad-CAM: Visual Explanations from Deep Networks via
+#   Gradient-based Localization, 2017. (There $y$ is the score before softmax.)
 # - S. Kaufman, S. Rosset, C. Perlich: Leakage in Data Mining, 2011 (what
 #   section 4 is a case of).

@@ -276,24 +276,71 @@ def leaky_relu(z, slope=0.01):
     return np.reshape(flat, np.shape(z))
 """,
     ],
-    "maxout": [
+    "forward_two": [
         """
-def maxout(a, b):
-    return np.where(a > b, a, b)
+def forward_two(x, w1, b1, w2, b2):
+    hidden = np.stack([forward(x, w1[:, j], b1[j]) for j in range(len(b1))], axis=1)
+    return hidden, forward(hidden, w2, b2)
 """,
         """
-def maxout(a, b):
-    return np.max(np.stack([a, b]), axis=0)
+def forward_two(x, w1, b1, w2, b2):
+    hidden, output = [], []
+    for row in x:
+        z = [sum(row[i] * w1[i, j] for i in range(len(row))) + b1[j] for j in range(len(b1))]
+        hidden.append(sigmoid(np.array(z)))
+        output.append(float(sigmoid(np.array([np.dot(hidden[-1], w2) + b2]))[0]))
+    return [np.array(hidden), output]
 """,
         """
-def maxout(a, b):
-    return b + relu(a - b)
+def forward_two(x, w1, b1, w2, b2):
+    x32 = np.asarray(x, dtype=np.float32)
+    h = 1 / (1 + np.exp(-(np.einsum("nd,dh->nh", x32, w1.astype(np.float32)) + b1)))
+    return h, 1 / (1 + np.exp(-(h.dot(w2) + b2)))
+""",
+    ],
+    "backward_two": [
+        """
+def backward_two(x, target, w1, b1, w2, b2):
+    gw1, gb1, gw2, gb2 = np.zeros_like(w1), np.zeros_like(b1), np.zeros_like(w2), 0.0
+    for n in range(len(x)):
+        h, a = forward_two(x[n : n + 1], w1, b1, w2, b2)
+        h, a = h[0], a[0]
+        delta = (a - target[n]) * a * (1 - a)
+        gb2 += delta
+        for j in range(len(w2)):
+            gw2[j] += delta * h[j]
+            epsilon = delta * w2[j] * h[j] * (1 - h[j])
+            gb1[j] += epsilon
+            for i in range(x.shape[1]):
+                gw1[i, j] += epsilon * x[n, i]
+    return gw1, gb1, gw2, gb2
 """,
         """
-def maxout(a, b):
-    if np.ndim(a) == 0:
-        return max(a, b)
-    return np.array([maxout(one, other) for one, other in zip(a, b)])
+def backward_two(x, target, w1, b1, w2, b2):
+    h, a = forward_two(x, w1, b1, w2, b2)
+    error = target - a
+    delta = (-error * a * (1 - a))[:, None]
+    epsilon = delta @ w2[None, :] * (h - h**2)
+    ones = np.ones(len(x))
+    return [np.einsum("nd,nh->dh", x, epsilon), ones @ epsilon, (h * delta).sum(0), float(ones @ delta)]
+""",
+        """
+def backward_two(x, target, w1, b1, w2, b2):
+    # Without a formula: each number wiggled.
+    def slopes(parameter):
+        found = np.zeros(parameter.shape)
+        for place in np.ndindex(parameter.shape):
+            old = parameter[place]
+            errors = []
+            for moved in (old + 1e-5, old - 1e-5):
+                parameter[place] = moved
+                errors.append(squared_error(target, forward_two(x, *w)[1]))
+            parameter[place] = old
+            found[place] = (errors[0] - errors[1]) / 2e-5
+        return found
+
+    w = [np.array(part, dtype=float) for part in (w1, b1, w2, b2)]
+    return tuple(slopes(part) for part in w)
 """,
     ],
     "dead_units": [
@@ -389,9 +436,46 @@ def conv_parameters(kernel_size, channels, filters, bias=True):
     ],
 }
 
+# A cell that asks for several functions takes an answer to each of them.
+for names in (
+    ["sigmoid_slope", "update"],
+    ["tanh", "relu", "leaky_relu", "dead_units"],
+    ["dense_parameters", "conv_parameters"],
+):
+    answers = [VARIANTS[name] for name in names]
+    VARIANTS[names[-1]] = [
+        "".join(of[number % len(of)] for of in answers)
+        for number in range(max(map(len, answers)))
+    ]
+
 
 # Answers that break what the text of their exercise asks for.
 WRONG = {
+    "forward_two": [
+        """
+def forward_two(x, w1, b1, w2, b2):
+    hidden = sigmoid(x @ w1 + b1)
+    return hidden, sigmoid((hidden * w2).sum(axis=1))
+""",
+    ],
+    "backward_two": [
+        """
+def backward_two(x, target, w1, b1, w2, b2):
+    h, a = forward_two(x, w1, b1, w2, b2)
+    delta = (a - target) * a * (1 - a)
+    gw2 = h.T @ delta
+    w2 = w2 - gw2
+    epsilon = np.outer(delta, w2) * h * (1 - h)
+    return x.T @ epsilon, epsilon.sum(0), gw2, delta.sum()
+""",
+        """
+def backward_two(x, target, w1, b1, w2, b2):
+    h, a = forward_two(x, w1, b1, w2, b2)
+    delta = (a - target) * a * (1 - a)
+    epsilon = np.outer(delta, w2) * h
+    return x.T @ epsilon, epsilon.sum(0), h.T @ delta, delta.sum()
+""",
+    ],
     "sigmoid": [
         """
 def sigmoid(z):

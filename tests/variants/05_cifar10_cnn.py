@@ -228,14 +228,14 @@ def flat_size(size, padding, kernel_size=5, pool=2, stages=2, filters=64):
         """
 def build_tutorial_cnn():
     inputs = keras.Input((32, 32, 3))
-    x = layers.Conv2D(64, (5, 5), padding="valid", activation="relu")(inputs)
+    x = layers.Conv2D(64, (5, 5), padding="valid", activation="relu", name="conv1")(inputs)
     x = layers.MaxPool2D((2, 2), strides=2)(x)
-    x = layers.Conv2D(64, (5, 5), activation="relu")(x)
+    x = layers.Conv2D(64, (5, 5), activation="relu", name="conv2")(x)
     x = layers.MaxPool2D()(x)
     x = layers.Flatten()(x)
-    x = layers.Dense(384, activation="relu")(x)
-    x = layers.Dense(192, activation="relu")(x)
-    return keras.Model(inputs, layers.Dense(10, activation="softmax")(x))
+    x = layers.Dense(384, activation="relu", name="fc3")(x)
+    x = layers.Dense(192, activation="relu", name="fc4")(x)
+    return keras.Model(inputs, layers.Dense(10, activation="softmax", name="fc5")(x))
 """,
         """
 def build_tutorial_cnn():
@@ -246,10 +246,10 @@ def build_tutorial_cnn():
         model.add(layers.ReLU())
         model.add(layers.MaxPooling2D())
     model.add(layers.Reshape((1600,)))
-    for units in (384, 192):
-        model.add(layers.Dense(units))
+    for number, units in ((3, 384), (4, 192)):
+        model.add(layers.Dense(units, name=f"fc{number}"))
         model.add(layers.Activation("relu"))
-    model.add(layers.Dense(10))
+    model.add(layers.Dense(10, name="fc5"))
     model.add(layers.Softmax())
     return model
 """,
@@ -258,17 +258,17 @@ def build_tutorial_cnn():
     return keras.Sequential(
         [
             keras.Input((32, 32, 3)),
-            layers.Conv2D(64, 5),
+            layers.Conv2D(64, 5, name="conv1"),
             layers.MaxPooling2D(2),
             layers.Activation(keras.activations.relu),
-            layers.Conv2D(64, 5),
+            layers.Conv2D(64, 5, name="conv2"),
             layers.MaxPooling2D(2),
             layers.Activation(keras.activations.relu),
             layers.Flatten(),
-            layers.Dense(384, "relu", kernel_initializer="he_normal"),
+            layers.Dense(384, "relu", kernel_initializer="he_normal", name="fc3"),
             layers.Dropout(0.5),
-            layers.Dense(192, "relu"),
-            layers.Dense(10, "softmax"),
+            layers.Dense(192, "relu", name="fc4"),
+            layers.Dense(10, "softmax", name="fc5"),
         ]
     )
 """,
@@ -420,6 +420,95 @@ def clip(gradients, longest):
     return [np.float32(g) * np.float32(1 if norm == 0 else min(1, longest / norm)) for g in gradients]
 """,
     ],
+    "running": [
+        """
+def batch_norm(x, gamma, beta, eps=1e-5):
+    centred = x - np.mean(x, axis=0, keepdims=True)
+    variance = np.sum(centred**2, axis=0) / len(x)
+    return centred * (gamma / (variance + eps) ** 0.5) + beta
+
+
+def running(mean, batch_mean, momentum=0.9):
+    return mean + (1 - momentum) * (batch_mean - mean)
+""",
+        """
+def batch_norm(x, gamma, beta, eps=1e-5):
+    result = np.zeros(x.shape)
+    for j in range(x.shape[1]):
+        column = x[:, j]
+        result[:, j] = (column - column.mean()) / np.sqrt(column.std() ** 2 + eps)
+        result[:, j] = gamma[j] * result[:, j] + beta[j]
+    return result
+
+
+def running(mean, batch_mean, momentum=0.9):
+    return [momentum * m + (1 - momentum) * b for m, b in zip(mean, batch_mean)]
+""",
+        """
+def batch_norm(x, gamma, beta, eps=1e-5):
+    x32 = keras.ops.cast(x, "float32")
+    mean, variance = keras.ops.moments(x32, axes=[0])
+    return keras.ops.convert_to_numpy((x32 - mean) * keras.ops.rsqrt(variance + eps) * gamma + beta)
+
+
+def running(mean, batch_mean, momentum=0.9):
+    return np.average([mean, batch_mean], axis=0, weights=[momentum, 1 - momentum])
+""",
+    ],
+    "dropout": [
+        """
+def dropout(x, rate, rng):
+    return np.where(rng.random(x.shape) < rate, 0, x / (1 - rate))
+""",
+        """
+def dropout(x, rate, rng):
+    result = np.array(x, dtype=np.float32)
+    result[rng.uniform(size=x.shape) < rate] = 0
+    return result / (1 - rate)
+""",
+        """
+def dropout(x, rate, rng):
+    flat = [v / (1 - rate) if rng.random() >= rate else 0.0 for v in np.ravel(x)]
+    return np.reshape(flat, np.shape(x))
+""",
+    ],
+    "occlusion": [
+        """
+def occlusion(model, image, label, size):
+    height, width, _ = image.shape
+    whole = model.predict(image[None], verbose=0)[0, label]
+    rows = []
+    for top in range(0, height, size):
+        row = []
+        for left in range(0, width, size):
+            hidden = np.array(image, dtype="float32")
+            hidden[top : min(top + size, height), left : min(left + size, width)] = 128
+            row.append(whole - model.predict(hidden[None], verbose=0)[0, label])
+        rows.append(row)
+    return rows
+""",
+        """
+def occlusion(model, image, label, size):
+    rows, columns = (-(-side // size) for side in image.shape[:2])
+    tile = np.arange(image.shape[0])[:, None] // size * columns + np.arange(image.shape[1]) // size
+    hide = tile == np.arange(rows * columns)[:, None, None]
+    views = np.where(hide[..., None], np.uint8(128), image)
+    probability = lambda batch: np.asarray(model(batch, training=False))[:, label]
+    return (probability(image[None]) - probability(views)).reshape(rows, columns)
+""",
+        """
+def occlusion(model, image, label, size):
+    kept = image.copy()
+    whole = training.predict(model, image[None])[0][label]
+    found = np.zeros((int(np.ceil(image.shape[0] / size)), int(np.ceil(image.shape[1] / size))))
+    for i, j in np.ndindex(found.shape):
+        place = slice(i * size, i * size + size), slice(j * size, j * size + size)
+        image[place] = 128
+        found[i, j] = whole - training.predict(model, image[None])[0][label]
+        image[place] = kept[place]
+    return found
+""",
+    ],
     "build_best": [
         """
 def build_best():
@@ -513,6 +602,52 @@ def activations(model, images, layer):
 
 # Answers that break what the text of their exercise asks for.
 WRONG = {
+    "augment": [
+        """
+def augment(images, rng):
+    n, size = len(images), images.shape[1]
+    wide = np.pad(images, ((0, 0), (4, 4), (4, 4), (0, 0)))
+    part = crop(wide, rng.integers(0, 9, n), rng.integers(0, 9, n), size)
+    flip = rng.random(n) < 0.5
+    part[flip] = part[flip, :, ::-1]
+    return adjust(part, rng.uniform(0.8, 1.2, n), rng.uniform(0.8, 1.2, n))
+""",
+        """
+def augment(images, rng):
+    n, size = len(images), images.shape[1]
+    wide = np.pad(images, ((0, 0), (4, 4), (4, 4), (0, 0)), mode="reflect")
+    part = crop(wide, rng.integers(0, 8, n), rng.integers(0, 8, n), size)
+    flip = rng.random(n) < 0.5
+    part[flip] = part[flip, :, ::-1]
+    return adjust(part, rng.uniform(0.8, 1.2, n), rng.uniform(0.8, 1.2, n))
+""",
+        """
+def augment(images, rng):
+    n, size = len(images), images.shape[1]
+    wide = np.pad(images, ((0, 0), (4, 4), (4, 4), (0, 0)), mode="reflect")
+    light, place = rng.uniform(0.8, 1.2, n), rng.integers(0, 9, n)
+    part = crop(wide, place, rng.integers(0, 9, n), size)
+    flip = place % 2 == 0
+    part[flip] = part[flip, :, ::-1]
+    return adjust(part, light, light)
+""",
+    ],
+    "running": [
+        """
+def batch_norm(x, gamma, beta, eps=1e-5):
+    return gamma * (x - x.mean(0)) / (x.std(0) + eps) + beta
+
+
+def running(mean, batch_mean, momentum=0.9):
+    return (1 - momentum) * mean + momentum * batch_mean
+""",
+    ],
+    "dropout": [
+        """
+def dropout(x, rate, rng):
+    return np.where(rng.random(x.shape) < rate, 0, x)
+""",
+    ],
     "to_images": [
         """
 def to_images(rows):

@@ -301,6 +301,40 @@ def first_layer_filters(model):
     return keras.ops.convert_to_numpy((kernel - low) / (high - low))
 """,
     ],
+    "grad_cam": [
+        """
+def grad_cam(model, image, label, layer):
+    maps, slope = slopes(model, image, label, layer)
+    found = np.zeros(maps.shape[:2])
+    for f in range(maps.shape[2]):
+        found += np.mean(slope[:, :, f]) * maps[:, :, f]
+    found[found < 0] = 0
+    if found.max() > 0:
+        found /= found.max()
+    rows, columns = (of // small for of, small in zip(image.shape, found.shape))
+    return np.repeat(np.repeat(found, rows, axis=0), columns, axis=1)
+""",
+        """
+def grad_cam(model, image, label, layer):
+    maps, slope = slopes(model, image, label, layer)
+    alpha = np.einsum("hwf->f", slope) / slope[..., 0].size
+    found = np.clip(np.einsum("hwf,f->hw", maps, alpha), 0, None)
+    top = found.max()
+    found = found / top if top else found
+    height, width = image.shape[:2]
+    return [[found[r * len(found) // height, c * found.shape[1] // width] for c in range(width)] for r in range(height)]
+""",
+        """
+def grad_cam(model, image, label, layer):
+    maps, slope = slopes(model, np.asarray(image).copy(), label, layer)
+    found = keras.ops.relu((maps * slope.mean((0, 1), keepdims=True)).sum(-1))
+    resized = keras.ops.image.resize(
+        keras.ops.convert_to_tensor(found)[None, :, :, None], image.shape[:2], interpolation="nearest"
+    )
+    resized = keras.ops.convert_to_numpy(resized)[0, :, :, 0]
+    return resized / max(resized.max(), 1e-30)
+""",
+    ],
     "feature_maps": [
         """
 def feature_maps(model, image, layer_name):
