@@ -84,4 +84,4 @@ def new_lab(course: Course, name: str) -> Path:
 
 
 def _template(name: str) -> str:
-    return files("labkit").joinpath("templates", name).read_text("utf-8")
+    return (files("labkit") / "templates" / name).read_text("utf-8")
