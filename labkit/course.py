@@ -260,7 +260,8 @@ class Course:
                 return cls.at(folder)
         raise LabkitError(
             f"No course here: {here} and the folders above it hold no {CONFIG_FILE} beside "
-            "a solutions/ folder. Change to the course folder and try again."
+            "a solutions/ folder. Change to the course folder and try again, or begin a "
+            "course: labkit init my_course"
         )
 
     @property

@@ -1,6 +1,7 @@
 """The author's commands: from a lab's text to what students get."""
 
 import os
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,38 @@ from labkit.cli.terminal import Labs, console, errors, examples, labelled
 PANEL = "For authors"
 app = typer.Typer()
 command = partial(app.command, rich_help_panel=PANEL)
+
+
+@command(epilog=examples("labkit init my_course"))
+def init(
+    folder: Annotated[
+        Path, typer.Argument(help="The course's folder: a new one, or an empty one.")
+    ],
+) -> None:
+    """Begin a course in a folder of its own: its settings, and one lab to look at."""
+    from labkit.authoring.new import init_course
+
+    written = init_course(folder)
+    for path in written:
+        console.print(f"  {path}")
+    lab = written[-1].stem
+    console.print(f"Type: cd {shlex.quote(str(folder))}, then: labkit release {lab}")
+
+
+@command(epilog=examples("labkit new edges"))
+def new(
+    name: Annotated[
+        str,
+        typer.Argument(help="Its name, such as edges: letters, digits and _."),
+    ],
+) -> None:
+    """Write a small lab to be changed: it takes the next number, and passes the gate."""
+    from labkit.authoring.new import new_lab
+    from labkit.course import Course
+
+    path = new_lab(Course.here(), name)
+    console.print(f"  {os.path.relpath(path)}")
+    console.print(f"Change it, then type: labkit release {path.stem}")
 
 
 @command(
