@@ -73,12 +73,13 @@ def _expected(path: Path, notebook: NotebookNode) -> Path:
 
 def _check_names(notebook: NotebookNode) -> set[str]:
     """The names of a notebook's checks."""
-    names = set()
+    names: set[str] = set()
     for cell in notebook.cells:
         if cell.metadata.get("nbgrader", {}).get("grade"):
             with contextlib.suppress(SyntaxError):
-                names.update(map(check_name, ast.parse(cell.source).body))
-    return {name for name in names if name is not None}
+                found = map(check_name, ast.parse(cell.source).body)
+                names.update(name for name in found if name is not None)
+    return names
 
 
 def _read_notebook(path: Path) -> NotebookNode:
