@@ -5,23 +5,34 @@ VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help setup demo test lab
+.PHONY: help setup student demo test lab
 
 help:
 	@echo "make demo    set up, then run the course once from end to end"
 	@echo "make test    set up, then pass the tests"
-	@echo "make lab     set up, then open JupyterLab on your copy of the labs"
+	@echo "make lab     set up what a student needs, then open JupyterLab on your copy of the labs"
 	@echo "make setup   set up only; PYTHON=python3.12 chooses another Python"
+	@echo "make student set up only what a student needs"
 
 setup: $(VENV)/.ready
+student: $(VENV)/.student
 
-$(VENV)/.ready: requirements.lock pyproject.toml
+define install
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else \
 	  "This needs Python 3.10 to 3.13; %s is %d.%d. Type: make setup PYTHON=python3.12" % (sys.executable, *v))'
-	@echo "Setting up in $(VENV)/ (a few minutes, about 2.5 GB)"
+	@echo "Setting up in $(VENV)/ (a few minutes, about $(2) GB)"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on --require-hashes -r $(1)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+endef
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	$(call install,requirements.lock,2.7)
+	@touch $(VENV)/.student $@
+
+# The developers' environment holds all of it, at the same versions.
+$(VENV)/.student: requirements-student.lock pyproject.toml
+	$(call install,requirements-student.lock,2.2)
 	@touch $@
 
 demo: setup
@@ -30,5 +41,5 @@ demo: setup
 test: setup
 	python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-lab: setup
+lab: student
 	labkit lab

@@ -46,6 +46,11 @@ seed = "{seed}"
 # The gradebook, where it is not the file gradebook.db: any address of SQLAlchemy's.
 # database = "postgresql://user@host/gradebook"
 
+# Where the course's folder lies on GitHub. Each released lab then has badges that open it
+# on Colab, Kaggle and Binder.
+# repository = "owner/name"
+# branch = "main"
+
 # What a submission may take. These are the defaults. A second counts while the
 # submission computes (so two processes take two at once) or has nothing to compute,
 # as when it sleeps; not while it waits for a CPU that other programs use. Where a
@@ -165,6 +170,12 @@ class Settings(_Table):
 
     seed: str = Field(default="", description='a text: seed = "any text"')
     database: str = Field(default="", description="an address of SQLAlchemy's")
+    repository: str = Field(
+        default="",
+        pattern=r"^[\w.-]+/[\w.-]+$|^$",
+        description='owner/name on GitHub: repository = "owner/name"',
+    )
+    branch: str = Field(default="main", description="a branch of the repository")
     limits: Limits = Field(default=Limits(), description="a table: [limits]")
     kaggle: Competition = Field(default=Competition(), description="a table: [kaggle]")
 

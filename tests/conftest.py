@@ -68,6 +68,7 @@ def environment(tmp_path_factory):
 
 def make_course(folder: Path) -> Course:
     """A course with one tiny lab, as an instructor's folder is laid out."""
+    folder.mkdir(exist_ok=True)
     shutil.copy(ROOT / "nbgrader_config.py", folder)
     shutil.copytree(ROOT / "tests" / "labs", folder / "solutions")
     return Course.at(folder)

@@ -176,7 +176,7 @@ def test_kaggle_out_of_reach(server):
 
 def test_without_kagglehub_it_says_what_to_install(server, monkeypatch):
     monkeypatch.setitem(sys.modules, "kagglehub", None)
-    with pytest.raises(data.DataError, match=r"pip install -e .*kaggle"):
+    with pytest.raises(data.DataError, match=r"pip install .*\[kaggle\]"):
         data.fetch("simpsons")
 
 

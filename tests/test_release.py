@@ -530,3 +530,16 @@ def test_a_removed_labs_folder_goes_with_the_next_release(released):
     assert other.is_dir()
     release(released)
     assert not other.exists() and mine.is_dir()
+
+
+def test_badges_lead_to_the_course_s_repository_where_it_has_one(released_course):
+    (path,) = released_course.notebooks.glob("*/*.ipynb")
+    assert "badge" not in path.read_text()
+    released_course.settings_file.write_text('repository = "someone/a-course"\n')
+    release(released_course)
+    first = nbformat.read(path, as_version=4).cells[0].source
+    place = f"someone/a-course/blob/main/notebooks/91_tiny/{path.name}"
+    assert f"(https://colab.research.google.com/github/{place})" in first
+    assert f"src=https://github.com/{place})" in first
+    assert f"gh/someone/a-course/main?labpath=notebooks/91_tiny/{path.name})" in first
+    assert "cnn-labkit[train] @ git+https://github.com/someone/a-course@main" in first

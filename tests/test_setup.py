@@ -4,8 +4,10 @@ import re
 import subprocess
 import sys
 
+import pytest
 import yaml
 
+from labkit.errors import extras, libraries
 from labkit.labs.lab import find_labs
 from tests.conftest import BIN, ROOT
 
@@ -15,28 +17,50 @@ else:
     import tomli as tomllib
 
 
+# Each lock, with the extras that it holds.
+LOCKS = {"requirements.lock": ("dev",), "requirements-student.lock": ("train", "build")}
+
+
 def project():
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
+def requirements(extra: str) -> set[str]:
+    """What an extra asks for, with what the extras that it names ask for."""
+    found = set()
+    for one in project()["optional-dependencies"][extra]:
+        own = re.fullmatch(rf"{project()['name']}\[(.*)\]", one)
+        names = own[1].split(",") if own else ()
+        found |= set().union(*map(requirements, names)) if names else {one}
+    return found
+
+
+def pins(lock: str) -> dict[str, set[str]]:
+    """The versions of each package in a lock, one for each kind of machine and Python."""
+    found: dict[str, set[str]] = {}
+    for line in (ROOT / lock).read_text().splitlines():
+        if "==" in line and not line.startswith(" "):
+            name, _, rest = line.partition("==")
+            found.setdefault(name, set()).add(rest.split()[0])
+    return found
+
+
+def canonical(requirement: str) -> str:
+    return re.match(r"[\w.-]+", requirement)[0].lower().replace("_", "-")
+
+
 def test_environment_yml_asks_for_what_pyproject_asks_for():
-    project_file = project()
-    extras = project_file["optional-dependencies"]
-    wanted = {
-        *project_file["dependencies"],
-        *extras["cpu"],
-        *extras["dev"],
-        "--editable .",
-    }
     dependencies = yaml.safe_load((ROOT / "environment.yml").read_text())[
         "dependencies"
     ]
-    assert set(next(d["pip"] for d in dependencies if isinstance(d, dict))) == wanted
-    assert f"python{project_file['requires-python']}" in dependencies
+    asked = next(d["pip"] for d in dependencies if isinstance(d, dict))
+    assert asked == ["--editable .[dev]"]
+    assert f"python{project()['requires-python']}" in dependencies
 
 
-def test_the_lock_pins_and_hashes_everything_and_names_no_address():
-    text = (ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize("lock", LOCKS)
+def test_the_lock_pins_and_hashes_everything_and_names_no_address(lock):
+    text = (ROOT / lock).read_text()
     assert "://" not in text
     entries = re.findall(
         r"^([a-z0-9][\w.-]*)==[^\n]*\\\n((?:    --hash=sha256:[0-9a-f]{64}[ \\]*\n?)+)",
@@ -52,16 +76,29 @@ def test_the_lock_pins_and_hashes_everything_and_names_no_address():
     assert [name for name, _ in entries] == named
 
 
-def test_the_lock_holds_every_requirement():
-    locked = {
-        line.split("==")[0]
-        for line in (ROOT / "requirements.lock").read_text().splitlines()
-        if "==" in line
-    }
-    extras = project()["optional-dependencies"]
-    for requirement in [*project()["dependencies"], *extras["cpu"], *extras["dev"]]:
-        name = re.match(r"[\w.-]+", requirement)[0].lower()
-        assert name in locked, name
+@pytest.mark.parametrize("lock", LOCKS)
+def test_the_lock_holds_every_requirement(lock):
+    asked = {*project()["dependencies"]}.union(*map(requirements, LOCKS[lock]))
+    assert {canonical(one) for one in asked} - pins(lock).keys() == set()
+
+
+def test_a_student_gets_the_versions_that_are_tested_and_none_of_the_tools():
+    student, tested = pins("requirements-student.lock"), pins("requirements.lock")
+    assert {name for name in student if student[name] != tested.get(name)} == set()
+    tools = {canonical(one) for one in requirements("grade") | requirements("dev")}
+    needed = {canonical(one) for one in requirements("train") | requirements("build")}
+    by_jupyter = {"alembic", "sqlalchemy", "markdown-it-py", "pyyaml"}  # and optuna
+    assert (tools - needed - by_jupyter) & student.keys() == set()
+
+
+def test_every_library_of_an_extra_is_told_with_that_extra():
+    """labkit/errors.py says what to type for a library; it must bring that library."""
+    known = {"markdown_it": "markdown-it-py", "yaml": "pyyaml"}
+    for extra in extras():
+        brought = {re.sub(r"[^\w-].*", "", one).lower() for one in requirements(extra)}
+        brought |= {name.removesuffix("-cpu") for name in brought}
+        asked = {known.get(name, name) for name in libraries(extra)}
+        assert asked - brought == set(), extra
 
 
 def test_the_gpu_extra_takes_tensorflow_with_cuda():

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from labkit.authoring.badges import add_badges
 from labkit.authoring.gate import CellTime, file_faults, grading_faults
 from labkit.authoring.guide import exercise_faults
 from labkit.checks.protocol import EXPECTED
@@ -138,6 +139,9 @@ def _make(
     # A gradebook of its own: a release alone enters nothing into the course's.
     scratch = Course(notebooks.parent, course.solutions, notebooks, course.build)
     generate_assignment(scratch, lab.name)
+    if course.settings.repository:
+        repository, branch = course.settings.repository, course.settings.branch
+        add_badges(scratch.released(lab.name), repository, branch)
     labs = {other.stem for other in find_labs(course.solutions)}
     faults = file_faults(lab, notebooks / lab.name, references, labs)
     announce(f"{lab.name}: the real grader on the solution and on the blank lab")

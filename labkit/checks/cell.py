@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from labkit import profile
+from labkit import errors, profile
 from labkit.checks.protocol import (
     EXPECTED,
     MIME,
@@ -28,6 +28,7 @@ from labkit.checks.protocol import (
     used_names,
 )
 from labkit.checks.references import CheckReference, References, judge_together
+from labkit.checks.released import released_expected
 from labkit.checks.results import Result, error_message
 from labkit.checks.values import MAX_BYTES, encode
 from labkit.errors import LabkitError
@@ -240,7 +241,7 @@ def _digest(value: Any) -> str:
 
 
 def _compare_at_home(message: CheckMessage) -> tuple[Result, _Compared]:
-    reference = _expected().get(message.name)
+    reference = _expected(message.name).get(message.name)
     if reference is None:
         unknown = "this check is not known here"
         return Result(message.name, passed=False, message=unknown), None
@@ -250,9 +251,14 @@ def _compare_at_home(message: CheckMessage) -> tuple[Result, _Compared]:
     return reference.judge(message), (reference, message)
 
 
-def _expected() -> dict[str, CheckReference]:
-    """The expected values beside the notebook, or those that LABKIT_EXPECTED names."""
+def _expected(name: str) -> dict[str, CheckReference]:
+    """The expected values beside the notebook, or those that LABKIT_EXPECTED names.
+
+    Where there are none, those that came with the package for a check of this name.
+    """
     path = Path(os.environ.get("LABKIT_EXPECTED", EXPECTED))
+    if not path.is_file():
+        path = released_expected([name]) or path
     if not path.is_file():
         raise FileNotFoundError(
             f"The expected values are missing: no file {path} in {Path.cwd()}. Put the "
@@ -310,3 +316,4 @@ def _install() -> None:
 
 
 _install()
+errors.install()

@@ -15,7 +15,7 @@ import typer
 from labkit import __version__
 from labkit.cli import authoring, data, grading, kaggle, learning
 from labkit.cli.terminal import console, errors, labelled, show_anywhere
-from labkit.errors import LabkitError
+from labkit.errors import LabkitError, missing_library
 from labkit.machine.patches import skip_address_grammar
 
 app = typer.Typer(
@@ -90,6 +90,11 @@ def main() -> None:
             raise
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror}.", error.errno == errno.ENOSPC)
+    except ModuleNotFoundError as error:
+        missing = missing_library(error)
+        if missing is None:
+            raise
+        _refuse(str(missing))
     except Exception as error:
         # SQLAlchemy's, which few commands import.
         if not isinstance(error.__cause__, sqlite3.OperationalError):

@@ -80,11 +80,19 @@ def lab(
     browser: Annotated[bool, typer.Option(help="Open the browser.")] = True,
     port: Annotated[int, typer.Option(help="The port to listen on.")] = 8888,
 ) -> None:
-    """Open JupyterLab on your copy of the labs, at the start page."""
-    from labkit.course import Course
-    from labkit.learning.jupyterlab import copy_labs, lab_command, lab_environment
+    """Open JupyterLab on your copy of the labs, at the start page.
 
-    new = copy_labs(Course.here().notebooks, folder)
+    The labs are those of the course that you are in; elsewhere those that came with
+    this package.
+    """
+    from labkit.learning.jupyterlab import (
+        copy_labs,
+        lab_command,
+        lab_environment,
+        labs_here,
+    )
+
+    new = copy_labs(labs_here(), folder)
     console.print(
         f"{new} new files in {folder}/. What is there already is never overwritten."
     )

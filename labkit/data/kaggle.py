@@ -19,10 +19,10 @@ from labkit.data.errors import DataError
 from labkit.data.layouts import COMPETITION_FILES
 from labkit.data.notices import progress
 from labkit.data.registry import Entry
+from labkit.errors import MissingLibraryError, require_library
 from labkit.files import replacing, write_text
 
 COMPETITION = ("train.zip", "test.zip", *COMPETITION_FILES)
-INSTALL = 'Type: pip install -e ".[kaggle]"'
 CREDENTIALS = (
     "Kaggle gives this to people who signed in. Open https://www.kaggle.com/settings, choose "
     "`Create New Token`, put the kaggle.json that you get into the folder ~/.kaggle, and type the command again."
@@ -83,11 +83,9 @@ def _scratch(folder: Path) -> Path:
 def _downloading(folder: Path, kind: str, handle: str) -> Iterator[ModuleType]:
     """Yield kagglehub, which keeps what it has in the data set's folder; its errors become DataErrors."""
     try:
-        import kagglehub
-    except ImportError:
-        raise DataError(
-            f"{handle} comes from Kaggle, and kagglehub is not installed. {INSTALL}"
-        ) from None
+        kagglehub = require_library("kagglehub")
+    except MissingLibraryError as missing:
+        raise DataError(f"{handle} comes from Kaggle, and {missing}") from None
     try:
         # there a download that broke off is resumed, and nothing is kept twice
         with _environment("KAGGLEHUB_CACHE", str(_scratch(folder))):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from labkit.course import Course
 from labkit.data.standins import GRADING_DATA
-from labkit.errors import LabkitError
+from labkit.errors import LabkitError, require_library
 from labkit.execution.grading_data import submission_environment
 from labkit.execution.job import Job, pack_data, run_job_elsewhere
 from labkit.execution.keys import package_hash
@@ -31,14 +31,9 @@ def cluster_runner(
     Raises LabkitError where there is no scheduler at the address, no worker, or no Dask,
     and where submissions must be `confined` and a worker cannot do that.
     """
+    distributed = require_library("distributed")
     try:
-        from distributed import Client
-    except ImportError:
-        raise LabkitError(
-            'A cluster needs Dask. Type: pip install -e ".[cluster]"'
-        ) from None
-    try:
-        client = Client(address, timeout=CONNECT_SECONDS)
+        client = distributed.Client(address, timeout=CONNECT_SECONDS)
     except (OSError, ValueError) as error:
         raise LabkitError(
             f"No Dask scheduler at {address}: {error}. Start one with: dask scheduler"

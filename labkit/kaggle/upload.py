@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit.errors import LabkitError
+from labkit.errors import LabkitError, require_library
 from labkit.kaggle.faults import SubmissionError
 from labkit.kaggle.submission import check
 
 ANSWER_SECONDS = 60
 SCORE_SECONDS = 600
 PAUSE_SECONDS = 3
-INSTALL = 'pip install -e ".[kaggle]"'
 CREDENTIALS = (
     "Kaggle knows you by a token: on kaggle.com open Settings, API, Create New Token, and"
     " store it as that page says (in ~/.kaggle/, or in the variable KAGGLE_API_TOKEN)"
@@ -201,13 +200,7 @@ def _authenticated() -> Any:
             "The official kaggle package needs Python 3.11 or later. Upload the file on the"
             " competition's page, or make an environment with a later Python."
         )
-    try:
-        from kaggle.api.kaggle_api_extended import KaggleApi
-    except ImportError:
-        raise LabkitError(
-            f"The official kaggle package is not installed. Type: {INSTALL}"
-        ) from None
-    api = KaggleApi()
+    api = require_library("kaggle.api.kaggle_api_extended").KaggleApi()
     try:
         api.authenticate()
     except SystemExit:  # it ends the program where there are no credentials

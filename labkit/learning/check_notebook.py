@@ -1,5 +1,8 @@
 """Run a student's notebook in a fresh kernel, as the grader will, and judge its checks."""
 
+import ast
+import contextlib
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -9,8 +12,9 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from labkit.checks.protocol import EXPECTED
+from labkit.checks.protocol import EXPECTED, check_name
 from labkit.checks.references import CheckReference, References
+from labkit.checks.released import released_expected
 from labkit.checks.results import Result, score
 from labkit.errors import LabkitError
 from labkit.execution.execute import execute, grading_environment
@@ -35,12 +39,7 @@ def check_notebook(
 ) -> list[CheckedCell]:
     """Run a student's notebook in a fresh kernel and judge its visible checks."""
     notebook = _read_notebook(path)
-    expected = path.parent / EXPECTED
-    if not expected.is_file():
-        raise LabkitError(
-            f"{expected}: missing. It comes with the lab and belongs beside the notebook."
-        )
-    references = References.load(expected)
+    references = References.load(_expected(path, notebook))
     changed = _changed_cells(notebook)
     with tempfile.TemporaryDirectory(prefix="labkit-check-") as scratch:
         place = Path(scratch, "notebook")
@@ -61,6 +60,28 @@ def check_notebook(
     ]
 
 
+def _expected(path: Path, notebook: NotebookNode) -> Path:
+    """The expected values beside a notebook, or those that came with the package."""
+    beside = path.parent / EXPECTED
+    found = beside if beside.is_file() else released_expected(_check_names(notebook))
+    if found is None:
+        raise LabkitError(
+            f"{beside}: missing. It comes with the lab and belongs beside the notebook."
+        )
+    return found
+
+
+def _check_names(notebook: NotebookNode) -> set[str]:
+    """The names of a notebook's checks."""
+    names: set[str] = set()
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade"):
+            with contextlib.suppress(SyntaxError):
+                found = map(check_name, ast.parse(cell.source).body)
+                names.update(name for name in found if name is not None)
+    return names
+
+
 def _read_notebook(path: Path) -> NotebookNode:
     if not path.is_file():
         raise LabkitError(
@@ -77,15 +98,26 @@ def _read_notebook(path: Path) -> NotebookNode:
 
 def _changed_cells(notebook: NotebookNode) -> set[str]:
     """Ids of check cells whose text is not the released one any more."""
-    from nbgrader.utils import compute_checksum, is_grade, is_solution
-
     return {
         cell.metadata.nbgrader.grade_id
         for cell in notebook.cells
-        if is_grade(cell)
-        and not is_solution(cell)
-        and cell.metadata.nbgrader.get("checksum") != compute_checksum(cell)
+        if cell.metadata.get("nbgrader", {}).get("grade")
+        and not cell.metadata.nbgrader.get("solution")
+        and cell.metadata.nbgrader.get("checksum") != checksum(cell)
     }
+
+
+def checksum(cell: NotebookNode) -> str:
+    """The sum that nbgrader writes into a check cell when it is released.
+
+    As `nbgrader.utils.compute_checksum`, which a student does not need to have: of the
+    text and of what is graded, locked and worth how much.
+    """
+    about = cell.metadata.nbgrader
+    graded, solution, locked = "True", "False", "True"
+    parts = [cell.source, cell.cell_type, graded, solution, locked, about.grade_id]
+    text = "".join([*parts, str(float(about.points))])
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def _checked(

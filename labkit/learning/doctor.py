@@ -7,21 +7,20 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 
-from labkit.errors import LabkitError
+from labkit.errors import LabkitError, extras, install_command, libraries
 from labkit.machine.cores import cores
 
-PACKAGES = (
-    "keras",
-    "numpy",
-    "matplotlib",
-    "scikit-learn",
-    "jupyterlab",
-    "nbgrader",
-    "nbclient",
-    "jupytext",
-)
-INSTALL = "make setup"
+# Machines for which TensorFlow makes no releases any more, or never did.
+_NO_TENSORFLOW = {("Darwin", "x86_64"), ("Windows", "ARM64")}
+# For whom an extra is; without it the rest works.
+_WHO = {
+    "train": "labs that train networks",
+    "grade": "instructors and authors",
+    "kaggle": "downloads from Kaggle and uploads to it",
+    "cluster": "grading on several machines",
+}
 
 
 @dataclass(frozen=True)
@@ -39,13 +38,14 @@ def examine() -> Iterator[Finding]:
     """Look at everything the labs need, the quick things first."""
     yield _python()
     yield _machine()
-    for name in PACKAGES:
-        yield _package(name)
-    yield _nbgrader_command()
-    yield _backend()
-    yield _accelerator()
-    yield _arithmetic()
-    yield from _speed()
+    yield from map(_extra, extras())
+    if find_spec("nbgrader"):
+        yield _nbgrader_command()
+    if find_spec("keras"):
+        yield _backend()
+        yield _accelerator()
+        yield _arithmetic()
+        yield from _speed()
     yield _confinement()
     yield from _data()
 
@@ -53,11 +53,7 @@ def examine() -> Iterator[Finding]:
 def _python() -> Finding:
     version = platform.python_version()
     good = (3, 10) <= sys.version_info[:2] <= (3, 13)
-    advice = (
-        ""
-        if good
-        else "Install Python 3.10 to 3.13, then type: make setup PYTHON=python3.11"
-    )
+    advice = "" if good else "Install Python 3.10 to 3.13, and this package for it."
     return Finding("Python", f"{version} at {sys.executable}", good, advice=advice)
 
 
@@ -72,11 +68,25 @@ def _machine() -> Finding:
     )
 
 
-def _package(name: str) -> Finding:
-    try:
-        return Finding(name, importlib.metadata.version(name))
-    except importlib.metadata.PackageNotFoundError:
-        return Finding(name, "not installed", good=False, advice=f"Type: {INSTALL}")
+def _extra(extra: str) -> Finding:
+    """What of an extra is here; who does not need it loses nothing without it."""
+    found, missing = [], []
+    names = importlib.metadata.packages_distributions()
+    for library in libraries(extra):
+        if library in names:
+            version = importlib.metadata.version(names[library][0])
+            found.append(f"{library} {version}")
+        else:
+            missing.append(library)
+    if not missing:
+        return Finding(f"[{extra}]", ", ".join(found), needed=False)
+    return Finding(
+        f"[{extra}]",
+        f"for {_WHO[extra]}: {', '.join(missing)} not installed",
+        good=False,
+        needed=False,
+        advice=f"Who needs it types: {install_command(extra)}",
+    )
 
 
 def _nbgrader_command() -> Finding:
@@ -96,20 +106,15 @@ def _nbgrader_command() -> Finding:
 
 def _backend() -> Finding:
     name = os.environ.get("KERAS_BACKEND", "tensorflow")
-    packages = {
-        "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow_cpu"),
-        "jax": ("jax",),
-        "torch": ("torch",),
-    }
-    for package in packages.get(name, ()):
-        try:
-            return Finding(
-                "Keras backend",
-                f"{name} ({package} {importlib.metadata.version(package)})",
-            )
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    advice = 'Type: pip install -e ".[cpu]" (or ".[gpu]" for a CUDA GPU)'
+    packages = importlib.metadata.packages_distributions().get(name)
+    if packages:
+        version = importlib.metadata.version(packages[0])
+        return Finding("Keras backend", f"{name} ({packages[0]} {version})")
+    advice = f"Type: {install_command('train')}"
+    if name != "tensorflow":
+        advice = f"Type: pip install {name}"
+    elif (platform.system(), platform.machine()) in _NO_TENSORFLOW:
+        advice = "TensorFlow has ended for this kind of machine: docs/platforms.md"
     return Finding("Keras backend", f"{name}: not installed", good=False, advice=advice)
 
 
@@ -124,7 +129,7 @@ def _accelerator() -> Finding:
             "accelerator",
             f"Keras does not start: {type(error).__name__}: {error}",
             good=False,
-            advice=f"Type: {INSTALL}",
+            advice=f"Type: {install_command('train')}",
         )
     return Finding(
         "accelerator", found.found, found.good, needed=False, advice=found.advice
@@ -172,6 +177,8 @@ def _speed() -> Iterator[Finding]:
 
 def _lab_times(speed: float) -> str:
     """What the labs of this course that train take on a machine of this speed, in words."""
+    if not find_spec("jupytext"):  # which reads the texts; a student has none
+        return ""
     from labkit.course import Course
     from labkit.execution.speed import between
     from labkit.formatting import duration

@@ -5,10 +5,20 @@ import shutil
 import sys
 from pathlib import Path
 
+from labkit.checks.released import released_labs
+from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.kernels.jupyter import provisioner_environment
 from labkit.learning.look import workspaces
 from labkit.learning.start_page import START_PAGE
+
+
+def labs_here() -> Path:
+    """The released labs of the course here; outside a course, those of the package."""
+    try:
+        return Course.here().notebooks
+    except LabkitError:
+        return released_labs()
 
 
 def copy_labs(notebooks: Path, folder: Path) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from labkit.errors import install_command
 from labkit.machine.facts import Facts, Gpu, Holder
 
 # The oldest Linux driver of each CUDA version.
@@ -27,7 +29,10 @@ class Diagnosis:
     advice: str = ""
 
 
-GPU_SETUP = 'python3 -m venv .venv-gpu && .venv-gpu/bin/pip install -e ".[gpu]"'
+_IN_A_CLONE = Path(__file__).parents[2].joinpath("pyproject.toml").is_file()
+# The new environment does not have this package yet.
+_INSTALL = 'pip install -e ".[gpu]"' if _IN_A_CLONE else install_command("gpu")
+GPU_SETUP = f"python3 -m venv .venv-gpu && .venv-gpu/bin/{_INSTALL}"
 RESTART = "Restart the machine; nothing is to be installed: sudo reboot"
 
 

@@ -2799,7 +2799,7 @@ def class_accuracy(labels, predicted, classes):
 # %% check="class_accuracy" points=2
 true = np.array([0, 0, 0, 1, 1, 2])
 said = np.array([0, 0, 1, 1, 2, 2])
-check("three classes", class_accuracy(true, said, 3))
+check("accuracy of three classes", class_accuracy(true, said, 3))
 check("nothing is right", class_accuracy(np.array([0, 1]), np.array([1, 0]), 2))
 ### BEGIN HIDDEN TESTS
 check("a class without pictures", class_accuracy(np.array([0, 2]), np.array([0, 0]), 4))

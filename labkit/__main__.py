@@ -1,0 +1,5 @@
+"""`python -m labkit`, where the command `labkit` is not on the PATH."""
+
+from labkit.cli import main
+
+main()
