@@ -2233,21 +2233,60 @@ plots.image_grid(
     title=d.title("Eight variants each of three pictures"),
 )
 
+
 # %%
-keras.utils.set_random_seed(8)
-sound = sound_network(SIZE)
-sound_history = training.fit(
-    sound,
+def trained_sound(
+    images, labels, epochs=(30, 30), minutes=None, validation=None, seed=8, **shown
+):
+    """A network and its History: first it learns from pictures at half their size.
+
+    epochs: how often it sees each picture, small and whole. minutes: for both together.
+    """
+    keras.utils.set_random_seed(seed)
+    size = images.shape[1]
+    small, network = sound_network(size // 2), sound_network(size)
+    settings = dict(
+        batch_size=32,
+        weight_decay=0.02,
+        label_smoothing=0.1,
+        augment=varied,
+        seed=seed,
+        **shown,
+    )
+    training.fit(
+        small,
+        training.halved(images),
+        labels,
+        epochs=epochs[0],
+        minutes=minutes and 0.3 * minutes,
+        learning_rate=0.005,
+        schedule="triangular",
+        **settings,
+    )
+    network.set_weights(small.get_weights())
+    history = training.fit(
+        network,
+        images,
+        labels,
+        validation=validation,
+        epochs=epochs[1],
+        minutes=minutes and 0.7 * minutes,
+        learning_rate=0.0025,
+        schedule="cosine",
+        **settings,
+    )
+    return network, history
+
+
+# %%
+sound, sound_history = trained_sound(
     sized[train],
     labels[train],
-    validation=(sized[test], labels[test]),
-    epochs=profile.pick(quick=15 if d.stand_in else 60, full=120, grading=1),
+    epochs=profile.pick(
+        quick=(8, 8) if d.stand_in else (30, 30), full=(60, 60), grading=(1, 1)
+    ),
     minutes=profile.pick(quick=1.5, full=None),
-    batch_size=32,
-    learning_rate=0.005,
-    weight_decay=0.02,
-    label_smoothing=0.1,
-    augment=varied,
+    validation=(sized[test], labels[test]),
     title=d.title("A sound model"),
 )
 sound_history
@@ -2750,22 +2789,38 @@ def for_cats_and_dogs(known):
     return network
 
 
-keras.utils.set_random_seed(8)
-tuned = for_cats_and_dogs(known)
-convolutions = [one.name for one in tuned.layers if isinstance(one, layers.Conv2D)]
-freeze(tuned, convolutions[0])
-tuned_history = training.fit(
-    tuned,
+def fine_tuned(images, labels, epochs=30, minutes=None, seed=8, **shown):
+    """The known network, trained on with cats and dogs, and its History."""
+    keras.utils.set_random_seed(seed)
+    network = for_cats_and_dogs(known)
+    convolutions = [
+        one.name for one in network.layers if isinstance(one, layers.Conv2D)
+    ]
+    freeze(network, convolutions[0])
+    history = training.fit(
+        network,
+        images,
+        labels,
+        epochs=epochs,
+        minutes=minutes,
+        batch_size=32,
+        learning_rate=1e-3,
+        weight_decay=0.02,
+        label_smoothing=0.1,
+        augment=varied,
+        seed=seed,
+        **shown,
+    )
+    return network, history
+
+
+# %%
+tuned, tuned_history = fine_tuned(
     pictures[train],
     labels[train],
-    validation=(pictures[test], labels[test]),
     epochs=profile.pick(quick=8 if d.stand_in else 30, full=60, grading=1),
     minutes=profile.pick(quick=1, full=None),
-    batch_size=32,
-    learning_rate=1e-3,
-    weight_decay=0.02,
-    label_smoothing=0.1,
-    augment=varied,
+    validation=(pictures[test], labels[test]),
     title=d.title("Fine-tuning"),
 )
 probabilities = looked_at(tuned, pictures[test])
