@@ -12,6 +12,7 @@ MODULES = (
     "labkit.kaggle",
     "labkit.models",
     "labkit.plots",
+    "labkit.pretrained",
     "labkit.profile",
     "labkit.study",
     "labkit.training",

@@ -9,10 +9,11 @@ nbgrader sqlalchemy typer pydantic
 """
 USES_ALL = f"""
 import sys
-from labkit import check, data, kaggle, models, plots, profile, study, training, widgets
+from labkit import check, data, kaggle, models, plots, pretrained, profile, study, training
+from labkit import widgets
 
 assert callable(check)
-for room in (data, kaggle, models, plots, profile, study, training, widgets):
+for room in (data, kaggle, models, plots, pretrained, profile, study, training, widgets):
     for name in getattr(room, "__all__", dir(room)):
         getattr(room, name)
 for forbidden in {FORBIDDEN.split()}:

@@ -58,7 +58,9 @@ from labkit.checks.cell import _seed
 from labkit.checks.compare import difference as _difference
 from labkit.checks.values import decode as _decode, encode as _encode
 
-_ROOMS = ("data", "kaggle", "models", "plots", "study", "training", "widgets")
+_ROOMS = (
+    "data", "kaggle", "models", "plots", "pretrained", "study", "training", "widgets",
+)
 # What draws pictures, waits for others or goes to the network, and takes long.
 _LEFT_OUT = ("labkit.data.cache", "labkit.data.download", "labkit.data.kaggle",
              "labkit.data.standins", "labkit.kaggle.upload")
