@@ -1,6 +1,7 @@
 """A study: its statistics against other people's, its trainings after a kill, its table and pairs."""
 
 import dataclasses
+import json
 import re
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 from dataclasses import replace
 from functools import partial
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,9 +20,12 @@ from statsmodels.stats import contingency_tables, multitest, proportion
 
 from labkit import data, study, training
 from labkit.errors import LabkitError
+from labkit.files import content_hash
 from labkit.labs.functions import lab_functions
 from labkit.labs.lab import find_labs, read_lab
 from labkit.study.results import MEASURES, Outcome, Results
+from labkit.study.runner import _Study
+from labkit.training.recipe import described
 from tests.conftest import ROOT
 from tests.test_any_course import header
 
@@ -147,6 +152,14 @@ def test_a_plan_trains_a_seed_after_the_other():
         ({"epochs": True}, "here has epochs: True"),
         ({"held_out": 1}, "expected a share between 0 and 1"),
         ({"learning_rate": "fast"}, "expected a number above 0"),
+        ({"optimizer": "adm"}, "here has optimizer: 'adm'; expected adam or sgd"),
+        ({"schedule": "flat"}, "expected one of constant, cosine"),
+        ({"own": {"vgg": {}}}, "settings of 'vgg''s own, which is none of its"),
+        (
+            {"own": {"two_layer": {"epoch": 2}}},
+            "here, own two_layer, has an unknown field 'epoch'; do you mean epochs?",
+        ),
+        ({"own": {"two_layer": {"views": -1}}}, "own two_layer, has views: -1"),
     ],
 )
 def test_a_plan_that_is_none_is_refused(change, said):
@@ -172,6 +185,14 @@ def test_a_study_of_what_is_not_there_is_refused(change, said, tmp_path):
     with pytest.raises(LabkitError, match=re.escape(said)):
         study.run(plan, tmp_path, BUILDERS)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_network_with_an_augmentation_of_its_own_is_trained_with_it_alone():
+    own = {"two_layer": {"augment": ""}, "three_conv": {"augment": ["random_flip"]}}
+    for augment in ("", "random_affine"):
+        plan = study.Plan.of({**SETTINGS, "augment": augment, "own": own}, "here")
+        found = [(one.network, one.augmented) for one in plan.trainings()]
+        assert found == [("two_layer", False), ("three_conv", True)]
 
 
 # Training, interrupted and not.
@@ -252,6 +273,68 @@ def test_another_setting_is_another_study(tiny, tmp_path):
     plan = study.Plan("garments", ("two_layer",), epochs=1, pictures=240)
     study.run(plan, tmp_path, BUILDERS, announce=lines.append)
     assert len(lines) == 1 and lines[0].startswith("1 of 1: two_layer")
+
+
+def test_a_study_of_before_keeps_its_trainings(tmp_path):
+    """What came later enters the key of a training only where a plan uses it."""
+    pictures = data.load("garments")
+
+    def keys(**settings):
+        plan = dataclasses.replace(TINY, **settings)
+        ready = _Study(plan, tmp_path, BUILDERS, pictures, "none")
+        return [ready._key(one, ready._model(one)) for one in plan.trainings()]
+
+    settings = {
+        "epochs": 2,
+        "minutes": None,
+        "pictures": 240,
+        "held_out": 1 / 12,
+        "batch_size": 128,
+        "learning_rate": 1e-3,
+    }
+    one = study.Training("two_layer", False, 0)
+    ready = _Study(TINY, tmp_path, BUILDERS, pictures, "none")
+    model = ready._model(one)
+    network = [described(model), described(BUILDERS["two_layer"])]
+    parts = [settings, dataclasses.asdict(one), network, None, ready._pictures]
+    assert keys()[0] == content_hash(json.dumps(parts, default=repr))
+
+    plain = keys()
+    assert keys(own={"two_layer": {"learning_rate": 1e-3}}) == plain
+    for change in (
+        {"optimizer": "sgd"},
+        {"schedule": "constant"},
+        {"views": 1},
+        {"learning_rate": 0.1},
+    ):
+        assert not set(keys(**change)) & set(plain)
+        own = keys(own={"two_layer": change})
+        assert own == [keys(**change)[0], plain[1], keys(**change)[2], plain[3]]
+
+
+def test_a_network_has_settings_of_its_own(tmp_path):
+    own = {
+        "short": {"builds": "two_layer", "epochs": 1, "augment": ("random_shift",)},
+        "seen": {"builds": "two_layer", "views": 1, "optimizer": "sgd"},
+    }
+    plan = study.Plan("garments", ("short", "seen"), epochs=2, pictures=240, own=own)
+    found = study.run(plan, tmp_path, BUILDERS, announce=lambda line: None)
+    short, seen = found.of("short", True)[0], found.of("seen")[0]
+    assert (len(short.rows), len(seen.rows)) == (1, 2)
+    assert short.views_accuracy is None
+    assert seen.views_probabilities.shape == seen.probabilities.shape
+    assert not np.array_equal(seen.views_probabilities, seen.probabilities)
+    again = study.run(plan, tmp_path, BUILDERS, announce=lambda line: None)
+    assert again.of("seen")[0].views_accuracy == seen.views_accuracy
+    assert tmp_path / "out" / "trainings.csv" in found.write(tmp_path / "out")
+    table = pd.read_csv(tmp_path / "out" / "trainings.csv")
+    assert table["network"].tolist() == ["seen", "short"]  # plain ones first
+    assert table["views"][0] == pytest.approx(seen.views_accuracy)
+    assert np.isnan(table["views"][1])
+    errors = [1 - row["accuracy"] for row in seen.rows]
+    assert [float(e) for e in table["errors"][0].split()] == pytest.approx(
+        errors, abs=1e-4
+    )
 
 
 def test_another_text_of_a_network_is_another_study(tiny, tmp_path):
@@ -567,6 +650,43 @@ def test_a_file_of_another_search_is_refused(tmp_path):
 
 
 # The rest of the package's part.
+
+
+def test_views_of_the_corners_are_ten_crops():
+    """A network that reads the middle pixel says where the views were moved to."""
+    images = np.arange(25, dtype="uint8").reshape(1, 5, 5, 1)
+    middle = keras.Sequential(
+        [
+            keras.layers.Input((5, 5, 1)),
+            keras.layers.Cropping2D(2),
+            keras.layers.Flatten(),
+        ]
+    )
+    rows, columns = [1, 1, 2, 3, 3], [1, 3, 2, 1, 3]
+    for corners, views in (
+        (1, images[0][rows, columns]),
+        (2, images[0][[0, 0, 2, 4, 4], [0, 4, 2, 0, 4]]),
+    ):
+        found = training.predict(middle, images, corners=corners)
+        assert found == pytest.approx(views.mean())
+    moved = training.predict(middle, images[:, :, ::-1], corners=1, flips=True)
+    assert moved == pytest.approx(
+        training.predict(middle, images, corners=1, flips=True)
+    )
+
+
+def test_random_colour_moves_along_the_components():
+    rng = np.random.default_rng(8)
+    mixed = np.array([[40.0, 30, 20], [0, 10, -10], [2, -1, -1]])
+    images = (
+        (128 + rng.normal(size=(6, 16, 16, 3)) @ mixed).clip(0, 255).astype("uint8")
+    )
+    pixels = images[:, ::4, ::4].reshape(-1, 3) / 255
+    values, vectors = np.linalg.eigh(np.cov(pixels, rowvar=False))
+    factors = np.random.default_rng(9).normal(0, 0.5, (6, 3))
+    expected = images + 255 * (factors * values @ vectors.T)[:, None, None]
+    found = training.random_colour(images, np.random.default_rng(9), strength=0.5)
+    np.testing.assert_allclose(found, expected.clip(0, 255), atol=0.51)
 
 
 def test_random_affine_is_keras_s():

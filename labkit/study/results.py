@@ -48,6 +48,8 @@ class Outcome:
         Of the test pictures, and of those that may be chosen by.
     probabilities, held_out_probabilities : float array (N, C)
         The network's, for the same pictures.
+    views_probabilities : float array (N, C), optional
+        The mean over ten views of each test picture, where the plan asks for views.
     """
 
     training: Training
@@ -58,6 +60,7 @@ class Outcome:
     probabilities: np.ndarray
     held_out_labels: np.ndarray
     held_out_probabilities: np.ndarray
+    views_probabilities: np.ndarray | None = None
 
     @cached_property
     def right(self) -> np.ndarray:
@@ -68,6 +71,13 @@ class Outcome:
     def accuracy(self) -> float:
         """The share of the test pictures that it gets right."""
         return float(self.right.mean())
+
+    @property
+    def views_accuracy(self) -> float | None:
+        """The share that it gets right by ten views of each; None where it was not asked."""
+        if self.views_probabilities is None:
+            return None
+        return float(np.mean(self.views_probabilities.argmax(axis=1) == self.labels))
 
     @property
     def held_out_accuracy(self) -> float:
@@ -160,7 +170,7 @@ class Results:
     def _kinds(self) -> Iterator[tuple[str, bool]]:
         """Yield what the seeds repeat: each network, without and with augmentation."""
         for network in self.plan.networks:
-            for augmented in (False, True) if self.plan.augment else (False,):
+            for augmented in self.plan.kinds(network):
                 yield network, augmented
 
     def table(self) -> pd.DataFrame:
@@ -194,6 +204,35 @@ class Results:
                 row |= {name: float(np.mean(values))}
                 row |= {f"{name} low": low, f"{name} high": high}
             rows.append(row)
+        return pd.DataFrame(rows)
+
+    def trainings(self) -> pd.DataFrame:
+        """Return a row for each training, so that whoever has the table can compare them.
+
+        `errors` holds the share that it got wrong while it learned, epoch by epoch, with
+        spaces between.
+        """
+        import pandas as pd
+
+        rows = []
+        for one in self.outcomes:
+            plan = self.plan.of_network(one.training.network)
+            errors = [f"{1 - row['accuracy']:.4f}" for row in one.rows]
+            rows.append(
+                {
+                    "network": one.training.network,
+                    "augmented": one.training.augmented,
+                    "seed": one.training.seed,
+                    "learning_rate": plan.learning_rate,
+                    "parameters": one.parameters,
+                    "pictures": plan.pictures or len(self.dataset.train_images),
+                    "accuracy": one.accuracy,
+                    "views": one.views_accuracy,
+                    "log loss": one.measures["log loss"],
+                    "seconds": round(one.seconds, 1),
+                    "errors": " ".join(errors),
+                }
+            )
         return pd.DataFrame(rows)
 
     def summary(self) -> pd.DataFrame:
@@ -306,8 +345,13 @@ class Results:
     def write(self, folder: str | Path) -> list[Path]:
         """Write the tables and figures into a folder; return their paths."""
         folder = Path(folder)
-        paths = [folder / f"{name}.csv" for name in ("table", "pairs")]
-        for path, frame in zip(paths, (self.table(), self.pairs()), strict=True):
+        frames = {
+            "table": self.table(),
+            "pairs": self.pairs(),
+            "trainings": self.trainings(),
+        }
+        paths = [folder / f"{name}.csv" for name in frames]
+        for path, frame in zip(paths, frames.values(), strict=True):
             frame.insert(0, "data", self.dataset.title(self.dataset.name))
             write_text(path, frame.to_csv(index=False))
         figures = {

@@ -24,6 +24,8 @@ from labkit.training.recipe import described, fingerprint
 
 Builder = Callable[[], keras.Model]
 
+_LATER = {"optimizer": "adam", "schedule": "one-cycle", "views": 0}
+
 
 def run(
     plan: Plan,
@@ -82,14 +84,17 @@ class _Study:
     ) -> None:
         self.plan, self.folder, self.progress = plan, folder, progress
         self.dataset = dataset
-        for name in plan.networks:
+        for name in map(plan.builds, plan.networks):
             if name not in builders:
                 raise LabkitError(
                     f"the study names the network {name!r}, and nothing builds it; known:"
                     f" {', '.join(builders) or 'none'}."
                 )
-        self._builders = builders
-        self._augment = _augmentation(plan.augment)
+        self._builders = {name: builders[plan.builds(name)] for name in plan.networks}
+        self._plans = {name: plan.of_network(name) for name in plan.networks}
+        self._augments = {
+            name: _augmentation(one.augment) for name, one in self._plans.items()
+        }
         images = dataset.train_images[: plan.pictures]
         labels = dataset.train_labels[: plan.pictures]
         cut = len(images) - round(plan.held_out * len(images))
@@ -128,14 +133,19 @@ class _Study:
         """Return a hash of all that decides what a training gives."""
         settings = {
             name: value
-            for name, value in asdict(self.plan).items()
-            if name not in ("networks", "seeds", "augment", "dataset")
+            for name, value in asdict(self._plans[one.network]).items()
+            if name not in ("networks", "seeds", "augment", "dataset", "own")
+            # What came later counts where it is used: what was trained before stays.
+            and (name not in _LATER or value != _LATER[name])
         }
-        augment = described(self._augment) if one.augmented else None
+        augment = described(self._augment(one))
         # A model counts by the shapes of its weights; its text tells the rest.
         network = [described(model), described(self._builders[one.network])]
         parts = [settings, asdict(one), network, augment, self._pictures]
         return content_hash(json.dumps(parts, default=repr))
+
+    def _augment(self, one: Training) -> Augment | None:
+        return self._augments[one.network] if one.augmented else None
 
     def _model(self, one: Training) -> keras.Model:
         keras.utils.set_random_seed(one.seed)
@@ -149,14 +159,15 @@ class _Study:
         try:
             with np.load(self._place(one), allow_pickle=False) as file:
                 facts = json.loads(str(file["facts"]))
-                found = {name: file[name] for name in ("test", "held_out")}
+                found = {name: file[name] for name in file.files if name != "facts"}
         except (OSError, EOFError, KeyError, ValueError, BadZipFile):
             return None  # not there, or not a whole one
         if facts.pop("key", None) != self._key(one, self._model(one)):
             return None
-        return self._outcome(one, facts, found["test"], found["held_out"])
+        return self._outcome(one, facts, **found)
 
     def _trained(self, one: Training) -> Outcome:
+        plan = self._plans[one.network]
         model = self._model(one)
         key = self._key(one, model)
         place = self._place(one)
@@ -165,11 +176,13 @@ class _Study:
             model,
             *self._train,
             validation=self._valid,
-            epochs=self.plan.epochs,
-            minutes=self.plan.minutes,
-            batch_size=self.plan.batch_size,
-            learning_rate=self.plan.learning_rate,
-            augment=self._augment if one.augmented else None,
+            epochs=plan.epochs,
+            minutes=plan.minutes,
+            batch_size=plan.batch_size,
+            optimizer=plan.optimizer,
+            learning_rate=plan.learning_rate,
+            schedule=plan.schedule,
+            augment=self._augment(one),
             seed=one.seed,
             progress=self.progress,
             title=self.dataset.title(str(one)),
@@ -180,7 +193,7 @@ class _Study:
         if not np.isfinite(history.rows[-1]["loss"]):
             raise LabkitError(
                 f"{one}: the loss is no longer a number. Lower the study's learning_rate,"
-                f" {self.plan.learning_rate:g}."
+                f" {plan.learning_rate:g}."
             )
         facts = {
             "parameters": int(model.count_params()),
@@ -189,37 +202,62 @@ class _Study:
         }
         # Together and in many steps: TensorFlow warns of models that it traces for few.
         measured = np.concatenate([self._test[0], self._valid[0]])
-        shares = training.predict(model, measured, batch_size=self.plan.batch_size)
-        test, held_out = np.split(shares, [len(self._test[0])])
+        shares = training.predict(model, measured, batch_size=plan.batch_size)
+        found = dict(
+            zip(
+                ("test", "held_out"),
+                np.split(shares, [len(self._test[0])]),
+                strict=True,
+            )
+        )
+        if plan.views:
+            found["views"] = training.predict(
+                model, self._test[0], flips=True, corners=plan.views
+            )
         with replacing(place) as temporary, temporary.open("wb") as stream:
             text = json.dumps({"key": key, **facts})
-            np.savez_compressed(stream, facts=text, test=test, held_out=held_out)
-        return self._outcome(one, facts, test, held_out)
+            np.savez_compressed(stream, facts=text, **found)
+        return self._outcome(one, facts, **found)
 
     def _outcome(
-        self, one: Training, facts: dict[str, Any], test: np.ndarray, held: np.ndarray
+        self,
+        one: Training,
+        facts: dict[str, Any],
+        test: np.ndarray,
+        held_out: np.ndarray,
+        views: np.ndarray | None = None,
     ) -> Outcome:
         return Outcome(
             training=one,
             labels=self._test[1],
             probabilities=test,
             held_out_labels=self._valid[1],
-            held_out_probabilities=held,
+            held_out_probabilities=held_out,
+            views_probabilities=views,
             **facts,
         )
 
 
-def _augmentation(name: str) -> Augment | None:
-    """Return the function of `labkit.training` that a plan names; None for ""."""
-    if not name:
-        return None
-    found = getattr(training, name, None)
-    if not callable(found) or name.startswith("_"):
-        raise LabkitError(
-            f"the study names the augmentation {name!r}, and {training.__name__} has no"
-            " such function."
-        )
-    return found
+def _augmentation(names: str | tuple[str, ...]) -> Augment | None:
+    """Return what a plan names of `labkit.training`, one after the other; None for ""."""
+    found = []
+    for name in filter(None, [names] if isinstance(names, str) else names):
+        one = getattr(training, name, None)
+        if not callable(one) or name.startswith("_"):
+            raise LabkitError(
+                f"the study names the augmentation {name!r}, and {training.__name__} has"
+                " no such function."
+            )
+        found.append(one)
+    if len(found) < 2:
+        return found[0] if found else None
+
+    def in_order(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        for one in found:
+            images = one(images, rng)
+        return images
+
+    return in_order
 
 
 def _left(kept: dict[Training, Outcome | None]) -> str:

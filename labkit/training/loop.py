@@ -282,6 +282,7 @@ def predict(
     flips: bool = False,
     shifts: int = 0,
     batch_size: int = 500,
+    corners: int = 0,
 ) -> np.ndarray:
     """Return class probabilities for pictures.
 
@@ -298,6 +299,8 @@ def predict(
         right, edges mirrored, which costs five times the time.
     batch_size : int
         Pictures at a time.
+    corners : int
+        As `shifts`, but moved to the four corners; of the two only one is given.
 
     Returns
     -------
@@ -318,15 +321,25 @@ def predict(
     total: np.ndarray | float = 0.0
     looks = 0
     with explained(model, batch_size):
-        for moved in _moved(images, shifts):
+        sides = _CORNERS if corners else _SIDES
+        for moved in _moved(images, corners or shifts, sides):
             for view in [moved, moved[:, :, ::-1]] if flips else [moved]:
                 total += model.predict(view, batch_size=batch_size, verbose=0)
                 looks += 1
     return np.asarray(total / looks, dtype="float32")
 
 
-def _moved(images: np.ndarray, shifts: int) -> Iterator[np.ndarray]:
-    """Yield the pictures where they are and, for shifts above 0, moved to four sides."""
+_SIDES = ((0, 1), (2, 1), (1, 0), (1, 2))
+_CORNERS = ((0, 0), (0, 2), (2, 0), (2, 2))
+
+
+def _moved(
+    images: np.ndarray, shifts: int, places: tuple[tuple[int, int], ...]
+) -> Iterator[np.ndarray]:
+    """Yield the pictures where they are and, for shifts above 0, moved to four places.
+
+    Each place: a row and a column, of 0, 1 and 2, where 1 is the middle.
+    """
     yield images
     if not shifts:
         return
@@ -334,7 +347,7 @@ def _moved(images: np.ndarray, shifts: int) -> Iterator[np.ndarray]:
     margins = [(0, 0), (shifts, shifts), (shifts, shifts)]
     margins += [(0, 0)] * (images.ndim - 3)
     wide = np.pad(images, margins, mode="reflect")
-    for row, column in ((0, 1), (2, 1), (1, 0), (1, 2)):
+    for row, column in places:
         top, left = row * shifts, column * shifts
         yield wide[:, top : top + height, left : left + width]
 
