@@ -35,7 +35,6 @@ def test_a_command_answers_with_one_line(run_command, released_course, monkeypat
     for name in [*sys.modules]:
         if name.startswith(("jupytext", "labkit.labs.script", "labkit.labs.lab")):
             monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "jupytext.cell_reader", None)
     monkeypatch.setitem(sys.modules, "jupytext", None)
     done = run_command("labkit", "run", "91", folder=released_course.root)
     assert done.returncode == 2
