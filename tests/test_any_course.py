@@ -38,6 +38,10 @@ def test_the_demo_of_a_course_with_two_labs(two_labs, run_command):
     done = run_command("labkit", "demo", folder=two_labs.root)
     assert done.returncode == 0, done.stderr
     folder = two_labs.build / "demo"
+    before, after = done.stdout.split("Release the other labs (1)")
+    (first,) = re.findall(r"A first page: (\S+)", before)
+    assert "07_another" in first and (two_labs.root / first).is_file()
+    assert "Run the solutions" in after
     page = (folder / "index.html").read_text()
     assert "Numbers, and what they are." in page
     assert "with no data set. Open:" in done.stdout and "Real data" not in page
@@ -55,6 +59,14 @@ def test_the_demo_of_a_course_with_two_labs(two_labs, run_command):
     assert full == {"07_another": 7, LAB: 7}
     start = (folder / "course" / "notebooks" / "start.md").read_text()
     assert "labkit check\n   07_another/07_another.ipynb" in start
+
+
+def test_a_quick_demo_ends_before_the_first_lab_that_trains(two_labs, run_command):
+    header(two_labs, "#     run_seconds: [60, 300]")
+    done = run_command("labkit", "demo", "--quick", folder=two_labs.root)
+    assert done.returncode == 0, done.stderr
+    with (two_labs.build / "demo" / "grades.csv").open(newline="") as stream:
+        assert {row["lab"] for row in csv.DictReader(stream)} == {"07_another"}
 
 
 def test_a_file_that_a_header_promises_and_no_cell_writes(course, run_command):

@@ -1,5 +1,6 @@
 """The files that set up an environment agree with each other."""
 
+import json
 import re
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import pytest
 import yaml
 
+import labkit
 from labkit.errors import extras, libraries
 from labkit.labs.lab import find_labs
 from tests.conftest import BIN, ROOT
@@ -148,3 +150,41 @@ def test_imports_run_downwards():
 
 def test_types_agree(tmp_path):
     subprocess.run([BIN / "mypy", "--cache-dir", tmp_path], cwd=ROOT, check=True)
+
+
+def test_the_version_stands_everywhere_where_one_command_raises_it():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    version = settings["bumpversion"]["current_version"]
+    assert version == labkit.__version__
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == version
+    for file in settings["bumpversion"]["files"]:
+        searched = file.get("search", version)
+        assert (ROOT / file["filename"]).read_text().count(searched) == 1
+
+
+def test_workflows_and_forms_parse_and_name_files_that_exist():
+    texts = {path: path.read_text() for path in (ROOT / ".github").rglob("*.yml")}
+    assert len(texts) == 5
+    for path, text in texts.items():
+        assert isinstance(yaml.safe_load(text), dict), path
+        for name in re.findall(r"\b(?:tests|\.ci|\.github)/[\w./-]+", text):
+            assert (ROOT / name).exists(), name
+    tried = yaml.safe_load(texts[ROOT / ".github" / "workflows" / "test.yml"])
+    pythons = tried["jobs"]["all"]["strategy"]["matrix"]["python"]
+    claimed = re.findall(r"Python :: (3\.\d+)", "\n".join(project()["classifiers"]))
+    assert pythons == claimed
+
+
+def test_the_container_copies_what_is_there_and_is_not_root():
+    text = (ROOT / "Dockerfile").read_text()
+    copied = [
+        line.split()[2:-1] for line in text.splitlines() if line.startswith("COPY")
+    ]
+    names = [name for line in copied for name in line]
+    assert len(names) > 5 and all((ROOT / name).exists() for name in names)
+    assert re.search(r"^USER (?!root|0)", text, re.M)
+    settings = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
+    assert settings["remoteUser"] == "student"
+    told = (ROOT / "docs" / "containers.md").read_text()
+    for flag in settings["runArgs"]:
+        assert flag.replace("=", " ", 1) in told

@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +48,17 @@ class Demo:
 
 
 def run_demo(
-    course: Course, folder: Path, progress: Progress, jobs: int | None = None
+    course: Course,
+    folder: Path,
+    progress: Progress,
+    jobs: int | None = None,
+    *,
+    quick: bool = False,
 ) -> Demo:
     """Run the course once in `folder`, away from the course's own gradebook.
 
+    The first lab is graded first, so that there is something to open while the rest
+    runs. `quick` takes the labs before the first that trains a network.
     Raises LabkitError where a solution fails. Killed at any point, it may be started
     again: references and executed submissions are kept.
     """
@@ -64,16 +72,28 @@ def run_demo(
         folder / "course" / "notebooks",
         course.build,
     )
+    options = Options(jobs=jobs, progress=progress)
     labs = [read_lab(path) for path in find_labs(course.solutions)]
+    if quick:
+        labs = list(takewhile(lambda lab: not lab.run_seconds, labs)) or labs[:1]
+    first, *others = [lab.name for lab in labs]
 
-    progress.step(f"Release the labs ({len(labs)})")
-    release(place, announce=progress.announce)
+    progress.step("Grade a first lab")
+    _forget_class(place)
+    release(place, [first], announce=progress.announce)
+    _grade_class(place, [first], options)
+    write_feedback(place, folder / "feedback")
+    progress.announce(f"A first page: {_first_page(folder, labs[0])}")
+
+    progress.step(f"Release the other labs ({len(others)})")
+    if others:
+        release(place, others, announce=progress.announce)
 
     progress.step("Run the solutions")
     runs = [_run(lab, folder / "runs" / lab.name, course, progress) for lab in labs]
 
     progress.step("Grade a sample class")
-    grades = _grade_class(place, progress, jobs)
+    grades = _grade_class(place, [first, *others], options)
 
     progress.step("Write the reports")
     write_grades(grades, folder / "grades.csv")
@@ -105,15 +125,24 @@ def _run(lab: Lab, folder: Path, course: Course, progress: Progress) -> Run:
     return run
 
 
-def _grade_class(course: Course, progress: Progress, jobs: int | None) -> list[Grade]:
-    # A class from an earlier run may have had other students.
+def _forget_class(course: Course) -> None:
+    """Take away a class from an earlier run, which may have had other students."""
     shutil.rmtree(course.submitted, ignore_errors=True)
     shutil.rmtree(course.autograded, ignore_errors=True)
     if course.gradebook_file:  # a demo's is always a file
         course.gradebook_file.unlink(missing_ok=True)
     course.root.mkdir(parents=True, exist_ok=True)
-    sample_class.write_class(course, course.notebooks)
-    return grade(course, options=Options(jobs=jobs, progress=progress))
+
+
+def _grade_class(course: Course, labs: list[str], options: Options) -> list[Grade]:
+    sample_class.write_class(course, course.notebooks, labs)
+    return grade(course, labs, options=options)
+
+
+def _first_page(folder: Path, lab: Lab) -> str:
+    """What a student reads who made a mistake in a lab, or who solved half of it."""
+    student = next(iter(lab.sample_mistakes), "half_way")
+    return os.path.relpath(folder / "feedback" / student / f"{lab.name}.html")
 
 
 def _facts(runs: list[Run]) -> dict[str, dict[str, Any]]:

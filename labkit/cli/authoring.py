@@ -224,7 +224,11 @@ def try_labs(labs: Labs = None) -> None:
 
 
 @command(
-    epilog=examples("labkit demo", "LABKIT_DATA=~/data labkit demo --out build/real")
+    epilog=examples(
+        "labkit demo",
+        "labkit demo --quick",
+        "LABKIT_DATA=~/data labkit demo --out build/real",
+    )
 )
 def demo(
     out: Annotated[
@@ -234,8 +238,15 @@ def demo(
         int | None,
         typer.Option(min=1, help="Notebooks run side by side. Default: the cores."),
     ] = None,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Only the labs before the first that trains."),
+    ] = False,
 ) -> None:
-    """Run the course once: release, solutions, a sample class, grades, reports."""
+    """Run the course once: release, solutions, a sample class, grades, reports.
+
+    One lab is graded first, and its page is named while the rest runs.
+    """
     from labkit.authoring.demo import run_demo
     from labkit.course import Course
     from labkit.formatting import duration
@@ -243,7 +254,11 @@ def demo(
     course = Course.here()
     with GradingProgress(console) as progress:
         done = run_demo(
-            course, (out or course.build / "demo").resolve(), progress, jobs
+            course,
+            (out or course.build / "demo").resolve(),
+            progress,
+            jobs,
+            quick=quick,
         )
     console.print(f"Done in {duration(done.seconds)}, {done.data}. Open:")
     for file in done.files:

@@ -897,10 +897,10 @@ given = some.copy()
 variants = np.asarray(distort(given, np.random.default_rng(1)))
 changed = bool(np.any(variants != some))
 facts = {"shape": str(variants.shape), "dtype": variants.dtype.name, "changed": changed}
-check("shape and dtype of the variants, and whether they changed", facts)
+check("shape and dtype of a batch's variants, and whether it changed", facts)
 check("the pictures stay as they were", (changed, given[:, 0, 0]))
 again = np.asarray(distort(given, np.random.default_rng(1)))
-check("an equal rng gives equal variants", changed and np.array_equal(variants, again))
+check("an equal rng draws equal variants", changed and np.array_equal(variants, again))
 ### BEGIN HIDDEN TESTS
 rng = check.rng()
 count = int(rng.integers(1500, 1900))
@@ -1111,7 +1111,7 @@ def standardise_each(images):
 
 # %% check="standardise_each" points=2
 two = np.random.default_rng(7).integers(0, 256, (2, 4, 4, 3)).astype("uint8")
-check("two pictures", standardise_each(two), atol=1e-5)
+check("two pictures, each by its own numbers", standardise_each(two), atol=1e-5)
 check("a picture of one colour", standardise_each(np.full((1, 4, 4, 3), 80, "uint8")))
 ### BEGIN HIDDEN TESTS
 rng = check.rng()
@@ -1297,9 +1297,9 @@ def build_source_cnn():
 
 # %% check="build_source_cnn" points=3
 network = build_source_cnn()
-check("number of parameters", network.count_params())
-check("shapes of the variables", [tuple(w.shape) for w in network.trainable_weights])
-check("shape of the output", tuple(network.output_shape))
+check("parameters in all", network.count_params())
+check("shapes of what is trained", [tuple(w.shape) for w in network.trainable_weights])
+check("shape of what it gives", tuple(network.output_shape))
 
 
 ### BEGIN HIDDEN TESTS
