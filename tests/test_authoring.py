@@ -136,6 +136,9 @@ def test_ids_do_not_change_when_a_cell_is_put_before_them(write):
         ('# %% tags="needed"\nx = 1\n', "expected a list of texts"),
         ("# %% tags=[3]\nx = 1\n", "expected a list of texts"),
         ('# %% tags=["neded"]\nx = 1\n', "unknown tag 'neded'; do you mean"),
+        ('# %% tags=["foldd"]\nx = 1\n', 'do you mean tags=["folded"]?'),
+        ('# %% [markdown] tags=["folded"]\n# x\n', "is for given code cells"),
+        ('# %% solution="f" tags=["folded"]\nx = 1\n', "is for given code cells"),
         ("# %% active=3\nx = 1\n", "unknown attribute 'active'"),
         ('# %% check="f" points=NaN\ncheck("a", 1)\n', "points=nan"),
         ('# %% check="f" points=true\ncheck("a", 1)\n', "points=True"),
@@ -175,6 +178,13 @@ def test_lists_that_are_meant_are_no_faults(write):
     text = "Seen:\n\n1. one\n   of\n2. two\n- three\n\n# Title\n- four\n\n$$a\n- b$$"
     lines = "".join(f"# {line}".rstrip() + "\n" for line in text.splitlines())
     assert read_lab(write("# %% [markdown]\n" + lines)).title == "Lab"
+
+
+def test_a_folded_cell_shows_its_picture_and_hides_its_code(write):
+    path = write('# %% tags=["folded", "needed"]\nx = 1\n\n# %%\ny = 2\n')
+    folded, plain = source_notebook(read_lab(path)).cells
+    assert folded.metadata == {"jupyter": {"source_hidden": True}, "tags": ["needed"]}
+    assert plain.metadata == {}
 
 
 def test_a_fault_is_told_with_its_own_line(write):

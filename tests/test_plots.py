@@ -132,6 +132,17 @@ def test_pyplot_s_figures_are_shown_sharp_and_in_words_too():
     assert picture.width == pytest.approx(2 * shown["width"], abs=1)
 
 
+def test_ticks_that_are_no_texts_are_told_and_no_figure_is_lost(monkeypatch):
+    figure = matplotlib.figure.Figure()
+    axes = figure.subplots()
+    axes.plot([32, 64], [1, 2])
+    axes.set_xticks([32, 64], [32, 64])
+    assert plots.describe(figure) == "line from 1 at 32 to 2 at 64."
+    monkeypatch.setattr("labkit.plots.style.describe", lambda figure: 1 / 0)
+    data, _ = DisplayFormatter().format(figure)
+    assert data["image/png"]
+
+
 WORDS = {
     "curves": "loss: line training from 2 at 1 to 0.5 at 3; line validation from 2.1",
     "misclassified": "4 pictures: 95% krusty the clown is moe szyslak, 70% moe",

@@ -74,6 +74,25 @@ def only_blank_lines(nb):
 
 @damage(
     ALL,
+    "The cell `triple` is not one of this lab's. It did not count.",
+    "The cell `check-triple` is not one of this lab's. It did not count.",
+)
+def handed_in_to_the_lab_before_an_exercise_left_it(nb):
+    """The exercise `triple` and its checks have no place in the lab any more."""
+    at = [c.id for c in nb.cells].index("check-double") + 1
+    for name, source in (
+        ("check-triple", "check('a triple', triple(2.0))"),
+        ("triple", "def triple(x):\n    return 3 * x"),
+    ):
+        role = {**cell(nb, "check-double").metadata.nbgrader, "grade_id": name}
+        if name == "triple":
+            role |= {"grade": False, "solution": True, "locked": False}
+            del role["points"]
+        nb.cells.insert(at, new_code_cell(source, id=name, metadata={"nbgrader": role}))
+
+
+@damage(
+    ALL,
     "The check cell `double` was missing. The lab's own was put back below the answer cell `double`.",
 )
 def deleted_check(nb):

@@ -9,7 +9,6 @@ from labkit.checks.released import released_labs
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.kernels.jupyter import provisioner_environment
-from labkit.learning.look import workspaces
 from labkit.learning.start_page import START_PAGE
 
 
@@ -63,7 +62,6 @@ def lab_command(folder: Path, *, browser: bool, port: int) -> list[str]:
         "jupyterlab",
         f"--ServerApp.root_dir={folder.resolve()}",
         f"--LabApp.default_url=/lab/tree/{START_PAGE}",
-        f"--LabApp.workspaces_dir={workspaces(folder)}",
         "--LabApp.custom_css=True",
         f"--ServerApp.port={port}",
         "--ServerApp.ip=127.0.0.1",

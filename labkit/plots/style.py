@@ -105,7 +105,10 @@ def bundle(figure: _MatplotlibFigure) -> Bundle:
     box = None if isinstance(figure, Figure) else "tight"
     figure.savefig(buffer, format="png", dpi=DPI, bbox_inches=box)
     width, height = (round(96 * size / DPI) for size in Image.open(buffer).size)
-    alt = describe(figure)
+    try:
+        alt = describe(figure)
+    except Exception:  # a figure of somebody's own is shown, whatever is in it
+        alt = "A figure that could not be put in words."
     picture = base64.b64encode(buffer.getvalue()).decode("ascii")
     return (
         {"image/png": picture, "text/plain": alt or "figure"},

@@ -161,6 +161,6 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _line(text: str) -> str:
+def _line(text: object) -> str:
     """A text on one line, without the dollar signs of a formula."""
-    return " ".join(text.replace("$", "").split())
+    return " ".join(str(text).replace("$", "").split())

@@ -344,7 +344,9 @@ def _learning_picture(
 
     @styled
     def draw(step: int) -> str:
-        weights.show(kernels[step].round(2), f"the kernel at step {step}", largest)
+        weights.show(
+            kernels[step].round(2) + 0.0, f"the kernel at step {step}", largest
+        )
         drawn.set_data(maps[step])
         dot.set_data([step], [errors[step]])
         return f"Step {step}: the error is {errors[step]:.2g}."
