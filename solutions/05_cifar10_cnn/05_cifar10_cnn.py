@@ -33,7 +33,7 @@
 #   and the places that its answer hangs on.
 #
 # **Time**: about three and a half hours, in two sittings: sections 1 to 6,
-# then 7 to 14. (25 minutes of reading, 5 to 10 for each exercise, as long as
+# then 7 to 13. (25 minutes of reading, 5 to 10 for each exercise, as long as
 # you like for your own network.) The longest training takes three minutes at
 # most, on any machine that has little else to do.
 #
