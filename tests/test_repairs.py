@@ -389,3 +389,25 @@ def test_a_locked_cell_without_points_is_called_one():
     assert repairs(old, new, [text]) == [
         "The locked cell `setup` was missing. The lab's own was put back at the end."
     ]
+
+
+def test_answers_that_had_cells_of_their_own_before_are_nothing_to_be_told_of():
+    def one(name, solution, points=None):
+        grade = not solution
+        return LabCell(
+            name, "code", "", None, grade, grade, solution, False, points=points
+        )
+
+    lab = [
+        one("both", True),
+        one("check-single", False, 1),
+        one("check-both", False, 1),
+    ]
+    before = [one("single", True), lab[1], lab[0], lab[2]]
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            new_code_cell("", id=cell.name, metadata={"nbgrader": cell.role()})
+            for cell in before
+        ]
+    )
+    assert repairs(notebook, notebook, lab) == []

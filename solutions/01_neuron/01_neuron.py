@@ -8,7 +8,7 @@
 #     name: python3
 #   labkit:
 #     title: "1 · A neuron learns"
-#     summary: Build one neuron, teach it by gradient descent, see what it cannot learn.
+#     summary: Build one neuron and teach it; then add a hidden layer for what it cannot learn.
 #     minutes: 150
 #     grading_seconds: 10
 #     sample_mistakes: [overflows, forgets_the_half, climbs, changes_w_in_place]
@@ -1480,7 +1480,7 @@ def train_two(x, target, hidden, epochs, lr, seed, alike=False):
 tries = [
     ("2 hidden neurons", dict(hidden=2, seed=0)),
     ("2, another start", dict(hidden=2, seed=5)),
-    ("4, the same start", dict(hidden=4, seed=5)),
+    ("4, the same seed", dict(hidden=4, seed=5)),
     ("4, all alike", dict(hidden=4, seed=5, alike=True)),
 ]
 edge = np.linspace(-0.4, 1.4, 91)
@@ -1515,11 +1515,11 @@ fig.suptitle("White discs should be blue (1), black discs red (0)", x=0.01, ha="
 plt.show()
 
 # %% [markdown]
-# The first network has drawn two lines, and the output neuron says 1 between
-# them. The second one has the same form and starts elsewhere, and it is stuck:
-# gradient descent finds *a* valley. With more hidden neurons than are needed,
-# the same start succeeds. That is one reason why networks are made larger
-# than their task asks for.
+# The first network has drawn two lines, and the output neuron says 0 between
+# them and 1 outside. The second one has the same form and starts elsewhere,
+# and it is stuck: gradient descent finds *a* valley. With more hidden neurons
+# than are needed, the same seed succeeds. That is one reason why networks are
+# made larger than their task asks for.
 #
 # **Think.** The fourth network has four hidden neurons, and all its first
 # weights are equal. Why does it draw one line only, as one neuron does?

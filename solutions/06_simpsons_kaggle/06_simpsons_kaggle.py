@@ -1130,7 +1130,7 @@ plots.confusion_matrix(
 def most_confused(matrix, count):
     """List the pairs of classes that are mixed up most often.
 
-    matrix: whole numbers (C, C), rows true, columns predicted.
+    matrix: whole numbers (C, C), rows true, columns predicted; it is not changed.
     Returns whole numbers (count, 3), each row (true class, predicted class,
     how many), the most errors first. Where two pairs have as many errors, the
     one with the smaller true class comes first, then the one with the smaller
@@ -1988,8 +1988,9 @@ maps_of = [layer for layer in network.layers if len(layer.output.shape) == 4]
 fits = [layer for layer in maps_of if size % layer.output.shape[1] == 0]
 deep_layer = [layer.name for layer in fits if layer.output.shape[1] > 3][-1]
 sure = probabilities.max(axis=1)
-right_ones = np.argsort(-sure * (said == true), kind="stable")[:4]
-wrong_ones = np.argsort(-sure * (said != true), kind="stable")[:4]
+surest = np.argsort(-sure, kind="stable")
+right_ones = surest[(said == true)[surest]][:4]
+wrong_ones = surest[(said != true)[surest]][:4]
 fig, axes = plt.subplots(3, 8, figsize=(9, 4), layout="constrained")
 for column, one in zip(axes.T, [*right_ones, *wrong_ones]):
     shown = x[held_out][one]
