@@ -8,6 +8,7 @@ import html
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 
 _NODE = r"""(\w+)(?:(\[\(|\[|\{)"([^"]*)"(?:\)\]|\]|\}))?"""
 _EDGE = re.compile(rf'{_NODE}(?:\s*--(?:\s*"([^"]*)"\s*--)?>\s*)?')
@@ -74,8 +75,7 @@ def _read(text: str) -> tuple[dict[str, _Box], list[_Arrow]]:
             if kind or name not in boxes:
                 lines = (said if kind else name).split("<br>")
                 boxes[name] = _Box(lines, kind or "[")
-        pairs = zip(found, found[1:], strict=False)
-        arrows += [_Arrow(a[1], b[1], a[4] or "") for a, b in pairs]
+        arrows += [_Arrow(a[1], b[1], a[4] or "") for a, b in pairwise(found)]
     return boxes, arrows
 
 
