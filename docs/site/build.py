@@ -8,6 +8,7 @@ host too; what is made from commands, docstrings and labs is added.
 
 import argparse
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -32,7 +33,13 @@ PAGES = {
     "For students": ["studying", "labs/index", "gpu", "competition"],
     "For instructors": ["instructing", "drawn", "values", "benchmarks"],
     "For authors": ["authoring", "../solutions/README"],
-    "For administrators": ["administering", "sandbox", "../SECURITY", "platforms"],
+    "For administrators": [
+        "administering",
+        "sandbox",
+        "../SECURITY",
+        "platforms",
+        "containers",
+    ],
     "For contributors": [
         "../CONTRIBUTING",
         "architecture",
@@ -41,15 +48,22 @@ PAGES = {
     ],
     "Look it up": ["reference", "commands/index", "api/index"],
 }
+# Those that are no files in the repository, or lie elsewhere in it.
+MADE = {
+    "labs/index",
+    "commands/index",
+    "api/index",
+    "../solutions/README",
+    "../benchmarks/README",
+}
 
 
 def gather(source: Path) -> None:
     """Bring all pages into a folder, those made from the code among them."""
-    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "LICENSE"]:
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
         _copy(path, source)
     for name in ("solutions/README.md", "benchmarks/README.md"):
         _copy(ROOT / name, source)
-    shutil.copytree(ROOT / "docs" / "images", source / "docs" / "images")
     _append_contents(source / "docs" / "index.md")
     _write_commands(source / "docs" / "commands")
     _write_api(source / "docs" / "api")
@@ -57,24 +71,33 @@ def gather(source: Path) -> None:
 
 
 def _copy(path: Path, source: Path) -> None:
-    target = source / path.relative_to(ROOT)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(path, target)
+    """Copy a page, and the files that it links to and that are no pages themselves."""
+    linked = re.findall(r"\]\(([^)#:\s]+)", path.read_text("utf-8"))
+    for one in [path, *((path.parent / name).resolve() for name in linked)]:
+        inside = one.is_file() and one.is_relative_to(ROOT)
+        if one == path or (inside and one.suffix != ".md"):
+            target = source / one.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(one, target)
 
 
 def _append_contents(index: Path) -> None:
     """The site's table of contents, which a code host would show as a block of text."""
+    pages = {
+        os.path.relpath(path.with_suffix(""), index.parent)
+        for path in [*index.parent.glob("*.md"), *index.parent.parent.glob("*.md")]
+    }
+    listed = {name for names in PAGES.values() for name in names}
+    others = sorted(pages - listed - {"index", "../README"})
     parts = [index.read_text("utf-8")]
-    for caption, names in PAGES.items():
-        there = [n for n in names if _is_page(index.parent, n)]
+    for caption, names in [*PAGES.items(), ("More", others)]:
+        there = [one for one in names if one in pages | MADE]
         lines = "\n".join(there)
-        parts.append(f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{lines}\n```\n")
+        if there:
+            parts.append(
+                f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{lines}\n```\n"
+            )
     index.write_text("\n".join(parts), "utf-8")
-
-
-def _is_page(docs: Path, name: str) -> bool:
-    made = name.endswith("/index")
-    return made or (docs / f"{name}.md").is_file()
 
 
 def _write_commands(folder: Path) -> None:

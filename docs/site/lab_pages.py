@@ -79,8 +79,7 @@ def given(notebook: NotebookNode) -> NotebookNode:
             waiting |= found.defined
         else:
             kept.append(cell)
-    run = nbformat.v4.new_notebook(cells=kept, metadata=notebook.metadata)
-    return run  # type: ignore[no-any-return]
+    return nbformat.v4.new_notebook(cells=kept, metadata=notebook.metadata)
 
 
 def _figures(released: NotebookNode, folder: Path) -> dict[str, str]:
