@@ -5,12 +5,13 @@ VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help setup student demo test lab
+.PHONY: help setup student demo test lab docs
 
 help:
 	@echo "make demo    set up, then run the course once from end to end"
 	@echo "make test    set up, then pass the tests"
 	@echo "make lab     set up what a student needs, then open JupyterLab on your copy of the labs"
+	@echo "make docs    set up, then build the site in build/site/"
 	@echo "make setup   set up only; PYTHON=python3.12 chooses another Python"
 	@echo "make student set up only what a student needs"
 
@@ -43,3 +44,6 @@ test: setup
 
 lab: student
 	labkit lab
+
+docs: setup
+	python docs/site/build.py

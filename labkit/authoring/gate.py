@@ -63,8 +63,7 @@ def file_faults(
         + [f"the release holds {what}" for what in _leaks(lab, notebook, text)]
         + _expected_faults(folder)
         + _reference_faults(folder, references)
-        + _drawing_faults(references)
-        + _undrawn_mistakes(lab, references)
+        + drawn_faults(lab, references)
         + _staff_files(lab, folder)
         + _link_faults(notebook, folder, labs)
     )
@@ -174,6 +173,11 @@ def _reference_faults(folder: Path, references: References) -> list[str]:
             if value in text and value not in visible
         ]
     return faults
+
+
+def drawn_faults(lab: Lab, references: References) -> list[str]:
+    """What is wrong with a lab's drawn checks: known before, or blind to a mistake."""
+    return _drawing_faults(references) + _undrawn_mistakes(lab, references)
 
 
 def _drawing_faults(references: References) -> list[str]:

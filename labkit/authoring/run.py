@@ -53,7 +53,9 @@ def run_solution(
         "LABKIT_EXPECTED": str(references_path(lab_path, build).resolve()),
     }
     watch = CellWatch(notebook, on_cell)
-    ran = execute(notebook, folder, environment, cell_seconds=None, on_cell=watch)
+    # The kernel's parent may have begun in another folder.
+    place = folder.resolve()
+    ran = execute(notebook, place, environment, cell_seconds=None, on_cell=watch)
     write_text(folder / f"{lab.name}.ipynb", nbformat.writes(ran) + "\n")
     return _summary(lab.name, folder, ran)
 

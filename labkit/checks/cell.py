@@ -97,7 +97,7 @@ class Check:
         atol: float = 1e-6,
         weight: float = 1.0,
     ) -> None:
-        """Check `value`: right where |value - expected| <= atol + rtol * |expected|.
+        """Check `value`: right where `|value - expected| <= atol + rtol * |expected|`.
 
         `weight` is this check's share of its cell's points, against the others'.
         """

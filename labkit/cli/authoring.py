@@ -54,6 +54,7 @@ def new(
         "labkit release",
         "labkit release 02 05 --times",
         "labkit release --check",
+        "labkit release 02 --watch",
     )
 )
 def release(
@@ -70,10 +71,20 @@ def release(
             "--times", help="Show the time of every cell, not of the slowest."
         ),
     ] = False,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help="Write nothing; at each save tell what is wrong with the exercise.",
+        ),
+    ] = False,
 ) -> None:
     """Make the students' notebooks from solutions/, through the release gate."""
     from labkit.authoring.release import release as make
     from labkit.course import Course
+
+    if watch:
+        _watch(labs)
 
     with console.status("release") as status:
         outcome = make(
@@ -94,6 +105,27 @@ def release(
     if check and any(done.changed for done in outcome):
         errors.print("notebooks/ is not what solutions/ gives. Type: labkit release")
         raise typer.Exit(1)
+
+
+def _watch(labs: list[str] | None) -> None:
+    """Print what each save shows, until it is interrupted."""
+    from labkit.authoring.watch import Finding
+    from labkit.authoring.watch import watch as begin
+    from labkit.course import Course
+
+    def tell(found: Finding) -> None:
+        names = ", ".join(found.exercises) or "no exercise has changed"
+        state = f"{len(found.faults)} wrong" if found.faults else "nothing wrong"
+        console.print(f"{found.path.name}: {names}: {state}")
+        for fault in found.faults:
+            console.print(f"  {fault}")
+
+    begin(
+        Course.here(),
+        labs,
+        lambda: console.print("Watching. Save a lab; Ctrl-C ends it."),
+        tell,
+    )
 
 
 def _print_times(cells: list, every: bool) -> None:

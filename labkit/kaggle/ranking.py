@@ -155,7 +155,7 @@ def leaderboard(
     pattern: str = "*.csv",
     progress: Callable[[list[Submission]], Iterable[Submission]] = iter,
 ) -> Leaderboard:
-    """Rank a folder of submissions, <student>.csv or <student>/**/`pattern`.
+    """Rank a folder of submissions, `<student>.csv` or `<student>/**/<pattern>`.
 
     A submission's time is in its name (2026-05-31T14-05, UTC or with a zone such as
     +0200), or in nbgrader's timestamp.txt beside it, or the file's own.
