@@ -541,7 +541,8 @@ with tempfile.TemporaryDirectory() as folder:
     path = Path(folder, "table.csv")
     path.write_text("an older table\n")
     write_table(path, many[:2])
-    check("an older file is written over", path.read_text().splitlines()[0][:11])
+    first_line = path.read_text().splitlines()[0]
+check("an older file is written over", first_line[:11])
 ### END HIDDEN TESTS
 
 
@@ -805,11 +806,6 @@ def last_takes_the_rest(positions, count=5):
     length = len(positions) // count
     short = [positions[k * length : (k + 1) * length] for k in range(count - 1)]
     return [*short, positions[(count - 1) * length :]]
-
-
-def last_ones_are_longer(positions, count=5):
-    """Your last parts have one more. It is the first ones that do."""
-    return [part[::-1] for part in np.array_split(positions[::-1], count)][::-1]
 
 
 def deals_them_out(positions, count=5):
@@ -2185,9 +2181,9 @@ print(f"by heart {found['by heart']:.3f}")
 # another split into 800 and 200 pictures. At ten looks it was right in 79.5 %,
 # 76.5 % and 72.0 % of the test pictures: 76 % on average, and with three
 # trainings the interval of that average goes from 67 to 85 %. At 64x64 an epoch
-# takes several times as long, too long for six minutes on two cores. With a GPU
-# the cell below does it (`LABKIT_PROFILE=full`); what it brings, we have not
-# measured.
+# takes four times as long. So there the network sees the pictures at half their
+# size first, for half of the epochs, and then whole. With a GPU the cell below
+# does so (`LABKIT_PROFILE=full`).
 
 
 # %%
@@ -2236,15 +2232,15 @@ plots.image_grid(
 
 # %%
 def trained_sound(
-    images, labels, epochs=(30, 30), minutes=None, validation=None, seed=8, **shown
+    images, labels, epochs=60, minutes=None, validation=None, seed=8, **shown
 ):
-    """A network and its History: first it learns from pictures at half their size.
+    """A network and its History; above 32x32 it begins with pictures at half their size.
 
-    epochs: how often it sees each picture, small and whole. minutes: for both together.
+    minutes: for all of it.
     """
     keras.utils.set_random_seed(seed)
     size = images.shape[1]
-    small, network = sound_network(size // 2), sound_network(size)
+    network = sound_network(size)
     settings = dict(
         batch_size=32,
         weight_decay=0.02,
@@ -2253,26 +2249,32 @@ def trained_sound(
         seed=seed,
         **shown,
     )
-    training.fit(
-        small,
-        training.halved(images),
-        labels,
-        epochs=epochs[0],
-        minutes=minutes and 0.3 * minutes,
-        learning_rate=0.005,
-        schedule="triangular",
-        **settings,
-    )
-    network.set_weights(small.get_weights())
+    rate, schedule = 0.005, "one-cycle"
+    if size > 32:
+        epochs = epochs // 2
+        small = sound_network(size // 2)
+        training.fit(
+            small,
+            training.halved(images),
+            labels,
+            epochs=epochs,
+            minutes=minutes and 0.3 * minutes,
+            learning_rate=rate,
+            schedule="triangular",
+            **settings,
+        )
+        network.set_weights(small.get_weights())
+        rate, schedule = rate / 2, "cosine"
+        minutes = minutes and 0.7 * minutes
     history = training.fit(
         network,
         images,
         labels,
         validation=validation,
-        epochs=epochs[1],
-        minutes=minutes and 0.7 * minutes,
-        learning_rate=0.0025,
-        schedule="cosine",
+        epochs=epochs,
+        minutes=minutes,
+        learning_rate=rate,
+        schedule=schedule,
         **settings,
     )
     return network, history
@@ -2282,9 +2284,7 @@ def trained_sound(
 sound, sound_history = trained_sound(
     sized[train],
     labels[train],
-    epochs=profile.pick(
-        quick=(8, 8) if d.stand_in else (30, 30), full=(60, 60), grading=(1, 1)
-    ),
+    epochs=profile.pick(quick=15 if d.stand_in else 60, full=120, grading=1),
     minutes=profile.pick(quick=1.5, full=None),
     validation=(sized[test], labels[test]),
     title=d.title("A sound model"),
@@ -2845,13 +2845,14 @@ plt.show()
 # We did this with the same three splits as above, on a network that was right
 # in 76.7 % of CIFAR-10's test pictures after 80 seconds on two cores:
 #
-# | | first split | second | third | mean |
-# |---|---|---|---|---|
-# | from scratch, ten looks | 79.5 % | 76.5 % | 72.0 % | 76.0 % |
-# | its own outputs | 74.5 % | 74.0 % | 73.0 % | 73.8 % |
-# | logistic regression on frozen features | 82.5 % | 82.0 % | 77.0 % | 80.5 % |
-# | fine-tuned, 30 epochs | 84.0 % | 79.0 % | 77.5 % | 80.2 % |
+# | right, in % | first split | second | third | mean |
+# |---|---|---|---|---|---|
+# | from scratch, ten looks | 79.5 (73 to 85) | 76.5 (70 to 82) | 72.0 (65 to 78) | 76.0 |
+# | its own outputs | 74.5 (68 to 80) | 74.0 (68 to 80) | 73.0 (66 to 79) | 73.8 |
+# | regression on frozen features | 82.5 (77 to 87) | 82.0 (76 to 87) | 77.0 (71 to 82) | 80.5 |
+# | fine-tuned, 30 epochs | 84.0 (78 to 88) | 79.0 (73 to 84) | 77.5 (71 to 83) | 80.2 |
 #
+# In brackets the interval of 95 % that 200 pictures allow.
 # With six splits the regression was at 81.8 % on average (77.0 to 85.5 %). So
 # transfer gains some four points on the model from scratch, and the regression
 # takes a second where the other takes a minute. Between the last two rows there
@@ -2864,6 +2865,9 @@ plt.show()
 # and five kinds of cats. If the weights of one are on your machine, the next
 # cells use it, at 160x160: the probabilities of all dogs added up against those
 # of all cats, with no training at all; then a regression on its features.
+# With EfficientNet-Lite0, 4.7 million weights, the sums alone were right in
+# 90.0, 91.5 and 89.0 % of our three times 200 test pictures, the regression in
+# 97.5 (94 to 99), 96.5 (93 to 98) and 98.0 (95 to 99) %.
 # Nothing is downloaded unless you say so.
 
 # %%
