@@ -352,7 +352,8 @@ check("five curves", [epochs_to(one, level) for one, level in zip(falling, level
 start, dip = rng.uniform(0.5, 0.9), rng.uniform(0.1, 0.2)
 bumpy = [start, start - 0.05, dip, 0.4 + dip, dip / 2, dip / 3]
 check("down, up and down again", epochs_to(bumpy))
-check("the last one is the level", epochs_to([start, dip + 0.1, dip], level=float(dip)))
+at_last = [start, dip + 0.1, dip]
+check("the last one is the level", [epochs_to(at_last, dip), epochs_to([start, dip])])
 kinds = [[0.2, 0.1], [0.9, 0.5, 0.3], [0.8, 0.3, dip], [0.6, dip]]
 order = rng.permutation(4)
 check("at once, never and later, mixed", [epochs_to(kinds[n]) for n in order])
@@ -1150,9 +1151,9 @@ def signed(components):
 
 along = np.outer([-3.0, -1.0, 1.0, 3.0], [2.0, 1.0, 2.0])
 across = np.outer([1.0, -1.0, -1.0, 1.0], [2.0, -1.0, 1.0])
-check(
-    "four pixels", signed(colour_components((along + across).reshape(2, 1, 2, 3) + 9))
-)
+hardly = np.outer([0.1, -0.3, 0.3, -0.1], [3.0, 2.0, -4.0])
+colours = (along + across + hardly).reshape(2, 1, 2, 3) + 9
+check("four pixels", signed(colour_components(colours)))
 ### BEGIN HIDDEN TESTS
 rng = check.rng()
 directions = np.array([[30.0, 24, 20], [-6, 1, 12], [1.0, -3, 2]])
