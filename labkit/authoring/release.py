@@ -8,6 +8,7 @@ from pathlib import Path
 
 from labkit.authoring.gate import CellTime, file_faults, grading_faults
 from labkit.authoring.guide import exercise_faults
+from labkit.checks.progress import START_PAGE
 from labkit.checks.protocol import EXPECTED
 from labkit.checks.references import References
 from labkit.course import Course
@@ -18,7 +19,7 @@ from labkit.labs.cells import mistake_functions
 from labkit.labs.lab import Lab, LabError, find_labs, read_lab
 from labkit.labs.reference_run import lab_references
 from labkit.labs.source import write_source
-from labkit.learning.start_page import START_PAGE, start_page
+from labkit.learning.start_page import start_page
 
 
 @dataclass

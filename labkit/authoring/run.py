@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from labkit.checks.waiting import STRICT
 from labkit.execution.execute import execute
 from labkit.execution.grading_data import hidden_inputs_environment
 from labkit.execution.run_metadata import RunMetadata
@@ -50,6 +51,7 @@ def run_solution(
     environment = {
         **os.environ,
         **hidden_inputs_environment(seed),
+        STRICT: "1",
         "LABKIT_EXPECTED": str(references_path(lab_path, build).resolve()),
     }
     watch = CellWatch(notebook, on_cell)

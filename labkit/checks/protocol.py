@@ -101,7 +101,7 @@ def _check_call(statement: ast.stmt) -> ast.Call | None:
     if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)):
         return None
     called = statement.value.func
-    if isinstance(called, ast.Attribute):
+    if isinstance(called, ast.Attribute) and called.attr == "predictions":
         called = called.value
     named_check = isinstance(called, ast.Name) and called.id == "check"
     return statement.value if named_check else None

@@ -5,16 +5,16 @@ import shutil
 import sys
 from pathlib import Path
 
+from labkit.checks.progress import START_PAGE, refresh
 from labkit.errors import LabkitError
 from labkit.kernels.jupyter import provisioner_environment
-from labkit.learning.start_page import START_PAGE
 
 
 def copy_labs(notebooks: Path, folder: Path) -> int:
     """Copy the released files that `folder` does not have yet; returns how many.
 
-    What a student has there is never overwritten, but for the start page and the
-    expected values, which are not theirs to edit.
+    What a student has there is never overwritten, but for the start page, which gets the
+    bars of what is in so far, and what else comes with a lab: it is not theirs to edit.
     """
     if not (notebooks / START_PAGE).is_file():
         raise LabkitError(f"No released labs in {notebooks}. Type: labkit release")
@@ -28,6 +28,7 @@ def copy_labs(notebooks: Path, folder: Path) -> int:
         new += not target.exists()
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target)
+    refresh(folder)
     return new
 
 
