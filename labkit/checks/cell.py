@@ -31,6 +31,7 @@ from labkit.checks.references import CheckReference, References, judge_together
 from labkit.checks.rescue import take
 from labkit.checks.results import Result, score
 from labkit.checks.values import MAX_BYTES, encode
+from labkit.checks.shown import in_points
 from labkit.checks.waiting import Waiting, strict
 from labkit.errors import LabkitError
 from labkit.files import content_hash
@@ -188,7 +189,7 @@ class Check:
             )
         listed = ", ".join(f"`{name}`" for name in names)
         shown.line(
-            f"{listed}: a working version is here, for the {price:g} points of this "
+            f"{listed}: a working version is here, for the {in_points(price)} of this "
             "exercise. All others can be earned. Take the line away to write your own."
         )
 
@@ -265,7 +266,7 @@ class Check:
         judged = iter(judge_together([pair for _, pair in waiting if pair]))
         results = [next(judged) if pair else result for result, pair in waiting]
         cell.results += results
-        if results and len(cell.awaited) == len(results):
+        if cell.awaited and not any(result.passed for result in results):
             self._tell_awaited(results, cell.awaited[0])
             return
         for result in results:
@@ -319,7 +320,7 @@ class Check:
             Path.cwd(), references.lab, references.guide.tasks, {cell: points}
         )
         shown.line(
-            f"{points:g} of {task.points:g} points here{' (rescued)' * rescued}, "
+            f"{points:g} of {in_points(task.points)} here{' (rescued)' * rescued}, "
             f"{so_far.earned:g} of {so_far.of:g} in this lab so far."
         )
 

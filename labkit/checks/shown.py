@@ -22,6 +22,11 @@ def line(text: str) -> None:
     display({"text/plain": text, "text/html": page})
 
 
+def in_points(number: float) -> str:
+    """`1 point`, `2.5 points`."""
+    return f"{number:g} point{'s' * (number != 1)}"
+
+
 def publish(data: dict[str, Any]) -> None:
     """Send out data by MIME type."""
     from IPython.display import publish_display_data

@@ -94,6 +94,8 @@ class Waiting:
         exercise = None if strict() else self.exercise(error)
         if exercise is not None:
             self._wait(exercise)
+        elif isinstance(error, SyntaxError):
+            shell.showsyntaxerror()  # it has no frame of the cell, and shows its line
         else:
             self.show(error, tb)
         if exercise is not None or (self.in_check and not strict()):
@@ -110,10 +112,11 @@ class Waiting:
 
     def tell(self, exercise: str) -> None:
         """Say that a cell waits for an exercise, and how to go on without it."""
-        known, price = _guide().exercises.get(exercise), _guide().price(exercise)
+        known = _guide().exercises.get(exercise)
+        price = shown.in_points(_guide().price(exercise))
         stuck = (
             f' Stuck? `check.rescue("{exercise}")`, in a cell below the exercise, gives '
-            f"you a working one for its {price:g} points."
+            f"you a working one for its {price}."
         )
         rescue = stuck if known and known.rescue else ""
         shown.line(f"This cell waits for the exercise `{exercise}`.{rescue}")

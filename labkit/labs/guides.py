@@ -7,6 +7,7 @@ from nbformat import NotebookNode
 
 from labkit import __version__
 from labkit.checks.guide import Exercise, Guide, Task
+from labkit.checks.shown import in_points
 from labkit.labs.headings import headings
 from labkit.labs.lab import Lab, cell_id, exercise_title
 from labkit.labs.names import names
@@ -23,11 +24,13 @@ KERNEL_HINT = (
 def lab_guide(lab: Lab) -> Guide:
     """The guide of a lab, as it ships."""
     cells = [cell for cell in lab.script.cells if "mistakes" not in cell.metadata]
+    code = [cell.source for cell in cells if cell.cell_type == "code"]
+    used = {name for source in code for name in names(source).used}
     places: dict[str, str] = {}
     notebook = NotebookNode(cells=cells)
     for cell, heading in zip(cells, headings(notebook), strict=True):
         if cell.cell_type == "code" and "check" not in cell.metadata:
-            for name in sorted(names(cell.source).defined):
+            for name in sorted(names(cell.source).defined & used):
                 places.setdefault(name, heading.replace("`", ""))
     return Guide(__version__, tuple(_tasks(lab)), _exercises(lab, cells), places)
 
@@ -71,17 +74,18 @@ def tell_points(cells: list[NotebookNode]) -> None:
     Links in the text that lead to such a heading follow it.
     """
     place: tuple[int, int] | None = None
-    points: dict[tuple[int, int], float] = {}
+    points: dict[tuple[int, int], list[float]] = {}
     for index, cell in enumerate(cells):
         if cell.cell_type == "markdown" and "nbgrader" not in cell.metadata:
             place = next(((index, line) for line in _last_heading(cell.source)), place)
         role = cell.metadata.get("nbgrader", {})
         if place is not None and role.get("grade"):
-            points[place] = points.get(place, 0) + role["points"]
+            earned = points.setdefault(place, [0.0, 0.0])
+            earned[cell.cell_type == "markdown"] += role["points"]
     moved = {}
-    for (index, number), sum_ in points.items():
+    for (index, number), earned in points.items():
         lines = cells[index].source.splitlines()
-        told = f" ({sum_:g} point{'s' * (sum_ != 1)})"
+        told = f" ({_worth(*earned)})"
         heading = lines[number].lstrip("#").strip()
         moved[_anchor(heading)] = _anchor(heading + told)
         lines[number] = lines[number].rstrip() + told
@@ -90,6 +94,14 @@ def tell_points(cells: list[NotebookNode]) -> None:
         if cell.cell_type == "markdown":
             for old, new in moved.items():
                 cell.source = cell.source.replace(f"](#{old})", f"](#{new})")
+
+
+def _worth(checked: float, in_words: float) -> str:
+    """Points in words: `2 points`, `4 points, and 2 in words`, `3 points, in words`."""
+    points = in_points(checked or in_words)
+    if not in_words:
+        return points
+    return f"{points}, and {in_words:g} in words" if checked else f"{points}, in words"
 
 
 def _anchor(heading: str) -> str:
