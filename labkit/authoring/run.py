@@ -8,7 +8,6 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from labkit.checks.waiting import STRICT
 from labkit.execution.execute import execute
 from labkit.execution.grading_data import hidden_inputs_environment
 from labkit.execution.run_metadata import RunMetadata
@@ -17,6 +16,7 @@ from labkit.labs.headings import CellWatch
 from labkit.labs.lab import read_lab
 from labkit.labs.reference_run import lab_references, references_path, run_duration
 from labkit.labs.source import source_notebook
+from labkit.profile import STRICT
 
 
 @dataclass

@@ -30,11 +30,12 @@ from labkit.checks.protocol import (
 from labkit.checks.references import CheckReference, References, judge_together
 from labkit.checks.rescue import take
 from labkit.checks.results import Result, score
-from labkit.checks.values import MAX_BYTES, encode
 from labkit.checks.shown import in_points
-from labkit.checks.waiting import Waiting, strict
+from labkit.checks.values import MAX_BYTES, encode
+from labkit.checks.waiting import Waiting
 from labkit.errors import LabkitError
 from labkit.files import content_hash
+from labkit.profile import strict
 
 
 class CheckFailed(AssertionError):

@@ -6,29 +6,18 @@ as in every notebook. Nothing is forgiven at grading, and where LABKIT_STRICT is
 """
 
 import ast
-import os
 import re
 import sys
 import traceback
 from types import TracebackType
 from typing import Any
 
-from labkit import profile
 from labkit.checks import shown, tracebacks
 from labkit.checks.expected import expected_or_none
 from labkit.checks.guide import Guide
 from labkit.checks.references import NOT_DEFINED
 from labkit.errors import LabkitError
-
-STRICT = "LABKIT_STRICT"
-# nbgrader sets it while it validates a notebook or grades it.
-NBGRADER = "NBGRADER_EXECUTION"
-
-
-def strict() -> bool:
-    """Whether a failed check stops the notebook, as at grading."""
-    asked = os.environ.get(STRICT, "") not in ("", "0")
-    return asked or NBGRADER in os.environ or profile.name() == "grading"
+from labkit.profile import strict
 
 
 class Waiting:
