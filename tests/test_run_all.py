@@ -134,7 +134,7 @@ def test_headings_say_their_points_and_links_follow(once):
     assert "### Exercise: `step` (2 points)\n" in text
     assert "### What a step does (3 points, in words)" in text
     assert "### Exercise: `walk` (5 points)" in text
-    assert "(#Exercise:-`step`-(2-points))" in text
+    assert "(#What-a-step-does-(3-points,-in-words))" in text
 
 
 def test_another_folder_is_told_once(tmp_path):

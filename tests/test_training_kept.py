@@ -68,11 +68,15 @@ def test_a_second_training_waits_for_the_first_and_says_so(lab, tmp_path, monkey
     place.parent.mkdir(parents=True)
     place.with_name(f"{place.name}.txt").write_text("work/another")
     held = f"""\
-import threading
+import threading, time
 from filelock import FileLock
-first = FileLock({str(place)!r}, thread_local=False)
-first.acquire()
-threading.Timer(1, first.release).start()
+held = threading.Event()
+def hold():
+    with FileLock({str(place)!r}):
+        held.set()
+        time.sleep(1)
+threading.Thread(target=hold).start()
+held.wait()
 """
     text = shown(run_all(cells(IMPORTS, held + TRAIN.format(epochs=1)), lab).cells[1])
     assert text.startswith("Another training goes on, in work/another. This one begins")

@@ -15,7 +15,7 @@
 # %% [markdown]
 # # Steps
 #
-# To [the first one](#Exercise:-`step`).
+# To [what a step does](#What-a-step-does).
 
 # %%
 import numpy as np
