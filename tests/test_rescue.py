@@ -1,5 +1,6 @@
 """A working version for who is stuck, at the price of an exercise's points."""
 
+import re
 import shutil
 
 import nbformat
@@ -141,6 +142,22 @@ def test_graded_it_costs_its_own_points_and_no_others(course):
     graded = nbformat.read(course.autograded_notebook("stuck", LAB), as_version=4)
     results = CellMetadata.of(cell_of(graded, "from zero")).checks
     assert {one.message for one in results} == {RESCUED}
+
+
+def test_a_lab_of_an_earlier_release_keeps_its_points(course):
+    """Before there were points in headings, hints at kernels, guides and rescues."""
+    solved = solve(read(course), read_lab(course.lab(LAB)))
+    for cell in solved.cells:
+        lines = cell.source.splitlines()
+        kept = [line for line in lines if not line.startswith(("# No mod", "# Change"))]
+        told = r" \(\d+ points?(, (and \d+ )?in words)?\)$"
+        cell.source = "\n".join(re.sub(told, "", line) for line in kept)
+    text = "\n".join(cell.source for cell in solved.cells)
+    assert "(2 points)" not in text and "Change Kernel" not in text
+    hand_in(course, "early", solved)
+    grade(course)
+    full = {"check-step": 2, "check-walk": 4, "check-goal": 1}
+    assert earned(course, "early") == full
 
 
 def test_labkit_check_says_the_same_as_the_grader(course, run_command, tmp_path):

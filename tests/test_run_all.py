@@ -163,6 +163,16 @@ def test_a_cell_that_did_not_run_is_named(work):
     assert '`length` is made in a cell above, under "Steps". Run that cell' in text
 
 
+def test_data_that_cannot_be_had_are_told_in_one_message(work):
+    source = "from labkit import data\nphotos = data.load('no such set')"
+    notebook = cells("from labkit import check", source)
+    with pytest.raises(Exception, match="no such set"):
+        run_all(notebook, work / LAB)
+    text = shown(notebook.cells[1])
+    assert "no such set" in text
+    assert "File" not in text and "--->" not in text
+
+
 def test_the_first_cell_says_what_a_kernel_without_labkit_means(once):
     first = cell_of(read(once), "import numpy").source.splitlines()
     place = first.index("from labkit import check")
