@@ -267,7 +267,7 @@ class Check:
         judged = iter(judge_together([pair for _, pair in waiting if pair]))
         results = [next(judged) if pair else result for result, pair in waiting]
         cell.results += results
-        if cell.awaited and not any(result.passed for result in results):
+        if results and cell.awaited and not any(result.passed for result in results):
             self._tell_awaited(results, cell.awaited[0])
             return
         for result in results:

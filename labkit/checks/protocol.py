@@ -1,6 +1,7 @@
 """What a check's text and its messages look like, for who writes and who reads them."""
 
 import ast
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -9,6 +10,9 @@ MIME = "application/vnd.labkit.check+json"
 EXPECTED = "expected.json"
 # The environment variable from which hidden inputs are drawn (hexadecimal).
 SEED = "LABKIT_INPUTS"
+# Python 3.11 raises SystemError where two threads make syntax trees at a time. Whoever
+# reads what was handed in holds this meanwhile.
+PARSING = threading.RLock()
 _TERMS = ("rtol", "atol", "weight", "at_least")
 
 

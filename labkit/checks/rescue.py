@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from labkit.checks.protocol import PARSING
 from labkit.errors import LabkitError
 
 RESCUES = "rescues.dat"
@@ -97,7 +98,8 @@ def asked(cells: Iterable[str]) -> list[str]:
 def _asked(source: str) -> list[str]:
     python = re.sub(r"^\s*[%!].*$", "pass", source, flags=re.MULTILINE)
     try:
-        tree = ast.parse(python)
+        with PARSING:
+            tree = ast.parse(python)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []  # such a cell does not run
     return [

@@ -2,12 +2,11 @@
 
 import ast
 import symtable
-import threading
 from dataclasses import dataclass
 from functools import lru_cache
 
-# Python 3.11 raises SystemError where two threads make syntax trees at a time.
-_ONE_PARSER = threading.Lock()
+from labkit.checks.protocol import PARSING
+
 # With these, code can reach any name.
 _REACH_ANYTHING = {
     "__import__",
@@ -36,7 +35,7 @@ class Names:
 def names(source: str) -> Names:
     """The names of a cell. One that is not plain Python may use any."""
     try:
-        with _ONE_PARSER:
+        with PARSING:
             defined, used = _flow(ast.parse(source).body, frozenset())
     except (SyntaxError, ValueError, RecursionError, MemoryError, SystemError):
         return Names(frozenset(), frozenset(), reaches_anything=True)

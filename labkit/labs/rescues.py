@@ -7,6 +7,8 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from labkit.checks.guide import Guide
+from labkit.checks.protocol import PARSING
 from labkit.checks.rescue import RESCUES, Rescue, asked, pack
 from labkit.labs.guides import exercise_names, lab_guide
 from labkit.labs.lab import Lab, read_lab
@@ -35,13 +37,16 @@ def asked_rescues(lab_path: Path, notebook: NotebookNode) -> dict[str, Rescue]:
     wanted = asked(c.source for c in notebook.cells if c.cell_type == "code")
     if not wanted:
         return {}
-    known = _lab_rescues(lab_path, lab_path.stat().st_mtime_ns)
+    known, _ = _known(lab_path, lab_path.stat().st_mtime_ns)
     return {name: known[name] for name in wanted if name in known}
 
 
 @lru_cache
-def _lab_rescues(lab_path: Path, _changed: int) -> dict[str, Rescue]:
-    return lab_rescues(read_lab(lab_path))
+def _known(lab_path: Path, _changed: int) -> tuple[dict[str, Rescue], Guide]:
+    """The rescues and the guide of a lab, made once for a whole class."""
+    with PARSING:
+        lab = read_lab(lab_path)
+        return lab_rescues(lab), lab_guide(lab)
 
 
 def with_rescues(
@@ -58,8 +63,8 @@ def rescued_checks(lab_path: Path, notebook: NotebookNode) -> set[str]:
     found = asked_rescues(lab_path, notebook)
     if not found:
         return set()
-    exercises = lab_guide(read_lab(lab_path)).exercises
-    return {cell for name in found for cell in exercises[name].checks}
+    _, guide = _known(lab_path, lab_path.stat().st_mtime_ns)
+    return {cell for name in found for cell in guide.checks_of(name)}
 
 
 def _definitions(lab: Lab) -> dict[str, str]:

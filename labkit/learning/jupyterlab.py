@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from labkit.checks.progress import START_PAGE, refresh
+from labkit.checks.progress import KEPT, START_PAGE, refresh
 from labkit.errors import LabkitError
 from labkit.kernels.jupyter import provisioner_environment
 
@@ -21,7 +21,7 @@ def copy_labs(notebooks: Path, folder: Path) -> int:
     new = 0
     for source in sorted(p for p in notebooks.rglob("*") if p.is_file()):
         target = folder / source.relative_to(notebooks)
-        if ".ipynb_checkpoints" in source.parts or (
+        if {".ipynb_checkpoints", KEPT} & set(source.parts) or (
             target.exists() and source.suffix == ".ipynb"
         ):
             continue

@@ -47,15 +47,16 @@ def in_turn(train: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(train)
     def waiting(*args: P.args, **kwargs: P.kwargs) -> R:
-        with _turn() if _at_home() else contextlib.nullcontext():
+        alone = _at_home() and profile.name() == "quick"
+        with _turn() if alone else contextlib.nullcontext():
             return train(*args, **kwargs)
 
     return waiting
 
 
 def _at_home() -> bool:
-    """Whether this is a student's notebook on a CPU, and no run of a command's."""
-    return in_notebook() and profile.name() == "quick" and not profile.strict()
+    """Whether this is a student's notebook, and no run of a command's."""
+    return in_notebook() and not profile.strict()
 
 
 @contextlib.contextmanager

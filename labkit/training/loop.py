@@ -112,9 +112,9 @@ def fit(
 
     Notes
     -----
-    In a lab's notebook, in the profile "quick", trainings take turns, and one that came to
-    its end is found again by the next kernel: it is kept beside the notebook, in
-    `.labkit/trained`. Run in the same kernel again, it is trained anew.
+    In a lab's notebook, one that came to its end is found again by the next kernel: it is
+    kept beside the notebook, in `.labkit/trained`. Run in the same kernel again, it is
+    trained anew. In the profile "quick", trainings of notebooks take turns.
 
     Raises
     ------
