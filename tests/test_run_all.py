@@ -66,6 +66,31 @@ def test_a_wrong_answer_lets_the_others_run(work):
     assert shown(cell_of(ran, "taken = ")) == "taken 1.0\n"
 
 
+def test_a_cell_waits_no_longer_for_what_was_written_meanwhile(once, work):
+    notebook = read(once)
+    step = cell_of(read(once), "def step")
+    step.source = "def step(x):\n    return x + 2"
+    again = cell_of(read(once), "twice taken")
+    notebook.cells += [step, again]
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = str(number)
+    with pytest.raises(Exception, match="NameError"):
+        run_all(notebook, work / LAB)
+    text = shown(notebook.cells[-1])
+    assert '`taken` is made in a cell above, under "What a step does".' in text
+
+
+def test_what_is_half_written_gets_its_hints(work):
+    source = """\
+def step(x):
+    if x == 0:
+        return 0.0
+    raise NotImplementedError("Write your code here.")"""
+    text = shown(cell_of(write(work, source, "def step"), "from zero"))
+    assert "Hint: You did not move." in text or "Perhaps: You did not move." in text
+    assert "✗ from three — not written yet" in text
+
+
 def test_an_error_of_the_students_own_stops(work):
     notebook = cells("from labkit import check", "1 / 0", "print('on')")
     with pytest.raises(Exception, match="ZeroDivisionError"):

@@ -267,7 +267,7 @@ class Check:
         judged = iter(judge_together([pair for _, pair in waiting if pair]))
         results = [next(judged) if pair else result for result, pair in waiting]
         cell.results += results
-        if results and cell.awaited and not any(result.passed for result in results):
+        if waiting and cell.awaited and all(_not_written(pair) for _, pair in waiting):
             self._tell_awaited(results, cell.awaited[0])
             return
         for result in results:
@@ -374,6 +374,15 @@ def _cell_of(references: References, results: list[Result]) -> str | None:
         if names & {check.name for check in checks}:
             return cell
     return None
+
+
+def _not_written(compared: _Compared) -> bool:
+    """Whether a check got nothing but the error of a blank, which it may have caught."""
+    if compared is None:
+        return False
+    _, message = compared
+    blank = NotImplementedError.__name__
+    return message.error == blank or blank in json.dumps(message.value)
 
 
 class CheckCells(ast.NodeTransformer):

@@ -69,6 +69,9 @@ class Waiting:
     def _end(self, result: Any) -> None:
         if result.error_in_exec is not None and result.error_in_exec is self._forgiven:
             result.error_in_exec = None
+        elif self._missing:  # an exercise that was written meanwhile is not waited for
+            made = _defined(self.cell or "")
+            self._missing = {n: e for n, e in self._missing.items() if e not in made}
 
     def _failed(
         self,
@@ -87,7 +90,8 @@ class Waiting:
             shell.showsyntaxerror()  # it has no frame of the cell, and shows its line
         else:
             self.show(error, tb)
-        if exercise is not None or (self.in_check and not strict()):
+        in_check = self.in_check and isinstance(error, Exception) and not strict()
+        if exercise is not None or in_check:
             self._forgiven = error
 
     def _wait(self, exercise: str) -> None:
