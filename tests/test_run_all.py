@@ -66,6 +66,19 @@ def test_a_wrong_answer_lets_the_others_run(work):
     assert shown(cell_of(ran, "taken = ")) == "taken 1.0\n"
 
 
+def test_an_error_for_want_of_what_a_waiting_cell_should_have_made_waits(work):
+    notebook = nbformat.read(work / LAB / f"{LAB}.ipynb", as_version=4)
+    place = notebook.cells.index(cell_of(notebook, "twice taken"))
+    half = cells(
+        "found = []\nfound.append(step(1))", "print(max(found))\nx = 1", "1 + x"
+    )
+    notebook.cells[place + 1 : place + 1] = half.cells
+    ran = run_all(notebook, work / LAB)
+    for cell in half.cells:
+        assert shown(cell).startswith("This cell waits for the exercise `step`."), cell
+    assert "not written yet" in shown(cell_of(ran, "two steps"))
+
+
 def test_a_cell_waits_no_longer_for_what_was_written_meanwhile(once, work):
     notebook = read(once)
     step = cell_of(read(once), "def step")

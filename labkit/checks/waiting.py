@@ -69,9 +69,14 @@ class Waiting:
     def _end(self, result: Any) -> None:
         if result.error_in_exec is not None and result.error_in_exec is self._forgiven:
             result.error_in_exec = None
-        elif self._missing:  # an exercise that was written meanwhile is not waited for
-            made = _defined(self.cell or "")
-            self._missing = {n: e for n, e in self._missing.items() if e not in made}
+        elif self._missing and result.success:
+            # What was written or made meanwhile is not waited for.
+            made = _made(self.cell or "")
+            self._missing = {
+                name: exercise
+                for name, exercise in self._missing.items()
+                if not {name, exercise} & made
+            }
 
     def _failed(
         self,
@@ -83,7 +88,7 @@ class Waiting:
     ) -> None:
         """Show the error that a cell ended with; called by IPython."""
         sys.last_type, sys.last_value, sys.last_traceback = kind, error, tb
-        exercise = None if strict() else self.exercise(error)
+        exercise = None if strict() else self._awaited(error)
         if exercise is not None:
             self._wait(exercise)
         elif isinstance(error, SyntaxError):
@@ -94,8 +99,21 @@ class Waiting:
         if exercise is not None or in_check:
             self._forgiven = error
 
+    def _awaited(self, error: BaseException) -> str | None:
+        """The exercise that the cell which raised an error waits for; None if for none.
+
+        That is also what a cell above it waits for that was to make one of its names: half
+        of a list may be there.
+        """
+        exercise = self.exercise(error)
+        if exercise is not None or not isinstance(error, Exception):
+            return exercise
+        used = _names(self.cell or "", ast.Load) - _made(self.cell or "")
+        used &= set(self._missing)
+        return self._missing[min(used)] if used else None
+
     def _wait(self, exercise: str) -> None:
-        defined = _defined(self.cell or "")
+        defined = _made(self.cell or "")
         own = not exercise or exercise in defined
         if own or self.in_check:
             shown.line(f"Not written yet{f': `{exercise}`' if exercise else ''}.")
@@ -143,23 +161,24 @@ def _guide() -> Guide:
     return found.guide if found else Guide()
 
 
-def _defined(source: str) -> set[str]:
+def _made(source: str) -> set[str]:
     """The names that a cell makes, as far as its text shows them."""
+    return _names(source, ast.Store)
+
+
+def _names(source: str, context: type[ast.expr_context]) -> set[str]:
+    """The names in a cell's text that are stored, with its definitions, or loaded."""
     try:
-        tree = ast.parse(re.sub(r"^\s*[%!].*$", "", source, flags=re.MULTILINE))
+        tree = ast.parse(re.sub(r"^\s*[%!].*$", "pass", source, flags=re.MULTILINE))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
-    return {
-        name
-        for node in ast.walk(tree)
-        for name in (
-            [node.id]
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-            else [node.name]
-            if isinstance(node, ast.FunctionDef | ast.ClassDef)
-            else []
-        )
-    }
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, context):
+            found.add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef) and context is ast.Store:
+            found.add(node.name)
+    return found
 
 
 def _lines(shell: Any, error: BaseException, tb: TracebackType | None) -> list[str]:
