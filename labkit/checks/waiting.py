@@ -27,7 +27,7 @@ class Waiting:
         self.in_check = False
         self.cell: str | None = None
         self._forgiven: BaseException | None = None
-        # Names that a waiting cell did not make, each with the exercise it waits for.
+        # Names and files that a waiting cell did not make, and the exercise it waits for.
         self._missing: dict[str, str] = {}
 
     def install(self, shell: Any) -> None:
@@ -102,13 +102,14 @@ class Waiting:
     def _awaited(self, error: BaseException) -> str | None:
         """The exercise that the cell which raised an error waits for; None if for none.
 
-        That is also what a cell above it waits for that was to make one of its names: half
-        of a list may be there.
+        That is also what a cell above it waits for that was to make one of its names or
+        files: half of a list may be there.
         """
         exercise = self.exercise(error)
         if exercise is not None or not isinstance(error, Exception):
             return exercise
-        used = _names(self.cell or "", ast.Load) - _made(self.cell or "")
+        cell = self.cell or ""
+        used = (_names(cell, ast.Load) - _names(cell, ast.Store)) | _files(cell)
         used &= set(self._missing)
         return self._missing[min(used)] if used else None
 
@@ -162,8 +163,13 @@ def _guide() -> Guide:
 
 
 def _made(source: str) -> set[str]:
-    """The names that a cell makes, as far as its text shows them."""
-    return _names(source, ast.Store)
+    """The names and files that a cell makes, as far as its text shows them."""
+    return _names(source, ast.Store) | _files(source)
+
+
+def _files(source: str) -> set[str]:
+    """What reads like the name of a file between the quotes of a cell's text."""
+    return set(re.findall(r"""["']([\w./-]+\.[a-z]\w{1,4})["']""", source))
 
 
 def _names(source: str, context: type[ast.expr_context]) -> set[str]:
