@@ -7,6 +7,9 @@ from typing import Any
 
 _NAMES = ("quick", "full", "grading")
 _MISSING = object()
+STRICT = "LABKIT_STRICT"
+# nbgrader sets it while it validates a notebook or grades it.
+_NBGRADER = "NBGRADER_EXECUTION"
 
 
 def name() -> str:
@@ -38,6 +41,26 @@ def name() -> str:
             "Type `export LABKIT_PROFILE=quick`, or unset it."
         )
     return found
+
+
+def strict() -> bool:
+    """Return whether a failed check stops a notebook, and nothing of an earlier run counts.
+
+    Returns
+    -------
+    bool
+        True at grading, and where LABKIT_STRICT is set and not 0.
+
+    Examples
+    --------
+    >>> import os
+    >>> from labkit import profile
+    >>> os.environ["LABKIT_STRICT"] = "1"
+    >>> profile.strict()
+    True
+    """
+    asked = os.environ.get(STRICT, "") not in ("", "0")
+    return asked or _NBGRADER in os.environ or name() == "grading"
 
 
 def pick(*, quick: Any, full: Any, grading: Any = _MISSING) -> Any:

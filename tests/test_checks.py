@@ -15,8 +15,12 @@ from labkit.errors import LabkitError
 
 @pytest.fixture
 def shell(tmp_path, monkeypatch):
-    """A shell in a notebook's folder, with expected values for three checks."""
+    """A shell in a notebook's folder, with expected values for three checks.
+
+    It is strict, so that a cell raises what is wrong with it.
+    """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LABKIT_STRICT", "1")
     checks = [
         {
             "name": "one",
@@ -149,18 +153,20 @@ def test_every_run_of_a_check_cell_draws_the_same_random_numbers(shell):
 
 def test_missing_expected_values_say_what_to_do(shell, tmp_path):
     (tmp_path / "expected.json").unlink()
-    lines, error = run(shell, "check('one', 1.0)")
-    assert "Put the lab's expected.json beside the notebook" in lines[0]
-    assert isinstance(error, FileNotFoundError)
+    lines, error = run(shell, "check('one', 1.0)\ncheck('two', 1 / 0)")
+    assert lines == []
+    assert isinstance(error, LabkitError)
+    assert f"runs in {tmp_path}, and no expected.json is there" in str(error)
 
 
 def test_damaged_expected_values_say_what_to_do(shell, tmp_path):
     for damage in ("{", "[]", '{"lab": "x", "cells": {"check-x": [{"nome": "one"}]}}'):
         (tmp_path / "expected.json").write_text(damage)
         lines, error = run(shell, "check('one', 1.0)")
-        assert "expected.json: cannot be read" in lines[0]
-        assert "Copy it anew from the lab." in lines[0]
+        assert lines == []
         assert isinstance(error, LabkitError)
+        assert "expected.json: cannot be read" in str(error)
+        assert "Copy it anew from the lab." in str(error)
 
 
 def test_a_cell_without_checks_is_left_as_it_is(shell):

@@ -12,9 +12,10 @@ from labkit.authoring.release import release
 from labkit.errors import LabkitError
 from labkit.execution.job import cached_run_path
 from labkit.grading.engine import grade
-from labkit.grading.pipeline.skipping import LEFT_OUT, cells_to_run, names
+from labkit.grading.pipeline.skipping import LEFT_OUT, cells_to_run
 from labkit.labs.answers import solve
 from labkit.labs.lab import read_lab
+from labkit.labs.names import names
 
 IMPORTS = "import numpy as np\nimport matplotlib.pyplot as plt"
 DATA = "data = np.arange(5)"

@@ -1,8 +1,9 @@
 """The release gate: everything that keeps a lab from its students.
 
-It looks at the files that students would get, and it grades two submissions with the
-real grader: the solution, which must get full marks, and the blank lab, which must get
-none. (That every usual mistake is caught and gets its hint is for the reference run.)
+It looks at the files that students would get, and it grades submissions with the real
+grader: the solution, which must get full marks, the blank lab, which must get none, and
+one in which every exercise that has a rescue is rescued: it must get all other points.
+(That every usual mistake is caught and gets its hint is for the reference run.)
 """
 
 import ast
@@ -29,14 +30,16 @@ from labkit.execution.speed import stretch
 from labkit.files import write_text
 from labkit.grading import engine
 from labkit.grading.pipeline.skipping import NEEDED_TAG
-from labkit.labs.answers import solve
+from labkit.labs.answers import rescue, solve
 from labkit.labs.cells import mistake_functions, visible_source
+from labkit.labs.guides import lab_guide
 from labkit.labs.headings import headings
 from labkit.labs.lab import MARKERS, Lab, cell_id
 from labkit.labs.reference_run import cell_duration, lab_references
+from labkit.labs.rescues import lab_rescues
 from labkit.labs.source import source_notebook
 
-SOLUTION, BLANK = "the_solution", "the_blank_lab"
+SOLUTION, BLANK, RESCUED = "the_solution", "the_blank_lab", "the_rescued_lab"
 # Shorter texts of a reference can stand in a notebook by chance.
 TELLING_LENGTH = 120
 # "jupyter" says which cells are folded.
@@ -72,17 +75,20 @@ def file_faults(
 def grading_faults(
     course: Course, lab: Lab, budget: float
 ) -> tuple[list[str], list[CellTime]]:
-    """Grade the solution and the blank lab of a scratch course with the real grader.
+    """Grade the solution, the blank and the rescued lab of a scratch course for real.
 
     Returns what is wrong, and how long each cell of the solution took. `budget`: the
     CPU seconds that the solution may take; more of them where the machine is slower.
     """
     blank = nbformat.read(course.released(lab.name), as_version=4)
     solved = solve(copy.deepcopy(blank), lab)
-    for student, notebook in ((SOLUTION, solved), (BLANK, blank)):
+    handed_in = {SOLUTION: solved, BLANK: blank}
+    if rescues := lab_rescues(lab):
+        handed_in[RESCUED] = rescue(solved, rescues)
+    for student, notebook in handed_in.items():
         place = course.submission(student, lab.name) / f"{lab.name}.ipynb"
         write_text(place, nbformat.writes(notebook) + "\n")
-    grades = engine.grade(course, [lab.name], [SOLUTION, BLANK])
+    grades = engine.grade(course, [lab.name], list(handed_in))
     faults = [f"{one.student}: {one.reason}" for one in grades if one.reason]
     if faults:
         return faults, []
@@ -91,6 +97,7 @@ def grading_faults(
     return (
         _solution_faults(course, lab)
         + _blank_faults(course, lab)
+        + (_rescue_faults(course, lab) if rescues else [])
         + _budget_faults(ran, times, budget),
         times,
     )
@@ -378,6 +385,38 @@ def _blank_faults(course: Course, lab: Lab) -> list[str]:
         faults.append(
             "the blank lab runs without the NotImplementedError of an exercise"
         )
+    return faults
+
+
+def _rescue_faults(course: Course, lab: Lab) -> list[str]:
+    """Each cell in which a lab whose exercises are rescued does not get what is left."""
+    exercises = lab_guide(lab).exercises.values()
+    paid = {cell for one in exercises if one.rescue for cell in one.checks}
+    graded = _graded_cells(course, lab, RESCUED)
+    faults = []
+    for name, cell in graded.items():
+        failed = [one for one in CellMetadata.of(cell).checks if not one.passed]
+        if failed and name not in paid:
+            told = ", ".join(f"{one.name!r} ({one.message})" for one in failed)
+            faults.append(
+                f"beside rescued exercises the solution fails in {name} "
+                f"(line {lab.line(name)}): {told}"
+            )
+    return faults + _rescue_errors(course, lab)
+
+
+def _rescue_errors(course: Course, lab: Lab) -> list[str]:
+    """The rescues that raise an error, or whose exercise fails as it is checked."""
+    faults = []
+    for cell in _cached_run(course, lab, RESCUED).cells:
+        wrong = [
+            output.ename
+            for output in cell.get("outputs", [])
+            if output.output_type == "error"
+        ]
+        if wrong or any(message.error for message in messages(cell)):
+            why = wrong[0] if wrong else "a check that gets no value"
+            faults.append(f"with rescued exercises the cell {cell.id} ends with {why}")
     return faults
 
 

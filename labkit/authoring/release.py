@@ -9,6 +9,7 @@ from pathlib import Path
 from labkit.authoring.badges import add_badges
 from labkit.authoring.gate import CellTime, file_faults, grading_faults
 from labkit.authoring.guide import exercise_faults
+from labkit.checks.progress import KEPT, START_PAGE
 from labkit.checks.protocol import EXPECTED
 from labkit.checks.references import References
 from labkit.course import Course
@@ -19,7 +20,7 @@ from labkit.labs.cells import mistake_functions
 from labkit.labs.lab import Lab, LabError, find_labs, read_lab
 from labkit.labs.reference_run import lab_references
 from labkit.labs.source import write_source
-from labkit.learning.start_page import START_PAGE, start_page
+from labkit.learning.start_page import start_page
 
 
 @dataclass
@@ -170,7 +171,7 @@ def _install(made: Path, target: Path, dry: bool) -> list[str]:
         sorted(p for p in target.rglob("*") if p.is_file()) if target.is_dir() else []
     ):
         if (
-            ".ipynb_checkpoints" not in path.parts
+            not {".ipynb_checkpoints", KEPT} & set(path.parts)
             and not (made / path.relative_to(target)).exists()
         ):
             changed.append(f"{path.relative_to(target)} (not of the lab)")

@@ -16,6 +16,7 @@ from labkit.labs.headings import CellWatch
 from labkit.labs.lab import read_lab
 from labkit.labs.reference_run import lab_references, references_path, run_duration
 from labkit.labs.source import source_notebook
+from labkit.profile import STRICT
 
 
 @dataclass
@@ -50,6 +51,7 @@ def run_solution(
     environment = {
         **os.environ,
         **hidden_inputs_environment(seed),
+        STRICT: "1",
         "LABKIT_EXPECTED": str(references_path(lab_path, build).resolve()),
     }
     watch = CellWatch(notebook, on_cell)

@@ -11,15 +11,15 @@ import os
 import random
 import sys
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from labkit import errors, profile
+from labkit.checks import progress, shown
+from labkit.checks.expected import expected, expected_or_none
 from labkit.checks.protocol import (
-    EXPECTED,
     MIME,
     SEED,
     CheckMessage,
@@ -28,11 +28,14 @@ from labkit.checks.protocol import (
     used_names,
 )
 from labkit.checks.references import CheckReference, References, judge_together
-from labkit.checks.released import released_expected
-from labkit.checks.results import Result, error_message
+from labkit.checks.rescue import take
+from labkit.checks.results import Result, score
+from labkit.checks.shown import in_points
 from labkit.checks.values import MAX_BYTES, encode
+from labkit.checks.waiting import Waiting
 from labkit.errors import LabkitError
 from labkit.files import content_hash
+from labkit.profile import strict
 
 
 class CheckFailed(AssertionError):
@@ -58,9 +61,11 @@ class _Cell:
 
     open: bool = False
     waiting: list[tuple[Result, _Compared]] = field(default_factory=list)
-    done: int = 0
-    failed: int = 0
+    results: list[Result] = field(default_factory=list)
     error: Exception | None = None
+    # The exercises that were not written, one for each value that waits for one.
+    awaited: list[str] = field(default_factory=list)
+    problem: LabkitError | None = None
     hidden_inputs: bool = False
     given: dict[str, Any] = field(default_factory=dict)
     # By id; each value is kept as well, so that no other one can get its id.
@@ -87,6 +92,9 @@ class Check:
 
     def __init__(self) -> None:
         self._cell = _Cell()
+        self._waiting = Waiting()
+        # What was given for exercises, by name: none of it where it was written later.
+        self._given: dict[str, dict[str, Any]] = {}
 
     def __call__(
         self,
@@ -138,6 +146,67 @@ class Check:
         self._cell.hidden_inputs = True
         return np.random.default_rng(int(os.environ.get(SEED, "0"), 16))
 
+    def rescue(self, exercise: str) -> None:
+        """Define a working version of an exercise, at the price of its points.
+
+        For who is stuck: all later points can be earned with it. Its text is not shown.
+        The line stands in a cell below the exercise's own; the grader reads it. Raises
+        LabkitError for an exercise that has no rescue.
+        """
+        from IPython import get_ipython
+
+        shell = get_ipython()
+        if shell is None:
+            raise LabkitError(
+                "check.rescue(...) belongs in a cell of the lab's notebook."
+            )
+        rescue = take(exercise, Path.cwd(), self._waiting.cell)
+        self._given[exercise] = rescue.run(exercise, shell.user_ns)
+        shell.user_ns.update(self._given[exercise])
+        if profile.name() != "grading":
+            self._tell_price(exercise, rescue.names)
+
+    def points(self) -> None:
+        """Show the points of the lab, exercise by exercise: what is in so far."""
+        references = expected()
+        folder, guide = Path.cwd(), references.guide
+        kept = progress.read(folder)
+        earned = dict(kept.cells) if kept and kept.lab == references.lab else {}
+        questions = progress.unanswered(folder / f"{references.lab}.ipynb")
+        rescued = self._rescued_cells(references)
+        earned |= dict.fromkeys(rescued, 0.0)
+        listed = progress.Points.of(guide.tasks, earned, questions, rescued)
+        shown.display(listed.display())
+
+    def _tell_price(self, exercise: str, names: tuple[str, ...]) -> None:
+        references = expected_or_none()
+        price = 0.0
+        if references is not None:
+            price = references.guide.price(exercise)
+            cells = self._rescued_cells(references)
+            tasks = references.guide.tasks
+            progress.record(
+                Path.cwd(), references.lab, tasks, dict.fromkeys(cells, 0.0)
+            )
+        listed = ", ".join(f"`{name}`" for name in names)
+        shown.line(
+            f"{listed}: a working version is here, for the {in_points(price)} of this "
+            "exercise. All others can be earned. Take the line away to write your own."
+        )
+
+    def _rescued_cells(self, references: References) -> set[str]:
+        """The check cells of the exercises that are rescued at the moment."""
+        from IPython import get_ipython
+
+        shell = get_ipython()
+        names = shell.user_ns if shell else {}
+        return {
+            cell
+            for exercise, given in self._given.items()
+            if any(names.get(name) is one for name, one in given.items())
+            for cell in references.guide.checks_of(exercise)
+        }
+
     def _record(self, message: CheckMessage) -> None:
         message = replace(
             message,
@@ -147,11 +216,18 @@ class Check:
         if profile.name() == "grading":
             _send(message)
         else:
+            self._judge(message)
+
+    def _judge(self, message: CheckMessage) -> None:
+        """Compare at home; where nothing is there to compare with, its cell says so once."""
+        try:
             self._note(*_compare_at_home(message))
+        except LabkitError as problem:
+            if not self._cell.open:
+                raise
+            self._cell.problem = problem
 
     def _note(self, result: Result, compared: _Compared = None) -> None:
-        self._cell.done += 1
-        self._cell.failed += not result.passed
         self._cell.waiting.append((result, compared))
         if not self._cell.open:
             self._show()
@@ -161,6 +237,7 @@ class Check:
     def _begin(self) -> None:
         """Start a check cell: every run of it sees the same random numbers."""
         self._cell = _Cell(open=True)
+        self._waiting.in_check = True
         _seed()
 
     def _watch(self, namespace: dict[str, Any], names: tuple[str, ...]) -> None:
@@ -169,32 +246,84 @@ class Check:
 
     def _raised(self, name: str, error: Exception) -> None:
         """The value of a check could not be computed: go on with the next one."""
-        self._cell.error = self._cell.error or error
+        cell = self._cell
         kind, text = type(error).__name__, str(error)[:500]
-        message = CheckMessage(name, error=kind, text=text)
         if profile.name() == "grading":
-            _send(message)
+            cell.error = cell.error or error
+            _send(CheckMessage(name, error=kind, text=text))
             return
-        try:
-            self._note(*_compare_at_home(message))
-        except (FileNotFoundError, LabkitError):
-            # No expected values: that is the error at hand.
-            self._note(Result(name, passed=False, message=error_message(kind, text)))
+        exercise = None if strict() else self._waiting.exercise(error)
+        if exercise is None:
+            cell.error = cell.error or error
+        else:
+            kind = NotImplementedError.__name__
+            cell.awaited.append(exercise)
+        self._judge(CheckMessage(name, error=kind, text=text))
 
     def _show(self) -> None:
         """Show the results that wait, with the hints that all of them bear out."""
-        waiting, self._cell.waiting, self._cell.open = self._cell.waiting, [], False
+        cell = self._cell
+        waiting, cell.waiting, cell.open = cell.waiting, [], False
         judged = iter(judge_together([pair for _, pair in waiting if pair]))
-        for result, pair in waiting:
-            _display(next(judged) if pair else result)
+        results = [next(judged) if pair else result for result, pair in waiting]
+        cell.results += results
+        if waiting and cell.awaited and all(_not_written(pair) for _, pair in waiting):
+            self._tell_awaited(results, cell.awaited[0])
+            return
+        for result in results:
+            shown.display(result.display())
 
     def _end(self) -> None:
-        """End a check cell: raise once, after every check has been shown."""
+        """End a check cell, after every check has been shown.
+
+        What failed is raised at grading, and where nothing is forgiven.
+        """
         cell, self._cell = self._cell, _Cell()
-        if cell.error is not None:
-            raise cell.error
-        if cell.failed:
-            raise CheckFailed(f"{cell.failed} of {cell.done} checks failed.")
+        failed = sum(not result.passed for result in cell.results)
+        if strict():
+            if error := cell.problem or cell.error:
+                raise error
+            if failed:
+                raise CheckFailed(f"{failed} of {len(cell.results)} checks failed.")
+        elif cell.problem is not None:
+            shown.line(str(cell.problem))
+        else:
+            self._tell_points(cell.results)
+            if cell.error is not None:
+                self._waiting.show(cell.error)
+
+    def _tell_awaited(self, results: list[Result], exercise: str) -> None:
+        """Say in one line what all checks of a cell wait for."""
+        guide = expected().guide
+        known = guide.exercises.get(exercise)
+        if known and _cell_of(expected(), results) not in known.checks:
+            self._waiting.tell(exercise)
+            return
+        blank = replace(results[0], name=exercise or results[0].name)
+        shown.display(blank.display())
+
+    def _tell_points(self, results: list[Result]) -> None:
+        """Keep what a check cell earns, and say it in a line."""
+        references = expected_or_none()
+        if references is None or not (cell := _cell_of(references, results)):
+            return
+        task = references.guide.task(cell)
+        if task is None:
+            return
+        rescued = cell in self._rescued_cells(references)
+        found = {result.name: result for result in results}
+        judged = [
+            found.get(check.name) or check.failed("it did not run")
+            for check in references.cells[cell]
+        ]
+        points = 0.0 if rescued else score(judged, task.points)
+        so_far = progress.record(
+            Path.cwd(), references.lab, references.guide.tasks, {cell: points}
+        )
+        shown.line(
+            f"{points:g} of {in_points(task.points)} here{' (rescued)' * rescued}, "
+            f"{so_far.earned:g} of {so_far.of:g} in this lab so far."
+        )
 
 
 check = Check()
@@ -208,22 +337,7 @@ def _seed() -> None:
 
 
 def _send(message: CheckMessage) -> None:
-    _publish({MIME: message.to_json()})
-
-
-def _display(result: Result) -> None:
-    from IPython import get_ipython
-
-    if get_ipython() is None:
-        print(result.text())
-    else:
-        _publish(result.display())
-
-
-def _publish(data: dict[str, Any]) -> None:
-    from IPython.display import publish_display_data
-
-    publish_display_data(data)
+    shown.publish({MIME: message.to_json()})
 
 
 def _mutable(value: Any) -> bool:
@@ -241,9 +355,11 @@ def _digest(value: Any) -> str:
 
 
 def _compare_at_home(message: CheckMessage) -> tuple[Result, _Compared]:
-    reference = _expected(message.name).get(message.name)
+    references = expected([message.name])
+    known = {check.name: check for check in references.checks()}
+    reference = known.get(message.name)
     if reference is None:
-        unknown = "this check is not known here"
+        unknown = f"this check is not known here, among those of {references.lab}"
         return Result(message.name, passed=False, message=unknown), None
     if reference.at_least is not None and message.labels is not None:
         # At home the notebook may run on other data than the reference run did.
@@ -251,25 +367,22 @@ def _compare_at_home(message: CheckMessage) -> tuple[Result, _Compared]:
     return reference.judge(message), (reference, message)
 
 
-def _expected(name: str) -> dict[str, CheckReference]:
-    """The expected values beside the notebook, or those that LABKIT_EXPECTED names.
-
-    Where there are none, those that came with the package for a check of this name.
-    """
-    path = Path(os.environ.get("LABKIT_EXPECTED", EXPECTED))
-    if not path.is_file():
-        path = released_expected([name]) or path
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"The expected values are missing: no file {path} in {Path.cwd()}. Put the "
-            f"lab's {EXPECTED} beside the notebook (it comes with it), and run again."
-        )
-    return _checks_by_name(path.resolve(), path.stat().st_mtime_ns)
+def _cell_of(references: References, results: list[Result]) -> str | None:
+    """The id of the check cell that some results come from."""
+    names = {result.name for result in results}
+    for cell, checks in references.cells.items():
+        if names & {check.name for check in checks}:
+            return cell
+    return None
 
 
-@lru_cache(maxsize=1)
-def _checks_by_name(path: Path, _changed: int) -> dict[str, CheckReference]:
-    return {check.name: check for check in References.load(path).checks()}
+def _not_written(compared: _Compared) -> bool:
+    """Whether a check got nothing but the error of a blank, which it may have caught."""
+    if compared is None:
+        return False
+    _, message = compared
+    blank = NotImplementedError.__name__
+    return message.error == blank or blank in json.dumps(message.value)
 
 
 class CheckCells(ast.NodeTransformer):
@@ -282,9 +395,11 @@ class CheckCells(ast.NodeTransformer):
     def visit_Module(self, module: ast.Module) -> ast.Module:
         if any(is_check(statement) for statement in module.body):
             body = [self._guarded(s) if is_check(s) else s for s in module.body]
+            first, last = module.body[0], module.body[-1]
             # Also what was found before the cell's own code raised an error is shown.
-            shown = ast.Try(body, [], [], [_parse("check._show()")])
-            module.body = [_parse("check._begin()"), shown, _parse("check._end()")]
+            shown = ast.Try(body, [], [], [_parse("check._show()", last)])
+            begin, end = _parse("check._begin()", first), _parse("check._end()", last)
+            module.body = [begin, ast.copy_location(shown, first), end]
             ast.fix_missing_locations(module)
         return module
 
@@ -292,16 +407,21 @@ class CheckCells(ast.NodeTransformer):
         name = check_name(statement)
         if name is None:
             return statement
-        watch = _parse(f"check._watch(globals(), {used_names(statement)!r})")
-        raised = _parse(f"check._raised({name!r}, _labkit_error)")
+        used = used_names(statement)
+        watch = _parse(f"check._watch(globals(), {used!r})", statement)
+        raised = _parse(f"check._raised({name!r}, _labkit_error)", statement)
         any_error = ast.Name("Exception", ast.Load())
         handler = ast.ExceptHandler(any_error, "_labkit_error", [raised])
         guard = ast.Try([watch, statement], [handler], [], [])
         return ast.copy_location(guard, statement)
 
 
-def _parse(source: str) -> ast.stmt:
-    return ast.parse(source).body[0]
+def _parse(source: str, place: ast.stmt) -> ast.stmt:
+    """A statement of ours that stands, for a traceback, where one of the cell's does."""
+    made = ast.parse(source).body[0]
+    for node in ast.walk(made):
+        ast.copy_location(node, place)
+    return made
 
 
 def _install() -> None:
@@ -313,6 +433,8 @@ def _install() -> None:
         shell.ast_transformers.append(CheckCells())
         if profile.name() == "grading":
             _seed()
+        else:
+            check._waiting.install(shell)
 
 
 _install()

@@ -7,7 +7,7 @@ too) and the `expected.json` that ships beside a notebook (visible checks only).
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from labkit.checks.compare import Difference, difference
+from labkit.checks.guide import Guide
 from labkit.checks.known import with_known_parts
 from labkit.checks.protocol import CheckMessage
 from labkit.checks.results import KNOWN_ERRORS, Result, error_message
@@ -300,13 +301,14 @@ class References:
     """What the reference solution gave for every check of a lab, by check cell.
 
     `key` says what they were made from, and `seconds` how long the reference run took;
-    the visible ones, which ship with the lab, have neither.
+    the visible ones, which ship with the lab, have neither, but a `guide`.
     """
 
     lab: str
     key: str
     seconds: float
     cells: dict[str, list[CheckReference]]
+    guide: Guide = field(default_factory=Guide)
 
     @classmethod
     def load(cls, path: Path) -> "References":
@@ -317,9 +319,9 @@ class References:
                 cell: [CheckReference.from_json(check) for check in checks]
                 for cell, checks in data["cells"].items()
             }
-            return cls(
-                data["lab"], data.get("key", ""), data.get("seconds", 0.0), cells
-            )
+            key, seconds = data.get("key", ""), data.get("seconds", 0.0)
+            guide = Guide.from_json(data.get("guide", {}))
+            return cls(data["lab"], key, seconds, cells, guide)
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise LabkitError(
                 f"{path}: cannot be read ({error!r:.200}). Copy it anew from the lab."
@@ -333,7 +335,8 @@ class References:
         """The text of a references file."""
         made = {"key": self.key, "seconds": self.seconds} if self.key else {}
         cells = {c: [check.to_json() for check in one] for c, one in self.cells.items()}
-        data = {"lab": self.lab, **made, "cells": cells}
+        guide = {"guide": self.guide.to_json()} if self.guide.tasks else {}
+        data = {"lab": self.lab, **made, **guide, "cells": cells}
         return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
     def checks(self) -> Iterator[CheckReference]:
@@ -353,7 +356,7 @@ class References:
 
     def same_as(self, other: "References") -> bool:
         """Whether both expect the same, within each check's tolerance."""
-        if self._names() != other._names():
+        if (self._names(), self.guide) != (other._names(), other.guide):
             return False
         pairs = zip(self.checks(), other.checks(), strict=True)
         return all(one.same_as(another) for one, another in pairs)

@@ -25,7 +25,7 @@ def check(
 
     with CellProgress(console, notebook.stem) as progress:
         checked = check_notebook(notebook, progress.cell)
-    for cell in checked:
+    for cell in checked.cells:
         passed = sum(result.passed for result in cell.results)
         counted = f" {passed} of {len(cell.results)} checks"
         console.print(labelled(cell.cell, "bold", counted))
@@ -34,11 +34,14 @@ def check(
                 "  This check cell was changed. The grader puts the released one back.",
                 style="yellow",
             )
+        if cell.rescued:
+            console.print("  Rescued: it earns nothing.", style="yellow")
         for result in cell.results:
             colour = "green" if result.passed else "red"
             console.print(f"  {result.text()}", style=colour)
-    results = [result for cell in checked for result in cell.results]
+    results = [result for cell in checked.cells for result in cell.results]
     failed = sum(not result.passed for result in results)
+    console.print(f"\n{checked.points.text()}\n")
     console.print(f"{len(results) - failed} of {len(results)} visible checks passed.")
     console.print(
         "At grading there are hidden checks too: other inputs to the same functions."

@@ -22,7 +22,7 @@ Labs = Annotated[
 
 
 # For files and terminals whose encoding has not these.
-_INSTEAD = {"✓": "+", "✗": "x", "—": "-", "…": "~"} | dict(
+_INSTEAD = {"✓": "+", "✗": "x", "—": "-", "…": "~", "▰": "#", "▱": "."} | dict(
     zip("▁▂▃▄▅▆▇█", "12345678", strict=True)
 )
 

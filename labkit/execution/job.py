@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from labkit.checks.progress import KEPT
 from labkit.course import Limits
 from labkit.data import cache as data_cache
 from labkit.data import standins
@@ -96,12 +97,15 @@ def _unpacked(data: bytes) -> Path:
 def files_beside(folder: Path) -> dict[str, bytes]:
     """What lies beside a notebook, by its path in the folder; links are left out.
 
-    So is the time at which it was handed in: no run depends on that.
+    So are the time at which it was handed in and what a student's kernel keeps there: no
+    run depends on those.
     """
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in own_files(folder)
-        if path.suffix != ".ipynb" and path != folder / TIMESTAMP
+        if path.suffix != ".ipynb"
+        and path != folder / TIMESTAMP
+        and KEPT not in path.relative_to(folder).parts
     }
 
 

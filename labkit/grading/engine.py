@@ -57,6 +57,7 @@ from labkit.grading.progress import Progress
 from labkit.grading.submissions import Submission, lab_cells
 from labkit.labs.lab import find_labs
 from labkit.labs.reference_run import lab_references
+from labkit.labs.rescues import with_rescues
 from labkit.labs.source import write_source
 from labkit.machine.cores import cores
 
@@ -281,7 +282,8 @@ class MapStage:
             # Without a key: it has not run, so no run of the same code may take it.
             cache_run(notebook, "", path)
             return Outcome(submission, taken.reason)
-        files = submission_files(self._course, self._config, submission)
+        beside = submission_files(self._course, self._config, submission)
+        files = with_rescues(beside, self._course.lab(lab), notebook)
         key = run_key(self._seed, notebook, files)
         with self._alone(key):
             run = None if self._options.force else cached_run(key, path)

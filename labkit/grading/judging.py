@@ -7,6 +7,7 @@ from nbformat.v4 import new_output
 
 from labkit.checks.protocol import CheckMessage, messages
 from labkit.checks.references import CheckReference, judge_together
+from labkit.checks.rescue import RESCUED
 from labkit.checks.results import KNOWN_ERRORS, Result, error_message, score
 from labkit.execution.run_metadata import CellMetadata
 
@@ -18,10 +19,21 @@ PARTLY_COUNTED = f"right, but {UNVOUCHED} in part: it counts for {{share:.0%}}"
 
 
 def judge_cell(
-    cell: NotebookNode, checks: list[CheckReference], stopped: str = ""
+    cell: NotebookNode,
+    checks: list[CheckReference],
+    stopped: str = "",
+    *,
+    rescued: bool = False,
 ) -> list[Result]:
-    """Replace a check cell's outputs by its judged checks and its score."""
-    results = counted(checks, judge(checks, cell, stopped), cell)
+    """Replace a check cell's outputs by its judged checks and its score.
+
+    A `rescued` one earns nothing: its exercise was given away.
+    """
+    results = (
+        [check.failed(RESCUED) for check in checks]
+        if rescued
+        else counted(checks, judge(checks, cell, stopped), cell)
+    )
     points = score(results, float(cell.metadata.nbgrader.points))
     CellMetadata(checks=tuple(results), stderr=_stderr(cell)).write(cell)
     cell.outputs = [_result_output(result) for result in results]

@@ -1,6 +1,7 @@
-"""Answers to a lab: its solutions, and its declared mistakes, in a released notebook."""
+"""Answers to a lab: its solutions, its mistakes, its rescues, in a released notebook."""
 
 import copy
+from collections.abc import Iterable
 
 from nbformat import NotebookNode
 
@@ -24,6 +25,12 @@ def solve(blank: NotebookNode, lab: Lab, fraction: float = 1.0) -> NotebookNode:
             for cell in lab.cells("manual")
         }
     return _with_sources(notebook, sources)
+
+
+def rescue(solved: NotebookNode, exercises: Iterable[str]) -> NotebookNode:
+    """A solved notebook in which some exercises are rescued in the place of an answer."""
+    lines = {name: f'check.rescue("{name}")' for name in exercises}
+    return _with_sources(copy.deepcopy(solved), lines)
 
 
 def mistake(solved: NotebookNode, lab: Lab, exercise: str, name: str) -> NotebookNode:

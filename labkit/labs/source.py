@@ -20,6 +20,7 @@ from labkit.course import Course
 from labkit.execution.keys import package_hash
 from labkit.files import content_hash, write_text
 from labkit.labs.cells import FOLDED_TAG, ROLES
+from labkit.labs.guides import tell_kernel, tell_points
 from labkit.labs.lab import Lab, LabError, cell_id, find_labs, read_lab
 
 KERNELSPEC = {
@@ -36,6 +37,8 @@ def source_notebook(lab: Lab) -> NotebookNode:
         for cell in lab.script.cells
         if "mistakes" not in cell.metadata
     ]
+    tell_points(cells)
+    tell_kernel(cells)
     _number_ids(cells)
     metadata = {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}}
     notebook: NotebookNode = new_notebook(cells=cells, metadata=metadata)

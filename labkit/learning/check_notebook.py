@@ -12,15 +12,20 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from labkit.checks.guide import Task
+from labkit.checks.progress import KEPT, Points, unanswered
 from labkit.checks.protocol import EXPECTED, check_name
 from labkit.checks.references import CheckReference, References
 from labkit.checks.released import released_expected
+from labkit.checks.rescue import RESCUES, asked, pack, unpack
 from labkit.checks.results import Result, score
 from labkit.errors import LabkitError
 from labkit.execution.execute import execute, grading_environment
 from labkit.execution.run_metadata import RunMetadata
+from labkit.files import write_bytes
 from labkit.grading.judging import judge
 from labkit.labs.headings import CellWatch
+from labkit.labs.lab import exercise_title
 
 
 @dataclass
@@ -32,11 +37,20 @@ class CheckedCell:
     max_points: float
     results: list[Result]
     changed: bool = False
+    rescued: bool = False
+
+
+@dataclass
+class Checked:
+    """A student's notebook that ran as at grading: its check cells, and all its points."""
+
+    cells: list[CheckedCell]
+    points: Points
 
 
 def check_notebook(
     path: Path, on_cell: Callable[[int, int, str], None] = lambda *_: None
-) -> list[CheckedCell]:
+) -> Checked:
     """Run a student's notebook in a fresh kernel and judge its visible checks."""
     notebook = _read_notebook(path)
     references = References.load(_expected(path, notebook))
@@ -46,18 +60,52 @@ def check_notebook(
         shutil.copytree(
             path.parent,
             place,
-            ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints"),
+            ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints", KEPT),
         )
+        rescued = _leave_asked(place / RESCUES, notebook, references)
         ran = execute(
             notebook, place, grading_environment(), on_cell=CellWatch(notebook, on_cell)
         )
     found = {
         cell.metadata.get("nbgrader", {}).get("grade_id"): cell for cell in ran.cells
     }
-    return [
+    cells = [
         _checked(name, checks, found.get(name), ran, name in changed)
         for name, checks in references.cells.items()
     ]
+    for cell in cells:
+        if cell.cell in rescued:
+            cell.rescued, cell.points = True, 0.0
+    return Checked(cells, _points(path, notebook, cells))
+
+
+def _leave_asked(
+    path: Path, notebook: NotebookNode, references: References
+) -> set[str]:
+    """Leave those rescues that the notebook's text asks for, as the grader does.
+
+    Returns the ids of the check cells that earn nothing for it.
+    """
+    wanted = asked(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    with contextlib.suppress(OSError, ValueError):  # the run then says what is wrong
+        known = unpack(path.read_bytes())
+        write_bytes(path, pack({n: one for n, one in known.items() if n in wanted}))
+    return {cell for name in wanted for cell in references.guide.checks_of(name)}
+
+
+def _points(path: Path, notebook: NotebookNode, cells: list[CheckedCell]) -> Points:
+    """The points of all graded cells of a notebook; of older labs, too."""
+    tasks = []
+    for cell in notebook.cells:
+        role = cell.metadata.get("nbgrader", {})
+        if role.get("grade") and "points" in role:
+            name = str(role["grade_id"])
+            in_words = cell.cell_type == "markdown"
+            points = float(role["points"])
+            tasks.append(Task(name, exercise_title(name), points, in_words))
+    earned = {cell.cell: cell.points for cell in cells}
+    rescued = {cell.cell for cell in cells if cell.rescued}
+    return Points.of(tasks, earned, unanswered(path), rescued)
 
 
 def _expected(path: Path, notebook: NotebookNode) -> Path:

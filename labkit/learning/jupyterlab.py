@@ -5,11 +5,11 @@ import shutil
 import sys
 from pathlib import Path
 
+from labkit.checks.progress import KEPT, START_PAGE, refresh
 from labkit.checks.released import released_labs
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.kernels.jupyter import provisioner_environment
-from labkit.learning.start_page import START_PAGE
 
 
 def labs_here() -> Path:
@@ -23,21 +23,22 @@ def labs_here() -> Path:
 def copy_labs(notebooks: Path, folder: Path) -> int:
     """Copy the released files that `folder` does not have yet; returns how many.
 
-    What a student has there is never overwritten, but for the start page and the
-    expected values, which are not theirs to edit.
+    What a student has there is never overwritten, but for the start page, which gets the
+    bars of what is in so far, and what else comes with a lab: it is not theirs to edit.
     """
     if not (notebooks / START_PAGE).is_file():
         raise LabkitError(f"No released labs in {notebooks}. Type: labkit release")
     new = 0
     for source in sorted(p for p in notebooks.rglob("*") if p.is_file()):
         target = folder / source.relative_to(notebooks)
-        if ".ipynb_checkpoints" in source.parts or (
+        if {".ipynb_checkpoints", KEPT} & set(source.parts) or (
             target.exists() and source.suffix == ".ipynb"
         ):
             continue
         new += not target.exists()
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target)
+    refresh(folder)
     return new
 
 

@@ -14,6 +14,7 @@ from labkit.training.batches import Augment, Batches, one_hot
 from labkit.training.budget import VALIDATION_BATCH, Plan, planned, settled
 from labkit.training.checkpoint import Checkpoint, Patience
 from labkit.training.history import History
+from labkit.training.kept import Kept, in_turn
 from labkit.training.lookahead import Lookahead
 from labkit.training.machine import arithmetic, device
 from labkit.training.progress import Progress, Silent, screen_for
@@ -21,6 +22,7 @@ from labkit.training.recipe import Pair, Recipe
 from labkit.training.schedule import Course, Schedule
 
 
+@in_turn
 def fit(
     model: keras.Model,
     images: np.ndarray,
@@ -109,6 +111,12 @@ def fit(
     History
         One row an epoch, and how long it took.
 
+    Notes
+    -----
+    In a lab's notebook, one that came to its end is found again by the next kernel: it is
+    kept beside the notebook, in `.labkit/trained`. Run in the same kernel again, it is
+    trained anew. In the profile "quick", trainings of notebooks take turns.
+
     Raises
     ------
     ValueError
@@ -174,10 +182,18 @@ def fit(
         seed=seed,
     )
     history = History(setup)
+    kept = Kept.of(recipe)
+    if kept is not None and kept.restore(history):
+        _compiled(recipe, len(history.rows))
+        screen.start(history)
+        screen.finish(history)
+        return history
     path = Path(checkpoint) if checkpoint is not None else None
     with arithmetic(model, precision), explained(model, batch_size):
         _train(recipe, batches, measured, history, screen, path, began)
     screen.finish(history)
+    if kept is not None:
+        kept.keep(history)
     return history
 
 

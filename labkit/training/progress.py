@@ -184,7 +184,7 @@ def screen_for(progress: str, epochs: int | None, title: str) -> Silent:
     """
     if progress == "auto":
         # One epoch has no curve worth drawing, and importing matplotlib takes a second.
-        progress = "curves" if epochs != 1 and _in_notebook() else "text"
+        progress = "curves" if epochs != 1 and in_notebook() else "text"
     if progress == "curves":
         return Curves(title)
     if progress == "text":
@@ -194,7 +194,7 @@ def screen_for(progress: str, epochs: int | None, title: str) -> Silent:
     raise ValueError(f"progress is {progress!r}; expected auto, curves, text or none.")
 
 
-def _in_notebook() -> bool:
+def in_notebook() -> bool:
     """Return whether this runs in a Jupyter kernel."""
     try:
         from IPython import get_ipython

@@ -4,6 +4,7 @@ nbgrader goes on doing what it does: sanitising, scoring, the gradebook, the for
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -14,6 +15,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Dict, Unicode
 
 from labkit.checks.protocol import EXPECTED
+from labkit.checks.rescue import RESCUES, pack
 from labkit.course import Limits
 from labkit.errors import LabkitError
 from labkit.execution.grading_data import submission_environment
@@ -30,7 +32,10 @@ from labkit.execution.keys import run_key
 from labkit.execution.run_metadata import RunMetadata
 from labkit.files import content_hash, write_text
 from labkit.grading.judging import judge_cell, judge_plain_cell
+from labkit.labs.guides import lab_guide
+from labkit.labs.lab import read_lab
 from labkit.labs.reference_run import lab_references
+from labkit.labs.rescues import lab_rescues, rescued_checks, with_rescues
 
 
 class CoursePart(NbGraderPreprocessor):
@@ -80,15 +85,19 @@ class RefuseLinks(CoursePart):
 
 
 class ShipExpected(CoursePart):
-    """Write the visible expected values beside a released notebook."""
+    """Write the visible expected values and the rescues beside a released notebook."""
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
         path = self.lab_path(resources)
         if path is not None:
             references = lab_references(path, Path(self.build), self.seed)
+            lab = read_lab(path)
+            visible = replace(references.visible(), guide=lab_guide(lab))
             # nbconvert's writer writes these beside the notebook.
             files = resources.setdefault("outputs", {})
-            files[EXPECTED] = references.visible().text().encode()
+            files[EXPECTED] = visible.text().encode()
+            if rescues := lab_rescues(lab):
+                files[RESCUES] = pack(rescues)
         nb.metadata.pop("labkit", None)  # what the source was made from
         return nb, resources
 
@@ -98,6 +107,8 @@ class RunSubmission(CoursePart):
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
         files = files_beside(Path(resources["metadata"]["path"]))
+        if lab := self.lab_path(resources):
+            files = with_rescues(files, lab, nb)
         key = run_key(self.seed, nb, files)
         path = self.cached_run_path(resources)
         run = cached_run(key, path)
@@ -129,8 +140,9 @@ class JudgeChecks(CoursePart):
     """
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
-        path, cells = self.lab_path(resources), {}
+        path, cells, rescued = self.lab_path(resources), {}, set()
         if path is not None:
+            rescued = rescued_checks(path, nb)
             cells = lab_references(path, Path(self.build), self.seed).cells
         stopped = RunMetadata.of(nb).stopped
         for cell in nb.cells:
@@ -140,9 +152,10 @@ class JudgeChecks(CoursePart):
                 or utils.is_solution(cell)
             ):
                 continue
-            checks = cells.get(cell.metadata.nbgrader.grade_id)
+            name = cell.metadata.nbgrader.grade_id
+            checks = cells.get(name)
             if checks:
-                judge_cell(cell, checks, stopped)
+                judge_cell(cell, checks, stopped, rescued=name in rescued)
             else:
                 judge_plain_cell(cell, stopped)
         return nb, resources

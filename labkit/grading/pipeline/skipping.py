@@ -6,10 +6,6 @@ where no cell that counts uses a name that it defines. Every cell that a student
 written or changed counts.
 """
 
-import ast
-import symtable
-import threading
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,35 +16,15 @@ from nbformat.v4 import new_output
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Unicode
 
+from labkit.checks.rescue import asked
+from labkit.labs.names import names
+from labkit.labs.rescues import asked_rescues
+
 # Given to a cell of a lab that changes what others define: it always runs.
 NEEDED_TAG = "needed"
 # nbclient's own.
 SKIP_TAG = "skip-execution"
 LEFT_OUT = "Not run at grading: no check needs this cell.\n"
-# Python 3.11 raises SystemError where two threads make syntax trees at a time.
-_ONE_PARSER = threading.Lock()
-# With these, code can reach any name.
-_REACH_ANYTHING = {
-    "__import__",
-    "dir",
-    "eval",
-    "exec",
-    "get_ipython",
-    "globals",
-    "inspect",
-    "locals",
-    "sys",
-    "vars",
-}
-
-
-@dataclass(frozen=True)
-class Names:
-    """The names that a cell defines, and those of other cells that it may use."""
-
-    defined: frozenset[str]
-    used: frozenset[str]
-    reaches_anything: bool = False
 
 
 class SkipUnneeded(NbGraderPreprocessor):
@@ -64,12 +40,26 @@ class SkipUnneeded(NbGraderPreprocessor):
         lab = Path(self.solutions, names["assignment"], f"{names['notebook']}.ipynb")
         given = given_cells(lab) if lab.is_file() else frozenset()
         code = [cell for cell in nb.cells if cell.cell_type == "code"]
-        run = cells_to_run([cell.source for cell in code], given)
+        run = cells_to_run(_with_rescues(lab.with_suffix(".py"), nb, code), given)
         for index, cell in enumerate(code):
             if index not in run:
                 cell.metadata["tags"] = [SKIP_TAG]
                 cell.outputs = [new_output("stream", name="stdout", text=LEFT_OUT)]
         return nb, resources
+
+
+def _with_rescues(lab: Path, nb: NotebookNode, code: list[NotebookNode]) -> list[str]:
+    """The text of code cells, below which stands what their rescues will run."""
+    found = asked_rescues(lab, nb) if lab.is_file() else {}
+    return [
+        "\n".join(
+            [
+                c.source,
+                *(found[name].source for name in asked([c.source]) if name in found),
+            ]
+        )
+        for c in code
+    ]
 
 
 def given_cells(lab: Path) -> frozenset[str]:
@@ -106,84 +96,3 @@ def cells_to_run(code: list[str], given: frozenset[str]) -> set[int]:
             return run
         run |= more
         waiting -= more
-
-
-@lru_cache(maxsize=4096)
-def names(source: str) -> Names:
-    """The names of a cell. One that is not plain Python may use any."""
-    try:
-        with _ONE_PARSER:
-            defined, used = _flow(ast.parse(source).body, frozenset())
-    except (SyntaxError, ValueError, RecursionError, MemoryError, SystemError):
-        return Names(frozenset(), frozenset(), reaches_anything=True)
-    return Names(frozenset(defined), frozenset(used), bool(used & _REACH_ANYTHING))
-
-
-def _flow(
-    statements: list[ast.stmt], before: frozenset[str]
-) -> tuple[set[str], set[str]]:
-    """The names that statements define, and those that they use before they define them."""
-    certain, defined, used = set(before), set(), set()
-    for statement in statements:
-        heads, blocks = _parts(statement)
-        for head in heads:
-            binds, loads = _names(head)
-            used |= loads - certain
-            certain |= binds
-            defined |= binds
-        inner = [_flow(block, frozenset(certain)) for block in blocks]
-        defined |= {name for binds, _ in inner for name in binds}
-        used |= {name for _, loads in inner for name in loads}
-        # An `if` may leave undefined what it defines; a loop is taken to run.
-        if isinstance(statement, ast.For | ast.With):
-            certain |= inner[0][0]
-    return defined, used
-
-
-def _parts(statement: ast.stmt) -> tuple[list[ast.stmt], list[list[ast.stmt]]]:
-    """A statement as simple ones that run first, and the blocks that it holds."""
-    head: list[ast.stmt]
-    match statement:
-        case ast.For() | ast.AsyncFor():
-            head = [ast.Assign([statement.target], statement.iter)]
-            return head, [statement.body, statement.orelse]
-        case ast.While() | ast.If():
-            return [ast.Expr(statement.test)], [statement.body, statement.orelse]
-        case ast.With() | ast.AsyncWith():
-            nowhere = ast.Name("_", ast.Store())
-            head = [
-                ast.Assign([item.optional_vars or nowhere], item.context_expr)
-                for item in statement.items
-            ]
-            return head, [statement.body]
-        case ast.Try():
-            handlers = [handler.body for handler in statement.handlers]
-            head = [ast.Expr(h.type) for h in statement.handlers if h.type]
-            ends = [statement.orelse, statement.finalbody]
-            return head, [statement.body, *handlers, *ends]
-        case ast.AugAssign(target=ast.Name(name)):
-            old = ast.Name(name, ast.Load())
-            return [ast.Expr(old), statement], []
-        case _:
-            return [statement], []
-
-
-def _names(statement: ast.stmt) -> tuple[set[str], set[str]]:
-    """The names of the notebook that a simple statement or a definition binds and loads."""
-    text = ast.unparse(ast.fix_missing_locations(statement))
-    table = symtable.symtable(text, "cell", "exec")
-    symbols = table.get_symbols()
-    binds = {s.get_name() for s in symbols if s.is_assigned() or s.is_imported()}
-    loads = {s.get_name() for s in symbols if s.is_referenced()}
-    inner = list(table.get_children())
-    while inner:
-        scope = inner.pop()
-        inner += scope.get_children()
-        for symbol in filter(symtable.Symbol.is_global, scope.get_symbols()):
-            # What a function assigns (`global n; n += 1`), it may also read.
-            loads.add(symbol.get_name())
-            if symbol.is_assigned():
-                binds.add(symbol.get_name())
-    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-        loads.discard(statement.name)  # it calls itself
-    return binds, loads

@@ -1,0 +1,34 @@
+"""How a line of ours is shown in a notebook, or printed where there is none."""
+
+import html
+import re
+from typing import Any
+
+
+def display(shown: dict[str, str]) -> None:
+    """Show what has a text and an HTML form; the text alone outside of a notebook."""
+    from IPython import get_ipython
+
+    if get_ipython() is None:
+        print(shown["text/plain"])
+    else:
+        publish(shown)
+
+
+def line(text: str) -> None:
+    """Show one line of plain words, in which `such` is code."""
+    marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+    page = f'<div style="padding:2px 12px">{marked}</div>'
+    display({"text/plain": text, "text/html": page})
+
+
+def in_points(number: float) -> str:
+    """`1 point`, `2.5 points`."""
+    return f"{number:g} point{'s' * (number != 1)}"
+
+
+def publish(data: dict[str, Any]) -> None:
+    """Send out data by MIME type."""
+    from IPython.display import publish_display_data
+
+    publish_display_data(data)
