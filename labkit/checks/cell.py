@@ -18,7 +18,7 @@ import numpy as np
 
 from labkit import errors, profile
 from labkit.checks import progress, shown
-from labkit.checks.expected import expected, expected_or_none
+from labkit.checks.expected import expected, expected_or_none, lab_folder
 from labkit.checks.protocol import (
     MIME,
     SEED,
@@ -160,7 +160,7 @@ class Check:
             raise LabkitError(
                 "check.rescue(...) belongs in a cell of the lab's notebook."
             )
-        rescue = take(exercise, Path.cwd(), self._waiting.cell)
+        rescue = take(exercise, lab_folder(), self._waiting.cell)
         self._given[exercise] = rescue.run(exercise, shell.user_ns)
         shell.user_ns.update(self._given[exercise])
         if profile.name() != "grading":

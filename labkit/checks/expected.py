@@ -39,6 +39,13 @@ def expected(names: Collection[str] = ()) -> References:
     return _loaded(path.resolve(), path.stat().st_mtime_ns)
 
 
+def lab_folder() -> Path:
+    """Where the lab's files lie: here, or in the package for a notebook that lies alone."""
+    here = Path.cwd()
+    alone = _with_package.get(here)
+    return here if alone is None else alone.parent
+
+
 def _of_package(names: Collection[str]) -> Path | None:
     here = Path.cwd()
     found = released_expected(names) if names else None

@@ -53,7 +53,8 @@ def check_notebook(
 ) -> Checked:
     """Run a student's notebook in a fresh kernel and judge its visible checks."""
     notebook = _read_notebook(path)
-    references = References.load(_expected(path, notebook))
+    expected = _expected(path, notebook)
+    references = References.load(expected)
     changed = _changed_cells(notebook)
     with tempfile.TemporaryDirectory(prefix="labkit-check-") as scratch:
         place = Path(scratch, "notebook")
@@ -62,6 +63,8 @@ def check_notebook(
             place,
             ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints", KEPT),
         )
+        if not (place / RESCUES).exists() and (expected.parent / RESCUES).is_file():
+            shutil.copy(expected.parent / RESCUES, place)
         rescued = _leave_asked(place / RESCUES, notebook, references)
         ran = execute(
             notebook, place, grading_environment(), on_cell=CellWatch(notebook, on_cell)
