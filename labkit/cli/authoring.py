@@ -114,7 +114,8 @@ def _watch(labs: list[str] | None) -> None:
     from labkit.course import Course
 
     def tell(found: Finding) -> None:
-        names = ", ".join(found.exercises) or "no exercise has changed"
+        nothing = "its text" if found.faults else "no exercise has changed"
+        names = ", ".join(found.exercises) or nothing
         state = f"{len(found.faults)} wrong" if found.faults else "nothing wrong"
         console.print(f"{found.path.name}: {names}: {state}")
         for fault in found.faults:
