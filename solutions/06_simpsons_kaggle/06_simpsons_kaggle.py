@@ -1989,6 +1989,8 @@ fits = [layer for layer in maps_of if size % layer.output.shape[1] == 0]
 deep_layer = [layer.name for layer in fits if layer.output.shape[1] > 3][-1]
 sure = probabilities.max(axis=1)
 surest = np.argsort(-sure, kind="stable")
+_, first_of_scene = np.unique(groups[held_out][surest], return_index=True)
+surest = surest[np.sort(first_of_scene)]  # one picture a scene
 right_ones = surest[(said == true)[surest]][:4]
 wrong_ones = surest[(said != true)[surest]][:4]
 fig, axes = plt.subplots(3, 8, figsize=(9, 4), layout="constrained")
