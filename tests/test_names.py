@@ -87,7 +87,7 @@ def test_the_text_of_a_lab_of_any_name_stays_here(course, name):
     write_source(course.lab(name))
     generate_assignment(course, name)
     found = {path.name for path in (course.notebooks / name).iterdir()}
-    assert found == {f"{name}.ipynb", "expected.json"}
+    assert found == {f"{name}.ipynb", "expected.json", "rescues.dat"}
 
 
 def test_a_student_whose_name_no_gradebook_can_hold_is_told(odd_course, run_command):
@@ -117,7 +117,7 @@ def test_the_start_page_leads_to_labs_of_any_name(course, tmp_path):
     found = [part for token in tokens for part in token.children or []]
     (link,) = [part.attrs["href"] for part in found if part.type == "link_open"]
     assert unquote(link) == f"{name}/{name}.ipynb"
-    assert sum(token.type == "td_open" for token in tokens) == 3
+    assert sum(token.type == "td_open" for token in tokens) == 4
     command = page.partition("`labkit check")[2].partition("`")[0]
     assert shlex.split(command) == [f"{name}/{name}.ipynb"]
 

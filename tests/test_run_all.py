@@ -70,7 +70,10 @@ def test_an_error_for_want_of_what_a_waiting_cell_should_have_made_waits(work):
     notebook = nbformat.read(work / LAB / f"{LAB}.ipynb", as_version=4)
     place = notebook.cells.index(cell_of(notebook, "twice taken"))
     half = cells(
-        "found = []\nfound.append(step(1))", "print(max(found))\nx = 1", "1 + x"
+        "found = []\nfound.append(step(1))\nopen('found.csv', 'w').close()",
+        "print(max(found))\nx = 1",
+        "1 + x",
+        "open('found.csv')",
     )
     notebook.cells[place + 1 : place + 1] = half.cells
     ran = run_all(notebook, work / LAB)
