@@ -203,7 +203,7 @@ class _Study:
         # Together and in many steps: TensorFlow warns of models that it traces for few.
         measured = np.concatenate([self._test[0], self._valid[0]])
         shares = training.predict(model, measured, batch_size=plan.batch_size)
-        found = dict(
+        found: dict[str, Any] = dict(
             zip(
                 ("test", "held_out"),
                 np.split(shares, [len(self._test[0])]),
