@@ -84,7 +84,7 @@ def epochs_to(errors, level=0.25):
 def epochs_to(errors, level=0.25):
     place = next((n for n, error in enumerate(errors) if error <= level), None)
     if not place:
-        return place if place is None else 1
+        return place if place is None else 1.0
     slope = errors[place] - errors[place - 1]
     return place + (level - errors[place - 1]) / slope
 """,
