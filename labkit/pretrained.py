@@ -80,6 +80,12 @@ def imagenet(size: int = 160) -> keras.Model:
         With what to type where there are none.
     LabkitError
         A file of weights is not the published one.
+
+    Examples
+    --------
+    >>> from labkit import pretrained
+    >>> len(range(1000)[pretrained.CATS])
+    5
     """
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
     for one in _APPLICATIONS:

@@ -8,6 +8,7 @@ import pytest
 from labkit.checks import released
 from labkit.checks.cell import check
 from labkit.checks.protocol import EXPECTED
+from labkit.errors import LabkitError
 from tests.conftest import ROOT
 
 FILES = sorted((ROOT / "notebooks").glob(f"*/{EXPECTED}"))
@@ -36,10 +37,20 @@ def test_names_of_no_lab_find_nothing():
     assert released.released_expected([]) is None
 
 
-def test_a_check_compares_where_nothing_lies_beside_it(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def alone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LABKIT_PROFILE", raising=False)
+
+
+def test_a_check_compares_where_nothing_lies_beside_it(alone, capsys):
     check(names(FILES[0])[0], "not its value")
     assert "not known here" not in capsys.readouterr().out
-    with pytest.raises(FileNotFoundError, match="expected values are missing"):
+    check("no such check", 1)
+    lab = FILES[0].parent.name
+    assert f"not known here, among those of {lab}" in capsys.readouterr().out
+
+
+def test_a_check_of_no_lab_says_what_is_missing(alone):
+    with pytest.raises(LabkitError, match=f"no {EXPECTED} is there"):
         check("no such check", 1)

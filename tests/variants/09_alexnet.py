@@ -84,7 +84,7 @@ def epochs_to(errors, level=0.25):
 def epochs_to(errors, level=0.25):
     place = next((n for n, error in enumerate(errors) if error <= level), None)
     if not place:
-        return place if place is None else 1
+        return place if place is None else 1.0
     slope = errors[place] - errors[place - 1]
     return place + (level - errors[place - 1]) / slope
 """,
@@ -401,25 +401,11 @@ def colour_components(images):
     return values[::-1], vectors[:, ::-1]
 """,
     ],
-    "colour_jitter": [
-        """
-def colour_jitter(image, values, vectors, alphas):
-    return image + (np.asarray(alphas) * values) * np.diag(vectors)
-""",
-    ],
     "top_k_error": [
         """
 def top_k_error(labels, probabilities, k):
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
     return 1 - np.mean(np.any(best == labels[:, None], axis=1))
-""",
-    ],
-    "nearest": [
-        """
-def nearest(features, query, k):
-    scaled = (features - features.mean(axis=0)) / features.std(axis=0)
-    asked = (query - features.mean(axis=0)) / features.std(axis=0)
-    return np.argsort(np.linalg.norm(scaled - asked, axis=1))[:k]
 """,
     ],
     "average_gradients": [
