@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 # The pages by who reads them, in the order of the site; names as from docs/.
 PAGES = {
-    "For students": ["studying", "labs/index", "gpu", "competition"],
+    "For students": ["studying", "labs/index", "glossary", "gpu", "competition"],
     "For instructors": ["instructing", "drawn", "values", "benchmarks"],
     "For authors": ["authoring", "../solutions/README"],
     "For administrators": [
@@ -64,6 +64,8 @@ def gather(source: Path) -> None:
         _copy(path, source)
     for name in ("solutions/README.md", "benchmarks/README.md"):
         _copy(ROOT / name, source)
+    # It is released beside the labs, which lie in a folder of these pages.
+    shutil.copy(ROOT / "solutions" / "glossary.md", source / "docs")
     _append_contents(source / "docs" / "index.md")
     _write_commands(source / "docs" / "commands")
     _write_api(source / "docs" / "api")

@@ -113,4 +113,6 @@ def _cell(cell: NotebookNode, lab: str) -> str:
 def _page_links(text: str, lab: str) -> str:
     """Links to other labs lead to their pages, pictures to the lab's folder here."""
     text = re.sub(r"\(\.\./([\w.-]+)/\1\.ipynb", r"(\1.md", text)
+    # JupyterLab keeps capitals in the name of a place, these pages do not.
+    text = re.sub(r"(?<=\]\()(\S*?)(#[^)\s]+)", lambda m: m[1] + m[2].lower(), text)
     return re.sub(r"\]\(([\w.-]+\.(?:svg|png|jpg))\)", rf"]({lab}/\1)", text)

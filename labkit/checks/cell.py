@@ -437,5 +437,5 @@ def _install() -> None:
             check._waiting.install(shell)
 
 
-_install()
 errors.install()
+_install()  # at home it shows errors of all kinds, those of the line above too

@@ -16,7 +16,7 @@ from labkit.checks import shown, tracebacks
 from labkit.checks.expected import expected_or_none
 from labkit.checks.guide import Guide
 from labkit.checks.references import NOT_DEFINED
-from labkit.errors import LabkitError
+from labkit.errors import LabkitError, missing_library
 from labkit.profile import strict
 
 
@@ -189,6 +189,7 @@ def _names(source: str, context: type[ast.expr_context]) -> set[str]:
 
 def _lines(shell: Any, error: BaseException, tb: TracebackType | None) -> list[str]:
     """The lines of an error: one message of ours, or the student's own frames."""
+    error = missing_library(error) or error
     if hasattr(error, "_render_traceback_"):
         return list(error._render_traceback_())
     if isinstance(error, LabkitError):

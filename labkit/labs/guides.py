@@ -8,8 +8,8 @@ from nbformat import NotebookNode
 from labkit import __version__
 from labkit.checks.guide import Exercise, Guide, Task
 from labkit.checks.shown import in_points
-from labkit.labs.headings import headings
-from labkit.labs.lab import Lab, cell_id, exercise_title
+from labkit.labs.headings import exercise_title, headings
+from labkit.labs.lab import Lab, cell_id
 from labkit.labs.names import names
 
 _HEADING = re.compile(r"^#{1,6} +(?P<text>.*\S)")

@@ -1,4 +1,4 @@
-"""Under which heading each cell of a notebook stands, also while it runs."""
+"""What each cell of a notebook is called by, also while it runs."""
 
 from collections.abc import Callable
 
@@ -14,6 +14,14 @@ def headings(notebook: NotebookNode) -> list[str]:
             heading = lines[-1].lstrip("# ") if lines else heading
         found.append(heading)
     return found
+
+
+def exercise_title(grade_id: str) -> str:
+    """`check-unit_norm` is shown as `unit_norm`, `manual-why_xor` as `why xor (in words)`."""
+    role, _, key = grade_id.partition("-")
+    if role == "manual":
+        return f"{key.replace('_', ' ')} (in words)"
+    return key if role == "check" else grade_id
 
 
 class CellWatch:

@@ -188,14 +188,6 @@ def cell_id(role: str, key: str) -> str:
     return key if role == "solution" else f"{role}-{key}"
 
 
-def exercise_title(grade_id: str) -> str:
-    """`check-unit_norm` is shown as `unit_norm`, `manual-why_xor` as `why xor (in words)`."""
-    role, _, key = grade_id.partition("-")
-    if role == "manual":
-        return f"{key.replace('_', ' ')} (in words)"
-    return key if role == "check" else grade_id
-
-
 def grade_id(cell: NotebookNode) -> str | None:
     """The grade id that a cell carries; None where it carries none that is text."""
     role = cell.metadata.get("nbgrader")

@@ -24,8 +24,7 @@ from labkit.execution.execute import execute, grading_environment
 from labkit.execution.run_metadata import RunMetadata
 from labkit.files import write_bytes
 from labkit.grading.judging import judge
-from labkit.labs.headings import CellWatch
-from labkit.labs.lab import exercise_title
+from labkit.labs.headings import CellWatch, exercise_title
 
 
 @dataclass

@@ -29,7 +29,8 @@ from labkit.grading.gradebook.scores import ClassScores, read_scores
 from labkit.grading.intake import LabCells
 from labkit.grading.plan import Records
 from labkit.grading.submissions import find_submissions, read_submission
-from labkit.labs.lab import exercise_title, read_lab
+from labkit.labs.headings import exercise_title
+from labkit.labs.lab import read_lab
 
 BINS = 10
 # What a check says of an exercise that is as released, or whose name stands nowhere.

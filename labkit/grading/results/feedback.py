@@ -26,7 +26,8 @@ from labkit.grading.submissions import (
     lab_cells,
     read_submission,
 )
-from labkit.labs.lab import exercise_title, grade_id, read_lab
+from labkit.labs.headings import exercise_title
+from labkit.labs.lab import grade_id, read_lab
 
 
 @dataclass(frozen=True)
