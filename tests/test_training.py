@@ -562,4 +562,4 @@ history = training.fit(keras.Sequential(layers), images, labels, epochs=4,
     assert [output.output_type for output in outputs] == ["stream", "display_data"]
     assert outputs[0].name == "stdout" and outputs[0].text.count("\n") == 1
     assert "image/png" in outputs[1].data
-    assert outputs[1].data["text/plain"].startswith("Noise 4 epochs in 0:")
+    assert outputs[1].data["text/plain"].startswith("Noise. 4 epochs in 0:")
