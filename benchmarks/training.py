@@ -217,6 +217,24 @@ def cifar10_cnn(size: int = 32) -> keras.Model:
     )
 
 
+def small_fashion_cnn() -> keras.Model:
+    """Six convolutions for 28x28 grey pictures, narrow ones: 156,682 parameters."""
+    return keras.Sequential(
+        [
+            layers.Input((28, 28, 1)),
+            layers.Rescaling(1 / 127.5, offset=-1),
+            *block(32, pool=True),
+            *block(48),
+            *block(48, pool=True),
+            *block(64),
+            *block(64, pool=True),
+            *block(96),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
 # Lab 05's, and what else is learned in few epochs.
 SHORT = {
     "batch_size": 256,
@@ -261,6 +279,15 @@ TASKS = [
             "92 % in 240 s",
             {"epochs": 3, "batch_size": 128, "augment": training.random_flip},
         ),
+        plain=(PLAIN_FASHION,),
+    ),
+    Task(
+        "Fashion-MNIST, few parameters",
+        "fashion_mnist",
+        "94 % with at most 174,000 parameters",
+        lambda _: small_fashion_cnn(),
+        SHORT | {"epochs": 30, "batch_size": 128, "augment": shift_flip_cover},
+        looks={"flips": True, "shifts": 1},
         plain=(PLAIN_FASHION,),
     ),
     Task(
