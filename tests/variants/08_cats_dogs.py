@@ -447,13 +447,13 @@ def threshold_for(labels, scores, precision):
 
 # Answers that break what the text of their exercise asks for.
 WRONG = {
-    "from_rows": [
+    "to_row": [
         """
 def to_row(picture, label):
     return np.append(label, picture.ravel())
 """,
     ],
-    "read_table": [
+    "write_table": [
         """
 def write_table(path, rows):
     with open(path, "w") as file:
@@ -466,6 +466,8 @@ def write_table(path, rows):
         for n in range(len(rows)):
             file.write(";".join(map(str, rows[n].tolist())) + "\\n")
 """,
+    ],
+    "read_table": [
         """
 def read_table(path, size):
     table = np.loadtxt(path, delimiter=";", dtype=np.uint8)
@@ -473,7 +475,7 @@ def read_table(path, size):
         yield table[start : start + size]
 """,
     ],
-    "split": [
+    "parts": [
         """
 def parts(positions, count=5):
     size = len(positions) // count
@@ -483,6 +485,8 @@ def parts(positions, count=5):
 def parts(positions, count=5):
     return [positions[k::count] for k in range(count)]
 """,
+    ],
+    "split": [
         """
 def split(labels, share, rng):
     order = rng.permutation(len(labels))
@@ -535,7 +539,7 @@ def build_source_cnn():
     ])
 """,
     ],
-    "staircase": [
+    "total_loss": [
         """
 def total_loss(cross_entropy, weights, lam):
     for array in weights:
