@@ -29,9 +29,7 @@ NOT_RUN = {
     r"uv .*": "makes the lock anew, from the network",
     r"python3? -m (venv|pip) .*": "makes an environment",
     r"pre-commit install": "changes the repository's hooks",
-    r"git .*": "changes the repository",
     r"docker .*": "needs Docker",
-    r"jupyter lab": "JupyterLab's own; ends when its user ends it",
     r"dask (scheduler|worker).*": "ends when its user ends it",
     r"python benchmarks/.*": "measures for minutes; what it gave is in the pages",
     r"labkit .*LABKIT_DATA.*": "needs the real data sets",
@@ -43,10 +41,11 @@ NOT_RUN = {
     r"labkit study .*": "trains for hours",
     r"labkit grade .*--cluster .*": "needs a scheduler",
     r"labkit demo.*": "runs all labs",
-    r"labkit release --watch.*": "ends when its user ends it",
+    r"labkit release .*--watch.*": "ends when its user ends it",
 }
 # Run by another test with files of its own: the words that stand there.
 ELSEWHERE = {
+    r"python -m build .*": ("test_wheel.py", "build"),
     r"python -m pytest .*": ("test_compare.py", "def test_"),
     r"labkit kaggle check .*": ("test_kaggle_predict.py", '"kaggle", "check"'),
     r"labkit kaggle split .*": ("test_kaggle_predict.py", '"kaggle", "split"'),

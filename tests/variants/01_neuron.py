@@ -289,7 +289,7 @@ def forward_two(x, w1, b1, w2, b2):
         z = [sum(row[i] * w1[i, j] for i in range(len(row))) + b1[j] for j in range(len(b1))]
         hidden.append(sigmoid(np.array(z)))
         output.append(float(sigmoid(np.array([np.dot(hidden[-1], w2) + b2]))[0]))
-    return [np.array(hidden), output]
+    return [np.array(hidden), np.array(output)]
 """,
         """
 def forward_two(x, w1, b1, w2, b2):
