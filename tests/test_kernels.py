@@ -112,7 +112,7 @@ def test_figures_appear_and_checks_run_cell_by_cell(tmp_path):
         "check('one', 1 / 0)\ncheck('two', 2)",
         folder=tmp_path,
     )
-    assert texts[0] == "<Figure size 640x480 with 1 Axes>"
+    assert texts[0] == "line from 1 at 0 to 2 at 1."
     # Each check sends a message, also after one whose value raised an error.
     assert len(texts) == 4
 
