@@ -334,7 +334,7 @@ def backward_two(x, target, w1, b1, w2, b2):
             errors = []
             for moved in (old + 1e-5, old - 1e-5):
                 parameter[place] = moved
-                errors.append(squared_error(target, forward_two(x, *w)[1]))
+                errors.append(np.sum((target - forward_two(x, *w)[1]) ** 2) / 2)
             parameter[place] = old
             found[place] = (errors[0] - errors[1]) / 2e-5
         return found
