@@ -206,3 +206,8 @@ def test_a_whole_lab_with_one_exercise_rescued_earns_all_other_points(tmp_path):
     }
     points[f"check-{exercise}"] = 0
     assert earned(course, "stuck", name) == points
+
+
+def test_the_line_is_found_beside_ipythons_own_lines():
+    cell = '!ls\nif True:\n    %time 1 + 1\n\ncheck.rescue("goal")'
+    assert asked([cell]) == ["goal"]

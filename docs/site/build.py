@@ -22,6 +22,7 @@ from lab_pages import index_page as lab_index
 from lab_pages import lab_page
 from sphinx.application import Sphinx
 
+from labkit.authoring.release import pages_beside_labs
 from labkit.course import Course
 from labkit.files import write_text
 from labkit.labs.lab import find_labs, read_lab
@@ -64,8 +65,8 @@ def gather(source: Path) -> None:
         _copy(path, source)
     for name in ("solutions/README.md", "benchmarks/README.md"):
         _copy(ROOT / name, source)
-    # It is released beside the labs, which lie in a folder of these pages.
-    shutil.copy(ROOT / "solutions" / "glossary.md", source / "docs")
+    for path in pages_beside_labs(Course.at(ROOT)):
+        shutil.copy(path, source / "docs")
     _append_contents(source / "docs" / "index.md")
     _write_commands(source / "docs" / "commands")
     _write_api(source / "docs" / "api")

@@ -33,7 +33,7 @@ from labkit.grading.pipeline.skipping import NEEDED_TAG
 from labkit.labs.answers import rescue, solve
 from labkit.labs.cells import mistake_functions, visible_source
 from labkit.labs.guides import lab_guide
-from labkit.labs.headings import headings
+from labkit.labs.headings import anchor, headings
 from labkit.labs.lab import MARKERS, Lab, cell_id
 from labkit.labs.reference_run import cell_duration, lab_references
 from labkit.labs.rescues import lab_rescues
@@ -253,7 +253,7 @@ def _link_faults(notebook: NotebookNode, folder: Path, labs: set[str]) -> list[s
 def _anchors(text: str) -> set[str]:
     """What JupyterLab calls the headings of a text in links."""
     return {
-        line.lstrip("#").strip().replace(" ", "-")
+        anchor(line.lstrip("#").strip())
         for line in text.splitlines()
         if line.startswith("#")
     }
@@ -277,11 +277,11 @@ def _resolves(target: str, folder: Path, labs: set[str], anchors: set[str]) -> b
         return re.match(r"https?://[\w.-]+\.\w+(/|$|\?|#)", target) is not None
     if target.startswith(("data:", "attachment:")):
         return True
-    path, _, anchor = target.partition("#")
+    path, _, place = target.partition("#")
     if not path:
-        return anchor.replace("%20", "-") in anchors
-    if anchor and path.endswith(".md") and (folder / path).is_file():
-        return anchor in _anchors((folder / path).read_text(encoding="utf-8"))
+        return place.replace("%20", "-") in anchors
+    if place and path.endswith(".md") and (folder / path).is_file():
+        return place in _anchors((folder / path).read_text(encoding="utf-8"))
     other = re.fullmatch(r"\.\./([^/]+)/\1\.ipynb", path)
     return (folder / path).is_file() or (other is not None and other[1] in labs)
 

@@ -79,21 +79,23 @@ def release(
     return outcome + _update_start_page(course, dry=check)
 
 
-def _pages(course: Course) -> list[Path]:
+def pages_beside_labs(course: Course) -> list[Path]:
     """The pages that lie beside the labs' folders and are handed out with them."""
     found = sorted(course.solutions.glob("*.md"))
     return [path for path in found if path.name not in ("README.md", START_PAGE)]
 
 
 def _copy_pages(course: Course, folder: Path) -> None:
-    for page in _pages(course):
+    for page in pages_beside_labs(course):
         write_bytes(folder / page.name, page.read_bytes())
 
 
 def _update_pages(course: Course, dry: bool) -> list[Released]:
     """Write the pages that are others than those of solutions/; tell which."""
     changed = [
-        page for page in _pages(course) if not _same(page, course.notebooks / page.name)
+        page
+        for page in pages_beside_labs(course)
+        if not _same(page, course.notebooks / page.name)
     ]
     if changed and not dry:
         _copy_pages(course, course.notebooks)

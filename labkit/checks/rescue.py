@@ -7,13 +7,12 @@ keeps the text from who does not look for it.
 import ast
 import base64
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit.checks.protocol import PARSING
+from labkit.checks.protocol import PARSING, plain_python
 from labkit.errors import LabkitError
 
 RESCUES = "rescues.dat"
@@ -96,10 +95,9 @@ def asked(cells: Iterable[str]) -> list[str]:
 
 
 def _asked(source: str) -> list[str]:
-    python = re.sub(r"^\s*[%!].*$", "pass", source, flags=re.MULTILINE)
     try:
         with PARSING:
-            tree = ast.parse(python)
+            tree = ast.parse(plain_python(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []  # such a cell does not run
     return [

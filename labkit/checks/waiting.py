@@ -15,6 +15,7 @@ from typing import Any
 from labkit.checks import shown, tracebacks
 from labkit.checks.expected import expected_or_none
 from labkit.checks.guide import Guide
+from labkit.checks.protocol import plain_python
 from labkit.checks.references import NOT_DEFINED
 from labkit.errors import LabkitError, missing_library
 from labkit.profile import strict
@@ -175,7 +176,7 @@ def _files(source: str) -> set[str]:
 def _names(source: str, context: type[ast.expr_context]) -> set[str]:
     """The names in a cell's text that are stored, with its definitions, or loaded."""
     try:
-        tree = ast.parse(re.sub(r"^\s*[%!].*$", "pass", source, flags=re.MULTILINE))
+        tree = ast.parse(plain_python(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     found = set()

@@ -11,6 +11,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
+from labkit.checks.protocol import plain_python
 from labkit.labs.cells import (
     FOLDED_TAG,
     ROLES,
@@ -271,9 +272,9 @@ def _syntax_faults(cell: NotebookNode) -> list[Fault]:
     if cell.cell_type != "code" or cell.source.startswith("%%"):
         return []
     # IPython's own lines are no Python, and stand in cells without a role alone.
-    pattern = r"^\s*[%!].*$" if not set(ROLES) & set(cell.metadata) else r"(?!)"
+    given = not set(ROLES) & set(cell.metadata)
     try:
-        ast.parse(re.sub(pattern, "", cell.source, flags=re.MULTILINE))
+        ast.parse(plain_python(cell.source) if given else cell.source)
     except SyntaxError as error:
         line = cell.source_line + (error.lineno or 1) - 1
         return [Fault(line, f"is not Python: {error.msg}")]

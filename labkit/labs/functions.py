@@ -1,11 +1,11 @@
 """The functions of a lab's text, its exercises solved, for what runs outside a notebook."""
 
 import ast
-import re
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
+from labkit.checks.protocol import plain_python
 from labkit.labs.lab import Lab
 
 
@@ -18,10 +18,9 @@ def lab_functions(lab: Lab) -> dict[str, Callable[..., Any]]:
     kept: list[ast.stmt] = []
     for cell in lab.script.cells:
         if cell.cell_type == "code" and not {"check", "mistakes"} & set(cell.metadata):
-            python = re.sub(r"^\s*[%!].*$", "", cell.source, flags=re.MULTILINE)
             kept += [
                 statement
-                for statement in ast.parse(python).body
+                for statement in ast.parse(plain_python(cell.source)).body
                 if isinstance(statement, (ast.Import, ast.ImportFrom, ast.FunctionDef))
             ]
     names: dict[str, Any] = {"__name__": lab.name}

@@ -8,7 +8,7 @@ from nbformat import NotebookNode
 from labkit import __version__
 from labkit.checks.guide import Exercise, Guide, Task
 from labkit.checks.shown import in_points
-from labkit.labs.headings import exercise_title, headings
+from labkit.labs.headings import anchor, exercise_title, headings
 from labkit.labs.lab import Lab, cell_id
 from labkit.labs.names import names
 
@@ -87,7 +87,7 @@ def tell_points(cells: list[NotebookNode]) -> None:
         lines = cells[index].source.splitlines()
         told = f" ({_worth(*earned)})"
         heading = lines[number].lstrip("#").strip()
-        moved[_anchor(heading)] = _anchor(heading + told)
+        moved[anchor(heading)] = anchor(heading + told)
         lines[number] = lines[number].rstrip() + told
         cells[index].source = "\n".join(lines)
     for cell in cells:
@@ -102,10 +102,6 @@ def _worth(checked: float, in_words: float) -> str:
     if not in_words:
         return points
     return f"{points}, and {in_words:g} in words" if checked else f"{points}, in words"
-
-
-def _anchor(heading: str) -> str:
-    return heading.replace(" ", "-")
 
 
 def _last_heading(text: str) -> list[int]:

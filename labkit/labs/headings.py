@@ -24,6 +24,11 @@ def exercise_title(grade_id: str) -> str:
     return key if role == "check" else grade_id
 
 
+def anchor(heading: str) -> str:
+    """What JupyterLab calls a heading in links."""
+    return heading.replace(" ", "-")
+
+
 class CellWatch:
     """Tells which cell starts, under which heading."""
 

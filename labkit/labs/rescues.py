@@ -1,14 +1,13 @@
 """The rescues of a lab: for each exercise that later cells use, code that stands alone."""
 
 import ast
-import re
 from functools import lru_cache
 from pathlib import Path
 
 from nbformat import NotebookNode
 
 from labkit.checks.guide import Guide
-from labkit.checks.protocol import PARSING
+from labkit.checks.protocol import PARSING, plain_python
 from labkit.checks.rescue import RESCUES, Rescue, asked, pack
 from labkit.labs.guides import exercise_names, lab_guide
 from labkit.labs.lab import Lab, read_lab
@@ -72,8 +71,7 @@ def _definitions(lab: Lab) -> dict[str, str]:
     found: dict[str, str] = {}
     for cell in lab.script.cells:
         if cell.cell_type == "code" and not {"check", "mistakes"} & set(cell.metadata):
-            python = re.sub(r"^\s*[%!].*$", "", cell.source, flags=re.MULTILINE)
-            for statement in ast.parse(python).body:
+            for statement in ast.parse(plain_python(cell.source)).body:
                 if isinstance(statement, _Definition):
                     text = ast.unparse(statement)
                     found |= dict.fromkeys(names(text).defined, text)
