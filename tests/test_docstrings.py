@@ -3,7 +3,9 @@
 import doctest
 import importlib
 import inspect
+import os
 import re
+from unittest.mock import patch
 
 import pytest
 
@@ -40,9 +42,10 @@ def test_the_examples_give_what_they_say(module, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("LABKIT_PROFILE", "quick")
     monkeypatch.chdir(tmp_path)
     finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner()
-    for name, value in public(module).items():
-        for example in finder.find(value, name, inspect.getmodule(value), globs={}):
-            runner.run(example)
+    with patch.dict(os.environ):  # an example may set a variable, for itself alone
+        for name, value in public(module).items():
+            for example in finder.find(value, name, inspect.getmodule(value), globs={}):
+                runner.run(example)
     assert runner.tries and not runner.failures, capsys.readouterr().out
 
 
