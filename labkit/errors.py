@@ -15,6 +15,7 @@ _EXTRAS = {
     "seaborn": "train",
     "tensorflow": "train",
     "alembic": "grade",
+    "babel": "grade",
     "copydetect": "grade",
     "jupytext": "grade",
     "markdown_it": "grade",

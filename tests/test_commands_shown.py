@@ -45,6 +45,7 @@ NOT_RUN = {
 }
 # Run by another test with files of its own: the words that stand there.
 ELSEWHERE = {
+    r"labkit release .*--lang .*": ("test_translation.py", 'language="de"'),
     r"python -m build .*": ("test_wheel.py", "build"),
     r"python -m pytest .*": ("test_compare.py", "def test_"),
     r"labkit kaggle check .*": ("test_kaggle_predict.py", '"kaggle", "check"'),

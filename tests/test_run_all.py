@@ -124,7 +124,7 @@ def test_an_error_before_a_check_in_its_cell_does_not_stop(work):
 
 def test_points_are_told_and_kept_and_shown_on_the_start_page(once, work):
     page = work / progress.START_PAGE
-    assert "▱▱▱▱▱▱▱▱▱▱ 0 of 7" in page.read_text()
+    assert "▱▱▱▱▱▱▱▱▱▱ 0\u00a0of\u00a07" in page.read_text()
     solved = solve(read(once), read_lab(once.lab(LAB)), fraction=0.4)
     assert "step(1.0)" in cell_of(solved, "taken").source
     solved.cells.append(nbformat.v4.new_code_cell("check.points()"))
@@ -151,10 +151,10 @@ def test_points_are_told_and_kept_and_shown_on_the_start_page(once, work):
     ]
     assert "2 of 7 points are in; 3 more are for answers in words." in listed[-1]
     assert "1 question, 3 points, still reads YOUR ANSWER HERE" in listed[-1]
-    assert "▰▰▱▱▱▱▱▱▱▱ 2 of 7" in page.read_text()
+    assert "▰▰▱▱▱▱▱▱▱▱ 2\u00a0of\u00a07" in page.read_text()
     # In another kernel, and after the labs were copied anew.
     copy_labs(once.notebooks, work)
-    assert "▰▰▱▱▱▱▱▱▱▱ 2 of 7" in page.read_text()
+    assert "▰▰▱▱▱▱▱▱▱▱ 2\u00a0of\u00a07" in page.read_text()
     again = run_all(cells("from labkit import check", "check.points()"), work / LAB)
     assert "2 of 7 points are in" in shown(again.cells[1])
 

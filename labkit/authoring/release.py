@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from labkit.authoring.badges import add_badges
@@ -20,6 +20,13 @@ from labkit.labs.cells import mistake_functions
 from labkit.labs.lab import Lab, LabError, find_labs, read_lab
 from labkit.labs.reference_run import lab_references
 from labkit.labs.source import write_source
+from labkit.labs.translation import (
+    Translation,
+    languages,
+    read_translation,
+    texts,
+    translate_release,
+)
 from labkit.learning.start_page import start_page
 
 
@@ -32,6 +39,7 @@ class Released:
     checks: int = 0
     mistakes: int = 0
     times: list[CellTime] = field(default_factory=list)
+    english: int = 0  # how many texts are not translated into the language asked for
 
     @property
     def seconds(self) -> float:
@@ -44,14 +52,19 @@ def release(
     names: list[str] | None = None,
     *,
     check: bool = False,
+    language: str | None = None,
     announce: Callable[[str], None] = lambda _: None,
 ) -> list[Released]:
     """Write notebooks/<lab>/ for each lab; with `check`, write nothing and only compare.
+
+    With a `language` the prose is in it, as far as it is translated.
 
     Raises LabError with everything that is wrong with the labs, and writes none of them.
     """
     course.create_seed()
     paths = find_labs(course.solutions, names)
+    if language:
+        _require_language(paths, language)
     faults: list[str] = []
     with tempfile.TemporaryDirectory(prefix="labkit-release-") as scratch:
         made = Path(scratch, "notebooks")
@@ -62,7 +75,7 @@ def release(
                 lab = read_lab(path)
                 asked = exercise_faults(lab)
                 faults += [f"{path}:{line}: {text}" for line, text in asked]
-                outcome.append(_make(course, lab, made, announce))
+                outcome.append(_make(course, lab, made, language, announce))
             except LabError as error:
                 faults += str(error).splitlines()
             except LabkitError as error:
@@ -76,7 +89,7 @@ def release(
         if not names:
             outcome += _remove_others(course, dry=check)
     outcome += _update_pages(course, dry=check)
-    return outcome + _update_start_page(course, dry=check)
+    return outcome + _update_start_page(course, language, dry=check)
 
 
 def pages_beside_labs(course: Course) -> list[Path]:
@@ -115,13 +128,16 @@ def _remove_others(course: Course, dry: bool) -> list[Released]:
     return removed
 
 
-def _update_start_page(course: Course, dry: bool) -> list[Released]:
+def _update_start_page(
+    course: Course, language: str | None, dry: bool
+) -> list[Released]:
     """Write the start page where it is not what the labs' headers give.
 
     It names all labs; where one of the others is being written it stays as it is.
     """
     try:
-        page = start_page([read_lab(path) for path in find_labs(course.solutions)])
+        labs = [read_lab(path) for path in find_labs(course.solutions)]
+        page = start_page([_in_language(lab, language) for lab in labs])
     except LabError:
         return []
     target = course.notebooks / START_PAGE
@@ -132,8 +148,33 @@ def _update_start_page(course: Course, dry: bool) -> list[Released]:
     return [Released("start page", [START_PAGE])]
 
 
+def _require_language(paths: list[Path], language: str) -> None:
+    """Raise LabError where none of the labs is translated into a language."""
+    translated = {path: languages(path) for path in paths}
+    if not any(language in found for found in translated.values()):
+        known = sorted(set().union(*translated.values()))
+        raise LabError(
+            f"None of these labs is translated into {language!r}; there is"
+            f" {', '.join(known) or 'no translation'}. Type: labkit translate"
+            f" {paths[0].stem} --lang {language}"
+        )
+
+
+def _in_language(lab: Lab, language: str | None) -> Lab:
+    """A lab with its title and summary in a language, where it is translated."""
+    translation = read_translation(lab, language) if language else None
+    if translation is None:
+        return lab
+    told = {name: translation(lab.script.header[name]) for name in ("title", "summary")}
+    return replace(lab, script=replace(lab.script, header=lab.script.header | told))
+
+
 def _make(
-    course: Course, lab: Lab, notebooks: Path, announce: Callable[[str], None]
+    course: Course,
+    lab: Lab,
+    notebooks: Path,
+    language: str | None,
+    announce: Callable[[str], None],
 ) -> Released:
     """Make one lab's release folder in `notebooks` with nbgrader's own converter."""
     write_source(lab.path)
@@ -142,17 +183,26 @@ def _make(
     # A gradebook of its own: a release alone enters nothing into the course's.
     scratch = Course(notebooks.parent, course.solutions, notebooks, course.build)
     generate_assignment(scratch, lab.name)
+    translation = read_translation(lab, language) if language else None
+    if translation:
+        translate_release(notebooks / lab.name, translation)
     if course.settings.repository:
         repository, branch = course.settings.repository, course.settings.branch
         add_badges(scratch.released(lab.name), repository, branch)
     labs = {other.stem for other in find_labs(course.solutions)}
     faults = file_faults(lab, notebooks / lab.name, references, labs)
+    faults += translation.faults() if translation else []
     announce(f"{lab.name}: the real grader on the solution and on the blank lab")
     wrong, times = grading_faults(scratch, lab, lab.grading_seconds)
     if faults or wrong:
         raise LabError("\n".join(f"{lab.path}: {fault}" for fault in faults + wrong))
     checks = len(list(references.checks()))
-    return Released(lab.name, [], checks, _count_mistakes(lab), times)
+    english = _count_english(lab, translation) if language else 0
+    return Released(lab.name, [], checks, _count_mistakes(lab), times, english)
+
+
+def _count_english(lab: Lab, translation: Translation | None) -> int:
+    return len(translation.missing() if translation else texts(lab))
 
 
 def _count_mistakes(lab: Lab) -> int:

@@ -36,7 +36,8 @@ class Progress:
         """Blocks and words: `▰▰▰▱▱▱▱▱▱▱ 9 of 29`."""
         full = int(_BLOCKS * self.earned / self.of) if self.of else 0
         blocks = "▰" * full + "▱" * (_BLOCKS - full)
-        return f"{blocks} {self.earned:g} of {self.of:g}"
+        # Nothing but the gap behind the blocks is broken in a narrow column.
+        return f"{blocks} {self.earned:g}\u00a0of\u00a0{self.of:g}"
 
 
 def read(folder: Path) -> Progress | None:

@@ -6,7 +6,7 @@ too) and the `expected.json` that ships beside a notebook (visible checks only).
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -353,6 +353,16 @@ class References:
         return References(
             self.lab, "", 0.0, {c: one for c, one in cells.items() if one}
         )
+
+    def with_hints(self, translate: Callable[[str], str]) -> "References":
+        """The same references with the hints of all mistakes in other words."""
+
+        def told(check: CheckReference) -> CheckReference:
+            mistakes = (replace(m, hint=translate(m.hint)) for m in check.mistakes)
+            return replace(check, mistakes=tuple(mistakes))
+
+        cells = {cell: [*map(told, checks)] for cell, checks in self.cells.items()}
+        return replace(self, cells=cells)
 
     def same_as(self, other: "References") -> bool:
         """Whether both expect the same, within each check's tolerance."""

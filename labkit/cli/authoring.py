@@ -55,6 +55,7 @@ def new(
         "labkit release 02 05 --times",
         "labkit release --check",
         "labkit release 02 --watch",
+        "labkit release 01 --lang de",
     )
 )
 def release(
@@ -78,6 +79,12 @@ def release(
             help="Write nothing; at each save tell what is wrong with the exercise.",
         ),
     ] = False,
+    lang: Annotated[
+        str | None,
+        typer.Option(
+            help="Release the prose in another language, such as de: see `translate`."
+        ),
+    ] = None,
 ) -> None:
     """Make the students' notebooks from solutions/, through the release gate."""
     from labkit.authoring.release import release as make
@@ -91,6 +98,7 @@ def release(
             Course.here(),
             labs,
             check=check,
+            language=lang,
             announce=lambda text: status.update(Text(text)),
         )
     for done in outcome:
@@ -101,10 +109,40 @@ def release(
             else ""
         )
         console.print(f"{done.lab:24} {counts:38} {state}")
+        if done.english:
+            console.print(f"    {done.english} texts are not translated: in English")
         _print_times(done.times, times)
     if check and any(done.changed for done in outcome):
         errors.print("notebooks/ is not what solutions/ gives. Type: labkit release")
         raise typer.Exit(1)
+
+
+@command(epilog=examples("labkit translate 01 --lang de", "labkit translate --lang de"))
+def translate(
+    lang: Annotated[str, typer.Option(help="The language, such as de, fr or pt_BR.")],
+    labs: Labs = None,
+) -> None:
+    """Bring the translation of a lab up to its text: a PO file beside it.
+
+    Fill it in with any editor for PO files, then type: labkit release --lang de
+    """
+    from labkit.course import Course
+    from labkit.labs.lab import find_labs, read_lab
+    from labkit.labs.translation import texts, update_translation
+
+    for path in find_labs(Course.here().solutions, labs):
+        lab = read_lab(path)
+        translation = update_translation(lab, lang)
+        missing = translation.missing()
+        count = len(texts(lab))
+        console.print(
+            f"{os.path.relpath(translation.path)}: {count - len(missing)} of {count}"
+            " texts are translated"
+        )
+        for text in missing[:3]:
+            console.print(f"  {os.path.relpath(path)}:{text.line}: {text.text[:60]}")
+        for fault in translation.faults():
+            errors.print(fault)
 
 
 def _watch(labs: list[str] | None) -> None:

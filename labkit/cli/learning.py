@@ -89,6 +89,7 @@ def lab(
     this package.
     """
     from labkit.learning.jupyterlab import (
+        begin_layout,
         copy_labs,
         lab_command,
         lab_environment,
@@ -99,6 +100,7 @@ def lab(
     console.print(
         f"{new} new files in {folder}/. What is there already is never overwritten."
     )
+    begin_layout(folder)
     command = lab_command(folder, browser=browser, port=port)
     os.execve(command[0], command, lab_environment())
 

@@ -23,6 +23,7 @@ GRADING_SECONDS = 60
 STUB = '# YOUR CODE HERE\nraise NotImplementedError("Write your code here.")'
 # What encloses that which only staff may see.
 MARKERS = ("BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS", "MARK SCHEME")
+TRANSLATION = ".po"  # of a file that holds a lab's prose in another language
 _LONGEST_LAB = 2**22  # bytes: what is larger is no lab's text
 
 
@@ -137,15 +138,18 @@ def find_labs(solutions: Path, names: list[str] | None = None) -> list[Path]:
 def staff_files(solutions: Path) -> list[str]:
     """The names of the files in the labs' folders that hold the text of a lab.
 
-    Those are the labs themselves, under whatever name, and what editors leave of them: a
-    copy, a backup. No student, and no submission that runs, gets to see one.
+    Those are the labs themselves, under whatever name, what editors leave of them (a copy,
+    a backup), and their translations, which hold every hint. No student, and no submission
+    that runs, gets to see one.
     """
     return sorted(
         {
             path.name
             for path in solutions.glob("*/**/*")
             if path.is_file() and path.suffix != ".ipynb"
-            if path.name == f"{path.parent.name}.py" or _holds_lab(path)
+            if path.name == f"{path.parent.name}.py"
+            or path.suffix == TRANSLATION
+            or _holds_lab(path)
         }
     )
 

@@ -1,15 +1,20 @@
 """A student's working copy of the labs, and JupyterLab on it."""
 
+import json
 import os
 import shutil
 import sys
 from pathlib import Path
+
+from jupyterlab_server.workspaces_handler import WorkspacesManager
 
 from labkit.checks.progress import KEPT, START_PAGE, refresh
 from labkit.checks.released import released_labs
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.kernels.jupyter import provisioner_environment
+
+_LAYOUT = "layout"  # the folder in which JupyterLab keeps what is open, and how wide
 
 
 def labs_here() -> Path:
@@ -55,6 +60,22 @@ def lab_environment() -> dict[str, str]:
     }
 
 
+def begin_layout(folder: Path) -> None:
+    """Let JupyterLab open a new working copy with the side bar closed.
+
+    On a narrow screen a lab needs the whole width, and the start page leads to every lab.
+    What a student opens or closes from then on stays so.
+    """
+    place = folder / KEPT / _LAYOUT
+    if not place.is_dir():
+        closed = {"left": {"collapsed": True, "visible": True}}
+        layout = {
+            "data": {"layout-restorer:data": closed},
+            "metadata": {"id": "default"},
+        }
+        WorkspacesManager(str(place)).save("default", json.dumps(layout))
+
+
 def lab_command(folder: Path, *, browser: bool, port: int) -> list[str]:
     """The command that opens JupyterLab on a folder, at the start page."""
     command = [
@@ -63,6 +84,7 @@ def lab_command(folder: Path, *, browser: bool, port: int) -> list[str]:
         "jupyterlab",
         f"--ServerApp.root_dir={folder.resolve()}",
         f"--LabApp.default_url=/lab/tree/{START_PAGE}",
+        f"--LabApp.workspaces_dir={folder.resolve() / KEPT / _LAYOUT}",
         "--LabApp.custom_css=True",
         f"--ServerApp.port={port}",
         "--ServerApp.ip=127.0.0.1",

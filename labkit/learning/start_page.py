@@ -27,7 +27,7 @@ def _row(lab: Lab) -> str:
     cells = (
         f"[{lab.title}]({place})",
         lab.summary,
-        duration(60 * lab.minutes),
+        duration(60 * lab.minutes).replace(" ", "\u00a0"),
         bar_cell(Progress(lab.name, checked, {})),
     )
     # A line in a title would begin another column.

@@ -85,8 +85,8 @@ plt.rcParams.update(plots.STYLE)
 #
 # $$\sigma(z) = \frac{1}{1 + e^{-z}}$$
 #
-# The sigmoid has a slope everywhere;<sup>2</sup> its own weakness comes in
-# section 3.
+# The sigmoid has a slope everywhere;<sup>2</sup> its own weakness is section
+# 3's question, and section 7 compares it with others.
 
 # %%
 z = np.linspace(-6, 6, 241)
@@ -288,8 +288,9 @@ explore_neuron(activation="sigmoid", w=(2.0, 1.0), b=-1.0)
 #
 # The line is where $z = 0$. The bias shifts it; the weights turn it: it
 # stands at a right angle to $(w_1, w_2)$. Twice the weights and bias leave the
-# line where it is, but the change from red to blue gets steeper, and the
-# corners move out to where the slope is almost zero.
+# line where it is, but the change from red to blue gets steeper. On the curve
+# the corners move outwards, to where it is flat; only a corner on the line
+# stays where it is.
 # </details>
 
 # %% [markdown]
@@ -304,7 +305,7 @@ explore_neuron(activation="sigmoid", w=(2.0, 1.0), b=-1.0)
 # $$E = \frac12 \sum_n (t_n - a_n)^2$$
 #
 # The half changes nothing about which weights are best. It is there because
-# the slope of $x^2$ is $2x$, and the two will cancel.
+# the slope of $x^2$ is $2x$: the half and this 2 cancel.
 #
 # **Example.** A network looks at a photograph of a boat. It has four outputs,
 # for dog, cat, boat and bird, so the target is `[0, 0, 1, 0]`. Before
@@ -697,8 +698,8 @@ def changes_w_in_place(x, target, w, b, lr):
 
 
 def takes_the_slope_of_the_error(x, target, w, b, lr):
-    """You took the slope of the error. It belongs to the place on the curve where the
-    neuron stands: read 'Mind the slope' again.
+    """You computed the slope at the error. It belongs to the place on the curve where
+    the neuron stands: read 'Mind the slope' again.
     """
     error = forward(x, w, b) - target
     delta = error * sigmoid_slope(error)
@@ -913,7 +914,7 @@ def takes_the_error_after_the_step(x, target, epochs, lr, seed):
 
 
 def starts_at_zero(x, target, epochs, lr, seed):
-    """Your first weights are zero. The text says how to draw them."""
+    """Your first weights are zero. The function's description says how to draw them."""
     w, b = np.zeros(x.shape[1]), 0.0
     losses = []
     for _ in range(epochs):
@@ -1403,8 +1404,8 @@ def takes_the_hidden_slope_at_the_sum(x, target, w1, b1, w2, b2):
 
 
 def points_uphill(x, target, w1, b1, w2, b2):
-    """All your gradients have the wrong sign. How wrong is output minus target here, since
-    a step goes against the gradient.
+    """All your gradients have the wrong sign. 'How wrong' means output minus target here,
+    since a step goes against the gradient.
     """
     return tuple(-part for part in _back(x, target, w1, b1, w2, b2))
 
@@ -1537,7 +1538,7 @@ plt.show()
 # The gradient says where down is. It does not say how far to go. That is the
 # learning rate, and it is the setting that decides most often whether a
 # network learns at all. Here is a loss over two weights, seen from above:
-# dark is low. The orange path is gradient descent.
+# dark is low. The red path is gradient descent.
 #
 # 1. Start with the *long valley*. Find a rate that is too small, one that is
 #    right and one that diverges. How far apart are the last two?
@@ -1554,8 +1555,8 @@ explore_learning_rate(surface="long valley", lr=0.01)
 #
 # In the valley, 0.18 is fine and anything above 0.2 diverges: the best rates
 # live close to the cliff. The steep direction, `w2`, sets the limit; the flat
-# one, `w1`, then has to wait. This is why it pays to bring all inputs to the
-# same scale.
+# one, `w1`, then has to wait. An input with large numbers makes the direction
+# of its weight steep, so it pays to bring all inputs to the same scale.
 #
 # With two hollows, a small rate ends in the nearer, shallower one. The slides
 # speak of finding the *global* minimum. Gradient descent promises no such
@@ -1674,7 +1675,7 @@ check(
 
 # %% mistakes="decayed"
 def always_smooth(lr, rate, step, every, staircase=True):
-    """Between two stairs the staircase must hold the rate still."""
+    """On each stair, from one drop to the next, the rate must stay the same."""
     return lr * rate ** (step / every)
 
 
