@@ -119,9 +119,10 @@ def test_the_solutions_run_without_a_warning_and_every_check_passes(demo):
         assert [line for line in lines if line.startswith("✗")] == []
 
 
-def test_the_submission_is_one_that_kaggle_accepts(demo):
+def test_the_submission_is_one_that_kaggle_accepts(demo, monkeypatch):
     from labkit import data, kaggle
 
+    monkeypatch.setenv("LABKIT_PROFILE", "grading")
     faces = data.load("faces")
     report = kaggle.check(
         demo[0] / "runs" / "06_simpsons_kaggle" / "submission.csv",
@@ -133,7 +134,8 @@ def test_the_submission_is_one_that_kaggle_accepts(demo):
 def test_the_page_shows_everything_and_says_which_data(demo):
     folder, _ = demo
     page = (folder / "index.html").read_text()
-    assert "Stand-in data." in page
+    assert "Stand-in data." in page and "trained for seconds only" in page
+    assert "on stand-in data, trained for seconds." in demo[1]
     for link in re.findall(r'(?:href|src)="([^"]+)"', page):
         assert (folder / link).is_file(), link
     for lab in LABS[3:]:

@@ -1,15 +1,10 @@
 """What a student does, in a real JupyterLab and a real browser: a mistake, its hint, the
 correction, a rescue, a submission, a restart."""
 
-import json
-import os
 import re
-import shutil
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import nbformat
@@ -20,110 +15,16 @@ from labkit.labs.cells import mistake_functions
 from labkit.labs.lab import Lab, read_lab
 from tests.conftest import ROOT
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-PATIENCE = 120_000  # milliseconds: only a machine that hangs takes as long
-NOTEBOOK = "jupyterapp.shell.currentWidget.content"
+sys.path.append(str(ROOT / "docs" / "site"))
+browser = import_module("browser")
+pytestmark = pytest.mark.skipif(
+    browser.CHROMIUM is None, reason="no Chromium or Chrome on this machine"
+)
 
 
 def lab(number: str) -> Lab:
     (path,) = (ROOT / "solutions").glob(f"{number}*/{number}*.py")
     return read_lab(path)
-
-
-class JupyterLab:
-    """A page of the browser, used by its keys and menus as a student uses it."""
-
-    def __init__(self, page, address: str) -> None:
-        self.page, self.address = page, address
-        page.set_default_timeout(PATIENCE)
-
-    def open(self, path: str) -> None:
-        """Open a notebook, and wait until its kernel is there."""
-        self.page.goto(f"{self.address}/lab/tree/{path}")
-        self.wait(
-            f"jupyterapp.shell.currentWidget?.context?.path === '{path}' &&"
-            " jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status"
-            " === 'idle'"
-        )
-
-    def wait(self, condition: str) -> None:
-        self.page.wait_for_function(f"() => {{ {self.app} return {condition} }}")
-
-    # Only there once JupyterLab is.
-    app = "if (!window.jupyterapp?.shell?.currentWidget) return false;"
-
-    def select(self, cell: str) -> None:
-        """Go to a cell by its id, out of its editor."""
-        self.page.evaluate(
-            f"""async cell => {{
-                const notebook = {NOTEBOOK};
-                const index = notebook.widgets.findIndex(w => w.model.id === cell);
-                notebook.mode = 'command';
-                notebook.activeCellIndex = index;
-                notebook.deselectAll();
-                await notebook.scrollToItem(index);
-                notebook.activate();
-            }}""",
-            cell,
-        )
-
-    def write(self, cell: str, text: str) -> None:
-        """Put other text into a cell."""
-        self.select(cell)
-        self._type_over(text)
-
-    def write_below(self, cell: str, text: str) -> str:
-        """Insert a cell below another one, and run it; returns its id."""
-        self.select(cell)
-        self.page.keyboard.press("b")
-        new = self.page.evaluate(f"{NOTEBOOK}.activeCell.model.id")
-        self._type_over(text)
-        self.run(new)
-        return new
-
-    def _type_over(self, text: str) -> None:
-        self.page.keyboard.press("Enter")
-        self.page.keyboard.press("Control+a")
-        self.page.keyboard.insert_text(text)
-        self.page.keyboard.press("Escape")
-
-    def run(self, *cells: str) -> None:
-        """Run cells by their ids, each with Shift+Enter."""
-        for cell in cells:
-            self.select(cell)
-            self.page.keyboard.press("Shift+Enter")
-            self.settle()
-
-    def save(self) -> None:
-        self.page.keyboard.press("Control+s")
-        self.wait("!jupyterapp.shell.currentWidget.context.model.dirty")
-
-    def menu(self, *items: str) -> None:
-        """Choose an item of a menu; its key may stand behind its name."""
-        for item in items:
-            name = re.compile(rf"^{re.escape(item)}($|\s*\W?[A-Z0-9])")
-            self.page.get_by_role("menuitem", name=name).first.click()
-
-    def settle(self) -> None:
-        """Wait until no cell is running or waits for one that is."""
-        self.wait(
-            f"{NOTEBOOK}.widgets.every(w => !w.model.executionState ||"
-            " w.model.executionState === 'idle')"
-        )
-
-    def shown(self, cell: str) -> str:
-        """What stands below a cell, as a student reads it."""
-        self.select(cell)
-        output = self.page.locator(".jp-Notebook .jp-mod-active .jp-OutputArea")
-        return "\n".join(output.all_inner_texts())
-
-    def errors(self) -> list[str]:
-        """The tracebacks of the whole notebook, in view or not."""
-        return self.page.evaluate(
-            f"""{NOTEBOOK}.widgets.flatMap(w => w.model.outputs?.toJSON() ?? [])
-                .filter(o => o.output_type === 'error').map(o => o.ename)"""
-        )
 
 
 @pytest.fixture(scope="module")
@@ -132,55 +33,25 @@ def work(environment, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(work, tmp_path_factory) -> Iterator[str]:
-    """`labkit lab` on a working copy; the address that it says."""
-    config = tmp_path_factory.mktemp("config")
-    exposed = {"LabApp": {"expose_app_in_browser": True}}
-    (config / "jupyter_server_config.json").write_text(json.dumps(exposed))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "labkit", "lab", "--no-browser"]
-    log = config / "log"
-    with log.open("w") as file:
-        jupyter = subprocess.Popen(
-            [*command, "--dir", str(work), "--port", str(port)],
-            cwd=ROOT,
-            env={**os.environ, "JUPYTER_CONFIG_PATH": str(config)},
-            stdout=file,
-            stderr=file,
-        )
-    try:
-        while (found := re.search(r"token=(\w+)", log.read_text())) is None:
-            assert jupyter.poll() is None, log.read_text()
-            time.sleep(0.2)
-        yield f"http://127.0.0.1:{port} {found[1]}"
-    finally:
-        jupyter.terminate()
-        jupyter.wait()
+def server(work) -> Iterator:
+    with browser.jupyterlab(ROOT, work) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+def chromium() -> Iterator:
+    with browser.browser() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture
-def jupyterlab(server, browser) -> Iterator[JupyterLab]:
-    address, token = server.split()
-    page = browser.new_page(viewport={"width": 1200, "height": 800})
-    page.goto(f"{address}/lab/tree/start.md?token={token}")
-    page.wait_for_selector(".jp-RenderedMarkdown h1")
-    yield JupyterLab(page, address)
+def jupyterlab(server, chromium) -> Iterator:
+    page = chromium.new_page(viewport={"width": 1200, "height": 800})
+    yield server.begin(page)
     page.close()
 
 
-def bars(jupyterlab: JupyterLab) -> dict[str, str]:
+def bars(jupyterlab) -> dict[str, str]:
     """The start page's words on each lab's points, by the lab's number."""
     jupyterlab.page.goto(f"{jupyterlab.address}/lab/tree/start.md")
     rows = jupyterlab.page.locator(".jp-MarkdownViewer tbody tr")
@@ -235,6 +106,32 @@ def test_a_lab_from_the_first_mistake_to_points_on_the_start_page(jupyterlab, wo
     jupyterlab.run("check-convolve")
     assert "(rescued)" in jupyterlab.shown("check-convolve")
     assert bars(jupyterlab)["2"] == before
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_what_is_ours_on_a_notebook_s_page_is_accessible(jupyterlab, theme):
+    """A check that passed, one that failed, a hint, a cell that waits, a figure, the prose."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    second = lab("02")
+    jupyterlab.open(f"{second.name}/{second.name}.ipynb")
+    jupyterlab.page.evaluate(
+        "theme => jupyterapp.commands.execute('apputils:change-theme', { theme })",
+        theme,
+    )
+    jupyterlab.page.wait_for_selector(f"body[data-jp-theme-name='{theme}']")
+    jupyterlab.menu("Run", "Run All Cells")
+    jupyterlab.settle()
+    jupyterlab.write(
+        "output_size", "def output_size(size, *rest, **more):\n    return 3"
+    )
+    jupyterlab.run("output_size", "check-output_size")
+    ours = [[".jp-Notebook .jp-RenderedHTMLCommon"], [".jp-Notebook .jp-RenderedImage"]]
+    for cell in ("check-output_size", "check-convolve", "check-response"):
+        jupyterlab.select(cell)
+        levels = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+        found = Axe().run(jupyterlab.page, {"include": ours}, {"runOnly": levels})
+        assert found.violations_count == 0, found.generate_report()
 
 
 def test_lab_06_ends_with_a_submission_and_a_restart_keeps_the_points(

@@ -6,13 +6,14 @@ It needs Chromium. Commit what has changed in docs/images/.
 """
 
 import os
-import shutil
+import re
 import sys
 import tempfile
 from pathlib import Path
 
 import nbformat
-from playwright.sync_api import sync_playwright
+from browser import CHROMIUM, browser, jupyterlab
+from playwright.sync_api import Browser
 
 from labkit.authoring.new import init_course
 from labkit.authoring.release import release
@@ -22,7 +23,8 @@ from labkit.grading.results.feedback import write_feedback
 from labkit.labs.answers import mistake, solve
 from labkit.labs.lab import read_lab
 
-IMAGES = Path(__file__).resolve().parents[1] / "images"
+ROOT = Path(__file__).resolve().parents[2]
+IMAGES = ROOT / "docs" / "images"
 
 
 def graded(root: Path) -> list[Path]:
@@ -39,21 +41,44 @@ def graded(root: Path) -> list[Path]:
     return write_feedback(course)
 
 
+def feedback(chromium: Browser, folder: Path) -> None:
+    """A page of feedback: each check, and the hint to a usual mistake."""
+    (page_file,) = graded(folder / "course")
+    page = chromium.new_page(viewport={"width": 800, "height": 760})
+    page.goto(page_file.as_uri())
+    page.screenshot(path=IMAGES / "feedback.png")
+
+
+def mistaken_check(chromium: Browser, folder: Path) -> None:
+    """Lab 02 in JupyterLab, with a usual mistake in its exercise `response`."""
+    (text,) = (ROOT / "solutions").glob("02*/02*.py")
+    lab = read_lab(text)
+    with jupyterlab(ROOT, folder / "work") as server:
+        page = chromium.new_page(viewport={"width": 1100, "height": 800})
+        student = server.begin(page)
+        place = folder / "work" / lab.name / f"{lab.name}.ipynb"
+        solved = solve(nbformat.read(place, as_version=4), lab)
+        answer = next(cell for cell in solved.cells if cell.id == "response")
+        answer.source = re.sub(
+            r"return .*", "return np.sum(patch * kernel)", answer.source
+        )
+        nbformat.write(solved, place)
+        student.open(f"{lab.name}/{lab.name}.ipynb")
+        student.menu("Run", "Run All Cells")
+        student.settle()
+        student.select("check-response")
+        page.wait_for_timeout(1000)  # until it has scrolled there
+        page.screenshot(path=IMAGES / "jupyterlab.png")
+
+
 def main() -> None:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
+    if CHROMIUM is None:
         sys.exit("This needs Chromium or Chrome: neither is on this machine.")
     os.environ["LABKIT_OFFLINE"] = "1"
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        (page_file,) = graded(Path(folder, "course"))
-        browser = driver.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox"]
-        )
-        page = browser.new_page(viewport={"width": 800, "height": 760})
-        page.goto(page_file.as_uri())
-        page.screenshot(path=IMAGES / "feedback.png")
-        browser.close()
-    print(IMAGES / "feedback.png")
+    with tempfile.TemporaryDirectory() as folder, browser() as chromium:
+        for picture in (feedback, mistaken_check):
+            picture(chromium, Path(folder))
+            print(picture.__doc__)
 
 
 if __name__ == "__main__":

@@ -37,10 +37,12 @@ def run_solution(
     build: Path,
     seed: str,
     on_cell: Callable[[int, int, str], None] = lambda *_: None,
+    *,
+    profile: str | None = None,
 ) -> Run:
-    """Execute a lab's solution in `folder`, in the profile and on the data of the user.
+    """Execute a lab's solution in `folder`, on the data of the user.
 
-    `seed` is the course's, `build` where its references are saved. The executed
+    `profile` is the user's where it is None. `seed` is the course's, `build` where its references are saved. The executed
     notebook and whatever it writes stay in the folder.
     `on_cell(number, count, heading)` is called before each code cell.
     """
@@ -53,6 +55,7 @@ def run_solution(
         **hidden_inputs_environment(seed),
         STRICT: "1",
         "LABKIT_EXPECTED": str(references_path(lab_path, build).resolve()),
+        **({"LABKIT_PROFILE": profile} if profile else {}),
     }
     watch = CellWatch(notebook, on_cell)
     # The kernel's parent may have begun in another folder.

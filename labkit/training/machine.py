@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,12 @@ import psutil
 from labkit.errors import LabkitError
 from labkit.machine.cores import cores
 from labkit.machine.facts import driver_facts
+
+# TensorFlow takes several small networks, each of which is traced once, for one function
+# that is traced again and again, and warns of it.
+logging.getLogger("tensorflow").addFilter(
+    lambda record: "retracing" not in record.getMessage()
+)
 
 # oneDNN's names of the instruction sets that have no arithmetic in bfloat16.
 _NO_BFLOAT16 = (

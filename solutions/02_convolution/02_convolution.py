@@ -200,7 +200,7 @@ plt.show()
 def response(patch, kernel):
     """What a filter answers to one patch: the sum of all products.
 
-    patch: pixels (k, k), of any number type, uint8 too. kernel: weights (k, k).
+    patch: pixels (k, k). kernel: weights (k, k). Both of any number type, uint8 too.
     Returns one decimal number.
     """
     ### BEGIN SOLUTION
@@ -516,7 +516,7 @@ def accepts_what_does_not_fit(n, kernel_size, stride=1, padding=0):
 # %% [markdown]
 # ## 4. A frame of zeros
 #
-# A 3x3 window makes a picture smaller by two pixels in each direction; after
+# A 3x3 window makes a picture smaller by two pixels along each axis; after
 # ten layers twenty are gone. And a pixel in the corner is seen by one window
 # only, one in the middle by nine. A frame of zeros heals the first and eases
 # the second. With an odd window, stride 1 and
@@ -584,7 +584,7 @@ def returns_the_picture_itself(image, p):
 
 
 def pads_once_in_all(image, p):
-    """Your picture grew by p in each direction. It should grow by p on each side."""
+    """Your picture grew by p along each axis. It should grow by p on each side."""
     frame = [(p - p // 2, p // 2), (p - p // 2, p // 2)] + [(0, 0)] * (
         np.ndim(image) - 2
     )
@@ -602,12 +602,12 @@ def pads_once_in_all(image, p):
 #
 # All these numbers together are the **feature map**: a picture of where in
 # the picture the feature is. Play with it before you write it. Press ▶, or
-# pull the slider.
+# pull the slider `step`.
 #
 # 1. Where is the sum 0, and why?
 # 2. Set the stride to 2, then 3. Which pixels does no window see?
-# 3. With a padding of 1 there are large numbers in the frame of the result,
-#    although nothing in the picture changes there. Where do they come from?
+# 3. With a padding of 1 the corners of the result are -2, although nothing in
+#    the picture changes there. Where does that come from?
 
 # %%
 hill = np.array(
@@ -886,8 +886,8 @@ plt.show()
 # %% [markdown]
 # ## 6. A bank of filters
 #
-# Long before networks learned their filters, people designed them. These
-# seven are in every image program:
+# Long before networks learned their filters, people designed them. Filters
+# like these seven are in most image programs:
 #
 # | name | kernel | what it does |
 # |---|---|---|
@@ -985,7 +985,7 @@ def forgets_to_divide():
 
 
 def sharpens_the_wrong_way():
-    """Added to the picture, this Laplacian blurs it. Look at the signs of sharpen."""
+    """You added the Laplacian to the picture. That does not sharpen it: look at the signs of sharpen."""
     return _bank(sharpen=np.array([[0.0, 1, 0], [1, -3, 1], [0, 1, 0]]))
 
 
@@ -1034,8 +1034,8 @@ plt.show()
 # 2. Take `edge_2` and show it as strength. Which parts of the photograph stay
 #    black?
 # 3. Make a filter that shifts the picture by one pixel. (One weight will do.)
-# 4. Make one that halves the brightness, and one that doubles the contrast of
-#    edges without changing flat areas.
+# 4. Make one that halves the brightness, and one that sharpens twice as much
+#    without changing flat areas.
 
 # %%
 explore_kernel(photo[10:330, 30:470], filter_bank(), "sharpen")
@@ -1046,9 +1046,9 @@ explore_kernel(photo[10:330, 30:470], filter_bank(), "sharpen")
 # With 4 the weights sum to 0, so flat areas turn black; with 6 to 2, so they
 # get twice as bright. The centre is one weight, but it decides the sum. Under
 # `edge_2` the sky stays black: nothing changes there. A single 1 beside the
-# centre shifts the picture, a single 0.5 in the centre halves it. For more
-# contrast, take more of the edges: `identity - 2 * edge_2`, with 9 in the
-# centre and four times -2.
+# centre shifts the picture, a single 0.5 in the centre halves its brightness.
+# To sharpen more, take more of the edges: `identity - 2 * edge_2`, with 9 in
+# the centre and four times -2.
 # </details>
 
 # %% [markdown]
@@ -1081,7 +1081,7 @@ explore_kernel(photo[10:330, 30:470], filter_bank(), "sharpen")
 # %% [markdown]
 # One more, for edges that are **dark on the left and bright on the right**.
 # Each of its rows sums to 0, so flat areas and horizontal edges give 0. (It is
-# named after Irwin Sobel, who proposed it in 1968.)
+# the *Sobel filter*, after Irwin Sobel, who proposed it in 1968.)
 
 # %%
 vertical_edge = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
@@ -1236,9 +1236,10 @@ def squares_the_differences(image, difference):
 
 
 # %% [markdown]
-# Now let it learn. The picture is a part of the roof, brought to mean 0 and
-# deviation 1, which lets larger steps be taken. Somebody has filtered it with
-# `vertical_edge`; the learner gets the result, and never the filter.
+# Now let it learn. The picture is a part of the pagoda, brought to mean 0 and
+# standard deviation 1, which lets larger steps be taken. Somebody has filtered
+# it with `vertical_edge`; the learner gets the result, and never the filter.
+# Error and slopes are divided by the number of places here.
 #
 # Press ▶, or pull the slider, and watch the nine weights.
 
@@ -1507,7 +1508,7 @@ print("filters", four_filters.shape, "-> feature maps", maps.shape)
 # The first layer of AlexNet, the network that won the ImageNet competition in
 # 2012, has 96 filters of 11x11x3 and slides them with stride 4 over pictures
 # of 227x227x3. Its result has the shape (55, 55, 96): every number in it is a
-# neuron, which sees 11x11x3 pixels. How many parameters does that take?
+# neuron, which sees 11x11x3 numbers. How many parameters does that take?
 #
 # - **Without sharing**: suppose that every neuron had weights and a bias of its
 #   own.
@@ -1752,8 +1753,8 @@ print(f"sharing saves another {unshared / shared:,.0f} = 55 * 55.")
 # r_l = r_{l-1} + (k_l - 1)\, j_{l-1}, \qquad j_l = j_{l-1}\, s_l$$
 #
 # $r_l$ is the width of the receptive field after $l$ layers. $j_l$ is the
-# **jump**: how many pixels of the picture lie between two neighbours of
-# layer $l$. A window of $k$ neighbours reaches over $k - 1$ jumps of the layer
+# **jump**: how many pixels of the picture two neighbours of layer $l$ lie
+# apart. A window of $k$ neighbours reaches over $k - 1$ jumps of the layer
 # *below* it. Only then does its own stride make the jump larger.
 
 
@@ -2096,9 +2097,9 @@ print(
 # <details><summary>Think: both lines rise with the same slope when the picture
 # gets large. What does that say?</summary>
 #
-# Twice the width means four times the windows, and four times the time, for
-# both. Both do the same number of multiplications. The fast one does not save
-# work; it saves *Python*.
+# Twice the rows and columns: that means four times the windows, and four times
+# the time, for both. Both do the same number of multiplications. The fast one
+# does not save work; it saves *Python*.
 # </details>
 
 # %% [markdown]
@@ -2251,7 +2252,7 @@ print(f"by hand {middle - start:.3f} s, by Keras {end - middle:.3f} s")
 # - A layer takes $(H, W, C)$ and gives $(H', W', F)$. A filter reaches through
 #   all channels; each filter makes one feature map.
 # - Small windows and shared weights bring a layer from billions of parameters
-#   to some ten thousand. What shifts in the picture shifts in the feature
+#   to tens of thousands. What shifts in the picture shifts in the feature
 #   map: convolution is equivariant.
 # - The receptive field grows by $(k - 1)$ jumps with each layer, and strides
 #   multiply the jumps.
@@ -2264,9 +2265,9 @@ print(f"by hand {middle - start:.3f} s, by Keras {end - middle:.3f} s")
 #   that save for $k = 11$? Which of the seven filters can be taken apart like
 #   that? (`np.linalg.matrix_rank` knows.)
 # - A balanced filter still prefers strong contrast. Divide each answer by the
-#   length of its (balanced) window, and it cannot be bribed any more. That is
-#   *normalised cross-correlation*, still the standard way to find a known
-#   template in a picture.
+#   length of its (balanced) window, the root of the sum of its squares, and
+#   it cannot be bribed any more. That is *normalised cross-correlation*, still
+#   the standard way to find a known template in a picture.
 # - Write `convolve_layer` as one matrix product: every window becomes a row of
 #   length $k \cdot k \cdot C$. This is *im2col*; many libraries work like that.
 # - Not all pixels of a receptive field count alike. Put a picture of zeros with

@@ -135,7 +135,7 @@ def counts_windows_that_stick_out(n, size=2, stride=None):
 
 
 def divides_by_the_stride_only(n, size=2, stride=None):
-    """You only divide n by the stride. How far can the last window start to the right?"""
+    """You only divide n by the stride. How far to the right can the last window start?"""
     return n // (size if stride is None else stride)
 
 
@@ -302,7 +302,7 @@ def starts_windows_at_their_number(image, size=2, stride=None, mode="max"):
 # ### What is kept, what is lost
 #
 # Here is the photograph, 64 times smaller: once by keeping every eighth pixel
-# and throwing the others away, once by your two ways of pooling. (The sum
+# of every eighth row, once by max-pooling, once by average pooling. (The sum
 # is the average times 64: the same picture on another scale.)
 
 # %%
@@ -332,11 +332,11 @@ plt.show()
 # experience, not a law: LeNet-5 averages, and so do the last layers of many
 # networks of today.
 #
-# **Question 1** (2 points). A white line, one pixel wide, runs across a black
-# map. On another map a black line, one pixel wide, runs across white. Both
-# are pooled with 4x4 windows, side by side. White is 1 and black is 0. Which
-# values do the windows on the line give, for max-pooling and for average
-# pooling? Which of the two maps should a layer give to
+# **Question 1** (2 points). A white line, one pixel wide, runs straight across
+# a black map. On another map a black line, one pixel wide, runs straight
+# across white. Both are pooled with 4x4 windows, side by side. White is 1 and
+# black is 0. Which values do the windows on the line give, for max-pooling and
+# for average pooling? Which of the two maps should a layer give to
 # max-pooling, and why?
 
 # %% [markdown] manual="thin_lines" points=2
@@ -424,8 +424,8 @@ def does_not_pass_the_stride_on(volume, size=2, stride=None, mode="max"):
 # %% [markdown]
 # ### Overlapping pooling
 #
-# AlexNet pools with windows of 3 at stride 2. Windows then overlap by one row
-# and one column. On maps of 55x55, plain pooling (2, stride 2) and this one
+# AlexNet pools with windows of 3 at stride 2. Neighbours then overlap by one
+# row or one column. On maps of 55x55, plain pooling (2, stride 2) and this one
 # both give 27x27, so the comparison is fair. With overlap, the paper reports
 # a top-1 error that is lower by 0.4 percentage points and a top-5 error lower
 # by 0.3. (Scherer et al., on other data, found no significant gain. Results
@@ -474,8 +474,8 @@ plt.show()
 # Let the window be as large as the map. Each channel then becomes a single
 # number: how much of this pattern is in the picture, wherever it is. Lin et
 # al. (2013) put this between the last feature maps and the classes, in place
-# of large dense layers. Lab 05 does the same; the network of lab 04 flattens
-# its maps, and proposes that you try this instead.
+# of large dense layers. Lab 05 does the same; lab 04 flattens its maps, and
+# proposes that you try this instead.
 
 
 # %% solution="global_average"
@@ -890,7 +890,7 @@ print(f"largest difference {np.abs(gap).max():.1e}")
 # \frac{\partial E}{\partial y_{ij}}
 # \qquad\text{for each } x \text{ in window } (i, j)$$
 #
-# Here it is measured, beside yours.
+# Here it is measured, beside your gradient of the maximum.
 
 # %% tags=["folded"]
 # Draws an input, an upstream gradient, and both gradients.
@@ -929,9 +929,10 @@ plt.show()
 #   $f(\text{shift}(x)) = f(x)$.
 #
 # A convolution is *equivariant*: move the cat, and the map of cat's ears moves
-# along, exactly. Pooling adds a *little invariance*: if the winner stays in its
-# window, the output stays as it is. How little, you will measure. And neither
-# convolution nor pooling gives you either for *scale*.
+# along, exactly. Pooling adds a *little invariance*: if the winner moves
+# inside its window and still wins there, the output stays as it is. How
+# little, you will measure. And neither convolution nor pooling gives you
+# either for *scale*.
 #
 # To shift a photograph without inventing pixels at its edge, take two views
 # of the same picture, one column apart: `grey[:, :-1]` and `grey[:, 1:]`.
@@ -1190,7 +1191,7 @@ print(f"One pixel: the map changes by {before:.0%}, pooled 2x2 by {after:.0%}.")
 
 # %% [markdown] manual="two_words" points=3
 # **Model answer.** 1. Only a little, and only to small shifts: under a shift
-# by one pixel the 2x2-pooled edge map still changes by about a quarter, and
+# by one pixel the 2x2-pooled edge map still changes by more than a fifth, and
 # the change grows with the shift; it is much less than without pooling.
 # 2. The *detection* is equivariant: the same filter is used everywhere, so
 # the map shifts along with the picture (the table shows a gap of 0). The
@@ -1294,7 +1295,7 @@ def takes_faint_for_black(volume):
 
 
 def divides_by_the_sum(volume):
-    """You divide by the sum of the values. The length is the root of the sum of squares."""
+    """You divide by the sum of the absolute values. The length is the root of the sum of squares."""
     return volume / _safe(np.abs(volume).sum(axis=2, keepdims=True))
 
 
@@ -1395,7 +1396,7 @@ for name, (yours, theirs) in pairs.items():
 # write a network as a list of layers, each a tuple. Nothing is left out, so
 # nothing has a default:
 #
-# | description | layer |
+# | layer | meaning |
 # |---|---|
 # | `("conv", filters, kernel_size, stride, padding, groups)` | `padding` zeros on every side; each filter has a bias |
 # | `("pool", size, stride)` | maximum or average: all the same here |
@@ -1639,8 +1640,8 @@ def trace(layers, input_shape):
 
 
 # %% [markdown]
-# The two networks. LeNet-5 (1998) read digits on cheques; slides and Keras
-# draw it as below. AlexNet (2012) won the ImageNet competition. Its layers
+# The two networks. LeNet-5 (1998) read digits on cheques; today it is usually
+# built as below. AlexNet (2012) won the ImageNet competition. Its layers
 # come from the paper; the input is 227x227, as the slides have it, since the
 # paper's 224 does not fit its own first layer.
 

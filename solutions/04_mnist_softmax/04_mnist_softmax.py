@@ -30,7 +30,7 @@
 # - train a classifier by stochastic gradient descent, in NumPy alone;
 # - build, compile, train and evaluate the same model in Keras;
 # - say what momentum, RMSprop, Adam and their relatives do;
-# - build a small CNN, and show what it can that the one layer cannot;
+# - build a small CNN, and show what it can do that the one layer cannot;
 # - look at the mistakes of a model, and at how sure it was of them.
 #
 # **Time:** about three hours: half an hour to read and to play, eight minutes
@@ -84,7 +84,7 @@ plots.image_grid(
 )
 
 # %% [markdown]
-# In the file, as on a screen, 0 is black: the ink is the bright
+# Shown as on a screen, 0 is black: the ink is the bright
 # part.<sup>[1](#Footnotes)</sup>
 #
 # Three sets, three jobs. The model learns from the **training** digits. You
@@ -440,9 +440,9 @@ for ax in axes:
 plt.show()
 
 # %% [markdown]
-# Where the model is badly wrong, the squared error has gone flat: there is no
-# slope to learn from. The cross-entropy pulls with full strength until the
-# answer gets better.
+# Where the model is badly wrong, a change of the score hardly changes the
+# squared error: there is next to no slope to learn from. The cross-entropy
+# pulls with full strength until the answer gets better.
 #
 # ### Exercise: `cross_entropy`
 #
@@ -736,15 +736,16 @@ print("what it comes to: ", y - t)
 # %% [markdown]
 # The last step is that of lab 01. A weight's slope is its input times the
 # slope of its score, and the loss is a mean over N digits. With
-# $D = (Y - T) / N$, of shape (N, C):
+# $S = (Y - T) / N$, of shape (N, C):
 #
-# $$\frac{\partial L}{\partial W} = X^\top D
+# $$\frac{\partial L}{\partial W} = X^\top S
 # \qquad\qquad
-# \frac{\partial L}{\partial b_c} = \sum_n D_{nc}$$
+# \frac{\partial L}{\partial b_c} = \sum_n S_{nc}$$
 #
 # ### Exercise: `gradient`
 #
-# Mind the shapes: (D, N) times (N, C) gives (D, C), the shape of the weights.
+# Mind the shapes. With D numbers a sample, (D, N) times (N, C) gives (D, C),
+# the shape of the weights.
 
 
 # %% solution="gradient"
@@ -931,7 +932,7 @@ def looks_down_the_columns(y, labels):
 #
 # Small batches make noisy steps. In the beginning this does no harm. In the
 # end it does: the weights tremble around the best place. So the learning rate
-# falls, epoch by epoch, along a straight line (lab 01):
+# falls (lab 01), here epoch by epoch, along a straight line:
 #
 # $$\eta_e = \eta \left(1 - \frac{e}{E}\right) \qquad e = 0, 1, \dots, E - 1$$
 #
@@ -1207,16 +1208,16 @@ plots.weights(
 # %% [markdown]
 # **Question 2.** Look at the ten pictures. (a) Explain the middle of the 0:
 # why is it that colour, and what would a drop of ink there do to the score?
-# (b) The outermost pixels are exactly white. Why? Think of the gradient, and
-# of where the weights started. (c) There is one picture a class. Think of how
-# people write a 7, or of a 1 that leans or stands a little to the right: what
-# can such a picture not do?
+# (b) The corners are exactly white. Why? Think of the gradient, and of where
+# the weights started. (c) There is one picture a class. Think of how people
+# write a 7, or of a 1 that leans or stands a little to the right: what can
+# such a picture not do?
 
 # %% [markdown] manual="weights" points=3
 # **Rubric**
 #
-# - 1 point: (a) the middle of the 0 is red, negative: zeros have no ink
-#   there, other digits do. Ink there lowers the score of the 0.
+# - 1 point: (a) the middle of the 0 is red, negative: zeros have hardly any
+#   ink there, other digits do. Ink there lowers the score of the 0.
 # - 1 point: (b) these pixels are black, 0, in every training digit. The slope
 #   of a weight is its input times something, so it is always 0, and the
 #   weights stay at zero, where they began.
@@ -1224,12 +1225,13 @@ plots.weights(
 #   say "this shape *or* that shape", and it cannot follow a digit that is
 #   shifted, because each weight belongs to one fixed pixel.
 #
-# **Model answer.** (a) Red: nobody's 0 has ink in the middle, but an 8 or a 3
-# has, so ink there is evidence against a 0 and lowers its score. (b) They are
-# 0 in all training digits, so their gradient $x^\top D$ is 0 and the weights
-# never leave zero. (c) One weight a pixel is one template a class: an average
-# of all hands. A 7 with and without a bar must share it, and if a digit moves
-# by a few pixels, its ink falls on weights that were meant for other strokes.
+# **Model answer.** (a) Red: hardly any 0 has ink in the middle, but an 8 or a
+# 3 has, so ink there is evidence against a 0 and lowers its score. (b) They
+# are 0 in all training digits, so their rows of the gradient $X^\top S$ are 0
+# and the weights never leave zero. (c) One weight a pixel is one template a
+# class: an average of all hands. A 7 with and without a bar must share it,
+# and if a digit moves by a few pixels, its ink falls on weights that were
+# meant for other strokes.
 
 # %% [markdown]
 # ## 6. Which digits fool it?
@@ -1657,8 +1659,8 @@ plots.weights(
 # <details><summary>An answer</summary>
 #
 # From the start. Keras begins with small random weights, you began with
-# zeros. The pixels at the edge are always 0, so their gradient is 0: training
-# neither makes this noise nor takes it away.
+# zeros. The pixels at the edge are 0 in all digits or in nearly all, and so is
+# their gradient: training neither makes this noise nor takes it away.
 # </details>
 #
 # ## 8. Optimisers
@@ -1850,8 +1852,8 @@ def goes_uphill(w, g, m, v, t, lr=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8)
 
 
 # %% [markdown]
-# Your step against Keras's own, three times from the same place. Keras counts
-# in float32, so the last digits may differ:
+# Your step against Keras's own, three steps in a row from the same start.
+# Keras counts in float32, so the last digits may differ:
 
 # %%
 optimizer = keras.optimizers.Adam(0.1)
@@ -1960,8 +1962,8 @@ plt.show()
 #   gives each its own best rate: SGD with 0.1 or 0.5 is no longer last.
 # - 1 point: (a) a second reason: one single seed and one start, with
 #   differences that are within the noise of some thousand validation digits
-#   (about 0.3 to 0.4 percentage points at 95 %); or one single network, one
-#   set, one number of epochs.
+#   (a standard deviation of about 0.3 to 0.4 percentage points); or one single
+#   network, one set, one number of epochs.
 # - 1 point: (b) whoever chooses by the test digits fits the choice to them,
 #   so their accuracy is too good to be true for new digits. Choose by the
 #   validation digits, then measure on the test digits once.
@@ -2001,9 +2003,9 @@ plt.show()
 # last layer.) Since then three things have changed. ReLU took the place of
 # tanh, and max-pooling that of the average. And between a convolution and its
 # ReLU stands **batch normalisation**: it brings each map to mean 0 and
-# deviation 1 over the batch, then scales it by two numbers that are learned.
-# So every layer gets inputs of a sane size, and larger learning rates are
-# safe.
+# deviation 1 over the batch, then scales and shifts it by two numbers that are
+# learned. So every layer gets inputs of a sane size, and larger learning rates
+# are safe.
 #
 # ### Exercise: `build_cnn`
 #
@@ -2127,7 +2129,7 @@ def cnn_of_sigmoids():
 
 
 def no_convolution():
-    """Your model has no two convolution layers. Dense layers know nothing of neighbouring pixels."""
+    """Your model has fewer than two convolution layers. Dense layers know nothing of neighbouring pixels."""
     return _network(
         layers.Rescaling(1 / 255),
         layers.Flatten(),
@@ -2172,9 +2174,9 @@ def cnn_without_flatten():
 #
 # | epochs | test digits | where |
 # |---|---|---|
-# | 8 | 99.4 % | half a minute where the first line says bfloat16; 75 s on two idle cores without |
+# | 8 | 99.4 % | half a minute where the first line says "in [bfloat16](../glossary.md#bfloat16)"; 75 s on two idle cores without |
 # | 3 | 99.2 % | what may be left where other programs share the processor |
-# | 1 | 98.9 % | short of the goal: follow the advice in that line, or allow more minutes |
+# | 1 | 98.9 % | short of the goal: follow the advice in the line under the first one, or allow more minutes |
 
 # %%
 cnn = build_cnn()
@@ -2376,7 +2378,7 @@ scores
 #    `input_shape`.
 # 7. The lecture's list leaves out Adam, from which the last two descend; its
 #    rate here is the one of its paper. The lecture writes `lr=` and `decay=`, as
-#    Keras 1 did; now it is `learning_rate=`.
+#    Keras did up to version 2.2; now it is `learning_rate=`.
 #
 # ## Sources
 #

@@ -64,8 +64,9 @@ keras.utils.set_random_seed(5)
 # ## 1. The pictures
 #
 # CIFAR-10 has 60,000 colour pictures of 32x32 pixels in ten classes, 6,000 of
-# each: 50,000 to train with, 10,000 to test with. Alex Krizhevsky collected
-# them in 2009. Networks are compared on them to this day.
+# each: 50,000 to train with, 10,000 to test with. Alex Krizhevsky, Vinod Nair
+# and Geoffrey Hinton collected them; they came out in 2009. Networks are
+# compared on them to this day.
 
 # %%
 d = data.load("cifar10")
@@ -685,9 +686,9 @@ def adjust(images, brightness, contrast):
 
     images: array (N, H, W, C), pixels from 0 to 255. brightness, contrast:
     float arrays (N,); where both are 1, the picture stays as it is.
-    The arrays that you are given are not changed. Returns an array of the same shape and dtype: b * (m + c * (p - m)) with
-    the picture's mean m, rounded where the dtype is an integer one, clipped
-    to 0..255.
+    The arrays that you are given are not changed. Returns an array of the
+    same shape and dtype: b * (m + c * (p - m)) with the picture's mean m,
+    rounded where the dtype is an integer one, clipped to 0..255.
     """
     ### BEGIN SOLUTION
     pixels = images.astype("float32")
@@ -765,7 +766,7 @@ def contrast_about_zero(images, brightness, contrast):
 
 def one_mean_a_channel(images, brightness, contrast):
     """You take a mean for each channel. The text's m is one number a picture: the mean
-    over the channels too. Otherwise the colours fade."""
+    over the channels too. In yours a picture keeps its tint at any contrast."""
     changed = _light(
         images, brightness, contrast, images.mean(axis=(1, 2), keepdims=True)
     )
@@ -1158,7 +1159,7 @@ explore_layer_sizes(size=24, padding="same")
 # <details><summary><b>The answer</b></summary>
 #
 # 24x24 with padding goes 24 → 24 → 12 → 12 → 6, and 6 · 6 · 64 = 2,304:
-# that is the number in the tutorial's own code. The deck's 1,600 fit the
+# that is what the tutorial's own code comes to. The deck's 1,600 fit the
 # **whole picture without padding**: 32 → 28 → 14 → 10 → 5. (A 20x20 crop with
 # padding ends at 5x5 too, and so does 24x24 with padding and 3x3 pooling of
 # stride 2. Shapes of variables alone cannot tell these apart: a convolution
@@ -1538,8 +1539,8 @@ simple = build_simple_cnn()
 draw_costs([tutorial, simple])
 
 # %% [markdown]
-# Nearly all parameters sit in one dense layer, the first: 8,192 · 1,024 in
-# the SimpleCNN. Nearly all of the time goes into convolutions. Keep both in
+# Most parameters sit in one dense layer, the first: 8,192 · 1,024 in the
+# SimpleCNN. Nearly all of the time goes into convolutions. Keep both in
 # mind for your own network.
 #
 # And what does that mean in minutes? Let us time one training step of each.
@@ -2263,9 +2264,10 @@ draw_spreads(lambda sums: batch_norm(sums, np.ones(100), np.zeros(100)))
 
 # %% [markdown]
 # This is why batch normalisation stands in the recipe below. With it the
-# learning rate may be ten times larger, because a step that doubles some
-# weights changes little. Leaving it out costs our network 18 points. (Why it
-# helps as much as it does is still debated.) And does Keras compute the same?
+# learning rate may be ten times larger, because a step that doubles all
+# weights of a neuron changes nothing. Leaving it out costs our network 18
+# points. (Why it helps as much as it does is still debated.) And does Keras
+# compute the same?
 
 # %%
 sums = np.random.default_rng(1).normal(2, 3, (64, 5)).astype("float32")
@@ -2416,7 +2418,8 @@ plt.show()
 # the convolution's bias superfluous (`use_bias=False`).
 #
 # Conv, pooling, normalisation, ReLU, in this order, make one *block*. Three
-# to six blocks are plenty.
+# to six blocks are plenty. Not each of them needs its pooling: 32 pixels can
+# be halved five times at most.
 #
 # ### Exercise: `build_best`
 #
@@ -2472,9 +2475,10 @@ def build_best():
 #
 # What you have built is used. Your `learning_rate` is the schedule, your `crop`
 # moves the pictures, your `augment` varies them in the long training of the
-# profile `full`, and your `early_stop` judges the result. `clip_norm` does
-# what your `clip` does. (An answer that does not work yet is replaced by the
-# kit's own, and a line says so.)
+# profile `full` (section 12 says how to start that), and your `early_stop`
+# judges the result. `clip_norm` does what your `clip` does. (Where one of the
+# first three does not work yet, the kit's own takes its place, and a line says
+# so.)
 #
 # [*Label smoothing*](../glossary.md#label-smoothing) takes a tenth of each
 # target and spreads it over all ten classes. So the network is asked for 91 %
@@ -2485,7 +2489,7 @@ def build_best():
 # usual number, *float32*, takes 32 bits: one for the sign, 8 for the
 # exponent, 23 for the digits. bfloat16 keeps the sign and the 8 bits of the
 # exponent, so it reaches as far, and cuts the digits down to 7 bits. That
-# leaves two to three decimal places: 1.00 and 1.01 differ, 1.001 is 1. Newer
+# leaves two to three decimal digits: 1.00 and 1.01 differ, 1.001 is 1. Newer
 # processors multiply twice as many of these at a time, and half as much has
 # to come from memory. The network's sums are noisy anyway, so rounding them
 # does no harm. Its weights stay float32: a step of a thousandth of a weight
@@ -2495,7 +2499,7 @@ def build_best():
 #
 # | epochs | one look | where |
 # |---|---|---|
-# | 6 | 81 % | under two minutes where the first line says bfloat16: past the deck's run |
+# | 6 | 81 % | under two minutes where the first line says *in bfloat16*: past the deck's run |
 # | 3 | 77 % | three minutes on two idle cores without bfloat16 |
 # | 2 | 74 % | what may be left where other programs share the processor |
 #
@@ -3255,9 +3259,9 @@ plt.show()
 # Does red lie on the animal, or on the ground behind it? A ship that is
 # recognised by its water is right for the wrong reason, and a bird on the
 # water will be called a ship. Look at the wrong answers with this in mind. Each
-# map is stretched to its own largest value, so a pale one says little: where
-# many places speak for the answer, no single one is needed. Lab 06 finds the
-# same by the gradient, in one pass.
+# map is stretched to its own largest value, but at least to 0.05. So in a pale
+# one no tile costs even that much: where many places speak for the answer, no
+# single one is needed. Lab 06 finds the same by the gradient, in one pass.
 
 # %% [markdown]
 # ## 12. Extra: at full speed
@@ -3445,5 +3449,7 @@ scores
 #   2019.
 # - L. Smith: *A disciplined approach to neural network hyper-parameters*, 2018
 #   (rates that rise and fall).
+# - A. Karpathy: *Lessons learned from manually classifying CIFAR-10*, 2011
+#   (94 % by eye).
 # - K. Jordan: *94 % on CIFAR-10 in 3.29 seconds on a single GPU*, 2024
 #   (section 12); M. Zhang and others: *Lookahead optimizer*, 2019.

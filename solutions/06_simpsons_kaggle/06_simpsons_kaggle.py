@@ -125,8 +125,8 @@ print(f"{len(form) - 1:,} rows for {len(d.test_images):,} test pictures")
 # by a broken download. A program that reads 20,000 of them must not stop at
 # number 13,007.
 #
-# The next cell saves one picture in ten ways and reads each file back the way
-# `data.load` does.
+# The next two cells make ten files, most of them of one picture, and read each
+# back the way `data.load` does.
 
 
 # %%
@@ -195,7 +195,8 @@ for name, reason in d.damaged:
 #
 # The test pictures' answers are hidden, so you need a score of your own:
 # train on a part of the training pictures, **hold out** the rest, and measure
-# there. The held-out pictures must be *new* to the network, as Kaggle's are.
+# there. The held-out pictures must be *new* to the network, as most of Kaggle's
+# are.
 #
 # But these pictures are frames of a film. One scene gives ten frames that
 # look the same to you. If seven of them are trained on and three held out,
@@ -371,13 +372,14 @@ def returns_group_numbers(groups, fraction=0.2, seed=0):
 
 
 # %% [markdown]
-# You have built what scikit-learn calls `GroupShuffleSplit`. From here on the
-# lab uses the kit's `kaggle.split`, so that everyone's scores are measured on
-# the same held-out pictures. It keeps whole groups on one side as yours does,
-# holds out as many of each character, and does two things more, which section
-# 5 needs: it sets a few **copies** aside, each with a near-duplicate among
-# the training pictures, and it counts how many of Kaggle's test pictures have
-# one. That needs no answers, only the pictures.
+# You have built much the same as scikit-learn's `GroupShuffleSplit`, whose
+# share is of the groups, not of the pictures. From here on the lab uses the
+# kit's `kaggle.split`, so that everyone's scores are measured on the same
+# held-out pictures. It keeps whole groups on one side as yours does, holds out
+# about the same share of each character, and does two things more, which
+# section 5 needs: it sets a few **copies** aside, each with a near-duplicate
+# among the training pictures, and it counts how many of Kaggle's test pictures
+# have one. That needs no answers, only the pictures.
 
 # %%
 parts = kaggle.split(x, y, d.test_images)
@@ -388,7 +390,7 @@ print("groups on both sides:", len(set(groups[train]) & set(groups[held_out])))
 # %% [markdown]
 # ## 4. How a score gets inflated
 #
-# A published study of these pictures reports 96 % right. It **drew** its
+# A study of these pictures on the web reports 96 % right. It **drew** its
 # pictures **with replacement**, as one draws balls and puts each back. Only
 # *then* did it split into training and test. So a picture can be drawn twice:
 # once for training, once for the test.
@@ -446,7 +448,8 @@ def gives_the_misses(pictures, draws):
 #
 # 1. on the draws that were held out, as the study did;
 # 2. on the pictures that were never drawn for training, which is what a plain
-#    random split would measure: no copies, but frames of the same scene;
+#    random split would measure: no picture twice, but frames of the same
+#    scene;
 # 3. on the pictures held out by whole groups, which share nothing with them.
 
 # %%
@@ -593,18 +596,20 @@ models.simpsons_cnn(size, classes).summary()
 # At home the training shows its curves. Keep it under five minutes:
 # `minutes=5` trains as many of the epochs as fit, and says how many. On the
 # 6,200 pictures of ten characters, 28x28, eighty epochs reach 92 % of the
-# held-out pictures, at ten looks, and fit where the first line says bfloat16.
-# Twenty, five minutes on two idle cores without it, reach 89 %.
+# held-out pictures, at ten looks (below), and fit where the first line says
+# "in bfloat16". Twenty, five minutes on two idle cores without it, reach 89 %.
 #
 # At grading it runs on some 400 drawn pictures, where batches of 64 make too
 # few steps: five epochs with batches of 8 do well, in seconds. There minutes
 # do not count. So let the number of epochs and the batch size follow
-# `profile.pick(quick=..., full=..., grading=...)`. (On stand-ins at home, where
-# `d.stand_in` is true, six epochs with batches of 32 are enough.)
+# `profile.pick(quick=..., full=..., grading=...)`: `quick` is your run at home,
+# `full` a long one on a GPU. (On stand-ins at home, where `d.stand_in` is true,
+# six epochs with batches of 32 are enough.)
 #
 # What counts is the accuracy on pictures that are new to the network: at home
 # the held-out ones, at grading the test pictures of the drawn set, whose
-# answers only the grader knows.
+# answers only the grader knows. There are three steps: 60, 80 and 86 % at home
+# (88 % in `full`), 35, 50 and 60 % at grading.
 
 
 # %%
@@ -713,6 +718,9 @@ check.predictions(
 #
 # $$\text{foretold} = (1 - s) \cdot \text{accuracy}_\text{new}
 # + s \cdot \text{accuracy}_\text{copies}$$
+#
+# The number behind ± says how far chance may have moved it: a 95 % interval for
+# the choice of held-out pictures. That of test pictures adds its own chance.
 
 # %%
 copies_said = ten_looks(network, x[copies]).argmax(axis=1)
@@ -896,12 +904,12 @@ leaderboard
 # ### Your place on the leaderboard
 #
 # Upload `submission.csv` to the competition, on its page or with
-# `labkit kaggle submit submission.csv --competition NAME -m "first"`, and
-# hand it in beside this notebook. Say here, **before** you know your score:
-# what do you foretell, from which numbers, and how far off may it be? The
-# points of this question are for the score that your submission then reaches
-# on the private pictures; your instructor has said how many points for which
-# score. Your rank does not matter.
+# `labkit kaggle submit submission.csv --competition NAME -m "first"` (NAME as
+# in the page's address), and hand it in beside this notebook. Say here,
+# **before** you know your score: what do you foretell, from which numbers, and
+# how far off may it be? The points of this question are for the score that
+# your submission then reaches on the private pictures; your instructor has
+# said how many points for which score. Your rank does not matter.
 
 # %% [markdown] manual="leaderboard" points=4
 # The points are for the private score, by the thresholds in `course.toml`:
@@ -915,8 +923,8 @@ leaderboard
 #
 # **Model answer.** On new pictures my network is right in 91 of 100 cases, on
 # copies in 99. A fifth of the test pictures are copies, so I foretell 92.6 %,
-# give or take 1.5 points by chance, because I measured on 1,600 pictures and
-# the private score on 1,400.
+# give or take 1.8 points by chance (95 %), because I measured on 1,600 pictures
+# and the private score on 1,400.
 
 # %% [markdown]
 # ## 6. Task 2: the confusion matrix
@@ -1455,8 +1463,8 @@ print(f"mean weight of all training pictures: {np.mean(weights[y[train]]):.3f}")
 #
 # ## 8. Five guesses
 #
-# ImageNet has 1,000 classes, and some pictures show more than one thing. So
-# its competition counts an answer as right if the true class is among the
+# ImageNet's competition has 1,000 classes, and some pictures show more than one
+# thing. So it counts an answer as right if the true class is among the
 # **five** likeliest. The AlexNet paper shows its answers as bars under each
 # picture; here are yours. Look for pictures where the network hesitates, and
 # between whom.
@@ -1624,7 +1632,7 @@ def scales_each_filter(model):
 
 
 def clips(model):
-    """You cut off what is below 0 and above 1. Shift and stretch instead: half of the weights are negative."""
+    """You cut off what is below 0 and above 1. Shift and stretch instead: about half of the weights are negative."""
     return np.clip(np.moveaxis(_kernel(model), -1, 0), 0, 1)
 
 
@@ -1747,7 +1755,7 @@ plots.feature_maps(
 # %% [markdown]
 # ### A question on filters
 #
-# Filters whose nine pixels have three different shades of the *same* colour
+# Filters whose nine pixels have lighter and darker shades of the *same* colour
 # and filters that change from one colour to *another* look for different
 # things. Find one of each kind among your filters (give their numbers,
 # counted row by row from 0), and say what kind of place in a picture each
@@ -1788,7 +1796,7 @@ plots.feature_maps(
 #
 # 3. Divide by the largest value, so that the map goes from 0 to 1 (if all is
 #    0, leave it so), and bring it to the picture's size. Each place of $L$
-#    becomes a block of pixels.
+#    becomes a block of pixels: `np.kron` with a table of ones does that.
 #
 # The score is $y = \ln p$, the logarithm of the class's probability. So a place
 # counts that speaks for the class, and one that speaks against its rivals.
@@ -2010,10 +2018,10 @@ plt.show()
 
 # %% [markdown]
 # The layer is the last one whose maps are larger than 3x3, so a bright block is
-# several pixels wide, and its ground reaches beyond it: each place of a deep map
-# has seen a large part of the picture. The map says where the network looked,
-# not why. And it does not say that the place was needed: lab 05's grey squares
-# do.
+# several pixels wide, and what made it bright reaches beyond it: each place of
+# a deep map has seen a large part of the picture. The map says where the
+# network looked, not why. And it does not say that the place was needed: lab
+# 05's grey squares do.
 #
 # **Think.** A network that tells Homer from Lisa is right in 97 of 100
 # pictures, and its maps are bright on the sofa behind Homer. What would you do
@@ -2029,10 +2037,10 @@ plt.show()
 #
 # ## 11. One page for your team
 #
-# `kaggle.report` puts it all on one page: score, curves, confusion matrix,
-# filters, the worst mistakes, the network. `run.npz` holds what the page is
-# made of. Hand it in beside this notebook, and your instructor can make the
-# page too: `labkit kaggle report run.npz`.
+# `kaggle.report` puts it all on one page, `report.html`: score, curves,
+# confusion matrix, filters, the worst mistakes, the network. `run.npz` holds
+# what the page is made of. Hand it in beside this notebook, and your
+# instructor can make the page too: `labkit kaggle report run.npz`.
 
 # %%
 evidence = kaggle.Evidence.of(
@@ -2105,5 +2113,7 @@ results
 #   Convolutional Neural Networks, 2012 (top-5 error, its figures 3 and 4).
 # - R. Selvaraju and others: Grad-CAM: Visual Explanations from Deep Networks via
 #   Gradient-based Localization, 2017. (There $y$ is the score before softmax.)
+# - T. DeVries, G. Taylor: Improved Regularization of Convolutional Neural Networks
+#   with Cutout, 2017.
 # - S. Kaufman, S. Rosset, C. Perlich: Leakage in Data Mining, 2011 (what
 #   section 4 is a case of).

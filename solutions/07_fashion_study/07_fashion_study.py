@@ -98,9 +98,10 @@ plots.image_grid(
 # | `vgg_batch_norm` | the same, batch normalisation | 241,546 or 693,962 | 749,482 |
 #
 # The third column is the number of parameters in the study, the fourth what
-# you will count. The first is most likely a slip of the pen. The last three
-# cannot be right: they repeat the number of another network. The study does
-# not say how wide those three are. So their widths, and the counts, are ours.
+# you will count. The study's first number is most likely a slip of the pen. Its
+# last three cannot be right: they repeat the number of another network. The
+# study does not say how wide those three are. So their widths, and the counts,
+# are ours.
 #
 # All six begin and end alike. They scale the pixels to 0..1 themselves, and
 # behind their own layers stand a dense layer of 128 neurons and one of 10.
@@ -418,7 +419,7 @@ results.curves()
 # The study's own accuracies on the test pictures are 88, 91, 91, 92, 93 and
 # 95 %, from one training each on all 60,000 pictures. With all pictures and
 # twelve epochs, one training each and Keras's own first weights, we measured
-# 89.5, 91.5, 91.6 and 92.3 % for the first four; the last two take hours, and
+# 89.5, 91.5, 91.6 and 92.3 % for the first four; the last two take longest, and
 # are yours to measure.
 #
 # The quick form learns from a tenth of the pictures, so expect less. Measured
@@ -456,12 +457,13 @@ plt.show()
 #
 # $$\text{log loss} = -\frac{1}{N} \sum_{n=1}^{N} \ln p_{n, t_n}$$
 #
-# where $t_n$ is the true class of picture $n$. Half a chance costs 0.69, a
-# hundredth 4.6. So a network that is sure and wrong pays dearly.
+# where $t_n$ is the true class of picture $n$. A probability of one half costs
+# 0.69, of one hundredth 4.6. So a network that is sure and wrong pays dearly.
 #
 # ### Exercise: `log_loss`
 #
-# A probability of 0 would cost infinitely much. Raise it to $10^{-15}$ first.
+# A probability of 0 would cost infinitely much. Let all that are below
+# $10^{-15}$ count as $10^{-15}$.
 
 
 # %% solution="log_loss"
@@ -517,7 +519,7 @@ def takes_two(labels, probabilities):
 
 
 def raises_too_far(labels, probabilities):
-    """You raised probabilities that are small but above 1e-15. Only what is below it is raised."""
+    """You changed probabilities that are small but above 1e-15. Only what is below it counts as 1e-15."""
     true = probabilities[np.arange(len(labels)), labels]
     return float(-np.mean(np.log(np.maximum(true, 1e-7))))
 
@@ -552,8 +554,9 @@ plt.show()
 
 # %% [markdown]
 # Now draw one shirt and one other picture, blindly. How often has the shirt
-# the higher score? That share is the **AUC**, the area under the ROC curve. A
-# tie counts half. 1 is perfect order, 0.5 is chance.
+# the higher score? That share is the **AUC**. (The letters stand for the area
+# under a curve, the ROC curve, which you do not need here.) A tie counts half.
+# 1 is perfect order, 0.5 is chance.
 #
 # Ten classes make ten such questions. Their mean is the **macro AUC**.
 #
@@ -602,7 +605,7 @@ check("with a tie", roc_auc(who, np.array([0.9, 0.4, 0.4, 0.2, 0.1])))
 
 
 def what_it_says(positive):
-    """The name of the error that a class raises which is missing."""
+    """The name of the error that is raised where one side is missing."""
     try:
         return roc_auc(np.array(positive), np.array([0.1, 0.2]))
     except Exception as error:
@@ -892,8 +895,8 @@ def loses_the_certain(labels, probabilities, bins=10):
 
 
 # %% [markdown]
-# Your four functions and scikit-learn's should agree. The table of section 2
-# has scikit-learn's.
+# Your four functions and the table of section 2 should agree. Its calibration
+# error is the kit's own; the other three are scikit-learn's.
 
 # %%
 measured = second.measures
@@ -998,7 +1001,7 @@ def stays_at_95(right, n, z=1.96):
 
 
 def keeps_its_middle(right, n, z=1.96):
-    """Your interval lies around the measured share. Wilson's middle is moved towards one half, by z²/2n."""
+    """Your numerator has the measured share in its middle. Wilson's has z²/2n more, which moves the interval towards one half."""
     share = right / n
     reach = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     return (share - reach) / (1 + z**2 / n), (share + reach) / (1 + z**2 / n)
@@ -1060,8 +1063,9 @@ plt.show()
 #
 # $$\bar x \pm t \cdot \frac{s}{\sqrt{n}}$$
 #
-# $t$ is the quantile of **Student's t** with $n - 1$ degrees of freedom. Few
-# values tell little of their own spread, so $t$ is large there:
+# $t$ is a *quantile* of **Student's t** with $n - 1$ degrees of freedom: the
+# number below which a given share of its values lies, 97.5 % for a 95 %
+# interval. Few values tell little of their own spread, so $t$ is large there:
 
 # %%
 seeds = np.arange(2, 13)
@@ -1134,7 +1138,7 @@ def divides_by_n(values, level=0.95):
 
 
 def leaves_it_on_one_side(values, level=0.95):
-    """You left all 5 % above. A 95 % interval leaves half of it on each side."""
+    """Asked for 95 %, you leave 5 % on each side. A 95 % interval leaves half of that on each side."""
     t = stats.t.ppf(level, len(values) - 1)
     return _around(values, t * np.std(values, ddof=1) / np.sqrt(len(values)))
 
@@ -1164,7 +1168,7 @@ plt.show()
 # Were the networks equally good, each of these pictures would fall to either
 # side like a fair coin. The **p-value** is the probability that coins fall as
 # unevenly as this, or more so, to whichever side. If it is small, the
-# difference is no luck of the pictures.
+# difference is hardly luck of the pictures.
 #
 # ### Exercise: `mcnemar`
 #
@@ -1363,14 +1367,14 @@ fig.suptitle(
 plt.show()
 
 # %% [markdown]
-# The upper bodies are confused with one another, the shoes with one another,
-# and hardly anything across. A shirt's sleeve, collar and length are all that
-# tells it from a T-shirt or a coat, in 28x28 pixels without colour.
+# Clothes for the upper body are confused with one another, shoes with one
+# another, and hardly anything across. A shirt's sleeve, collar and length are
+# all that tells it from a T-shirt or a coat, in 28x28 pixels without colour.
 #
 # ### Together
 #
 # What one network gets wrong another may get right. Then they should vote.
-# What *all* get wrong no vote can save.
+# What *all* get wrong a vote can hardly save.
 #
 # ### Exercise: `shared_errors`, `vote`
 #
@@ -1473,7 +1477,7 @@ print(f"the network chosen by held-out pictures  {by_held_out.accuracy:.2%}")
 print(
     f"all of them, voting                      {together:.2%}  (McNemar's p = {p_value:.2g})"
 )
-print(f"no vote can do better than               {1 - share_lost:.2%}")
+print(f"at least one of them is right about      {1 - share_lost:.2%}")
 
 # %% [markdown]
 # ### Wrong, or wrongly labelled?
@@ -1694,7 +1698,8 @@ def slants_in_radians(rng, n):
 
 # %% [markdown]
 # To draw the picture, ask for each pixel of the new one where it comes *from*:
-# that is the inverse matrix. Between pixels, take the mean of the neighbours.
+# that is the inverse matrix. Between pixels, take a mean of the neighbours, in
+# which the nearer ones count more.
 
 
 # %%
@@ -1748,8 +1753,9 @@ plots.image_grid(
 )
 
 # %% [markdown]
-# `training.random_affine` does the same for whole batches, fast; with
-# `labkit study 07` each network is trained without it and with it.
+# `training.random_affine` does this for whole batches, fast. (As in Keras, rows
+# and columns have a zoom each there.) With `labkit study 07` each network is
+# trained without it and with it.
 #
 # ## 7. The search for settings
 #
@@ -1794,8 +1800,8 @@ plt.show()
 
 # %% [markdown]
 # The grid spends nine trainings on three values, and the summit lies between
-# them. At random each training tries a value of its own. (The figure is that
-# of Bergstra and Bengio, 2012.)
+# them. At random each training tries a value of its own. (The figure follows
+# one of Bergstra and Bengio, 2012.)
 #
 # Some settings are drawn on a **logarithmic** scale. Between learning rates of
 # 0.0001 and 0.1 lie three powers of ten. Drawn evenly, nine of ten would
@@ -2096,7 +2102,8 @@ plt.show()
 #    that network once more and measure it on the test pictures. What do you
 #    expect, compared with its held-out accuracy, and why?
 # 2. In a space of five settings only one matters. How many values of it does
-#    a grid try in 243 trainings, and how many does random search?
+#    a grid with equally many values of each setting try in 243 trainings, and
+#    how many does random search?
 
 # %% [markdown] manual="searches" points=2
 # **1 point**: less. The best of 36 was chosen by these held-out pictures, so
@@ -2150,9 +2157,11 @@ scores
 #   the deep ones?
 # - Divide the scores of a network by a number before the softmax, and choose
 #   it on held-out pictures so that the log loss is least: *temperature
-#   scaling*. What does it do to the calibration error, and to the accuracy?
+#   scaling*. (The logarithms of the probabilities will do for scores.) What
+#   does it do to the calibration error, and to the accuracy?
 # - Let only some of the six vote. Which three are the best team? Choose by
-#   held-out pictures.
+#   held-out pictures: each of `results.outcomes` has `held_out_probabilities`
+#   and `held_out_labels`.
 # - Repeat the search with another seed (`seed=1`, and another `path`). Who
 #   wins now?
 #

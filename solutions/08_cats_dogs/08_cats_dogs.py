@@ -37,9 +37,10 @@
 # **Time**: two and a half hours. All trainings together take six minutes at
 # most, on any machine that has little else to do.
 #
-# **Builds on** lab 03 (pooling, normalisation), lab 04 (cross-entropy), lab 05
-# (augmentation, training; its trained network is used again) and lab 06
-# (honest splits, precision and recall).
+# **Builds on** lab 01 (the neuron, its weight penalty), lab 03 (pooling,
+# normalisation), lab 04 (cross-entropy), lab 05 (augmentation, training; its
+# trained network is used again), lab 06 (honest splits, precision and recall)
+# and lab 07 (intervals).
 
 # %%
 import json
@@ -69,8 +70,8 @@ keras.utils.set_random_seed(8)
 # ## 1. From files to a table
 #
 # Kaggle's *Dogs vs. Cats* has 25,000 files, `cat.0.jpg` to `dog.12499.jpg`:
-# photographs of any size, taken by their owners. `data.load` decodes them and
-# brings each to 32x32 pixels, as the report did.
+# photographs of any size, most of them from animal shelters. `data.load`
+# decodes them and brings each to 32x32 pixels, as the report did.
 
 # %%
 d = data.load("cats_dogs")
@@ -105,8 +106,8 @@ print(f"{len(pictures):,} pictures, {np.mean(labels):.1%} of them dogs")
 # label (0 for a cat, 1 for a dog), then its 32 · 32 · 3 = 3,072 numbers.
 #
 # ```
-# 1; 22; 11; 123; ...
-# 0; 256; 255; 0; ...
+# 1;22;11;123; ...
+# 0;256;255;0; ...
 # ```
 #
 # So the table has 25,000 rows and 3,073 columns. (That is how the report
@@ -258,8 +259,8 @@ def forgets_the_label(picture, label):
 # %% [markdown]
 # ### A table larger than the memory
 #
-# As text, 25,000 rows are a file of about 270 MB. Read at once, as Python
-# numbers, it would take gigabytes. So we read it in **blocks**: a generator
+# As text, 25,000 rows are a file of about 270 MB. Read at once and cut into
+# words, it would take gigabytes. So we read it in **blocks**: a generator
 # (lab 05) hands out some hundred rows at a time and forgets them again.
 #
 # A file of that length always has a damaged line somewhere: a disk was full, a
@@ -277,8 +278,8 @@ def forgets_the_label(picture, label):
 # A file that is open can be looped over line by line. `enumerate(file,
 # start=1)` counts along. `line.split(";")` cuts a line, and
 # `np.array(words, dtype="int64")` turns words into numbers, or raises
-# `ValueError` where a word is none. Beware of `uint8` before you have looked
-# at the range: it makes 0 of 256.
+# `ValueError` where a word is none. Look at the range while the numbers are
+# still int64: `.astype("uint8")` makes 0 of 256.
 # </details>
 
 
@@ -581,9 +582,9 @@ def writes_the_array(path, rows):
 
 
 # %% [markdown]
-# Now the table of the report, 25,000 rows. Where you have 1,000 pictures, each
-# comes 25 times. Watch the memory: a block of 500 rows takes 1.5 MB, however
-# long the file is.
+# Now the table of the report, 25,000 rows: each of 1,000 pictures comes 25
+# times. (With stand-ins 2,500 rows will do.) Watch the memory: a block of 500
+# rows takes 1.5 MB, however long the file is.
 
 # %%
 rows_of_table = profile.pick(
@@ -626,8 +627,8 @@ table.unlink()
 #
 # - The files are **sorted**: first all cats, then all dogs. Cut off the last
 #   fifth, and the test has no cat.
-# - A split at random has a few more cats here and a few less there. With 200
-#   test pictures that is a point or two. So split each class on its own
+# - A split at random has a few more cats here and a few fewer there. With 200
+#   test pictures that is some three points. So split each class on its own
 #   (*stratified*), then mix.
 #
 # ### Exercise: `split` and `parts`
@@ -1082,7 +1083,7 @@ plots.image_grid(
 # $$x' = \frac{x - \mu}{\max(\sigma,\ 1 / \sqrt{n})}$$
 #
 # Here $n$ is the picture's count of numbers (3,072 at 32x32). What is the
-# smallest deviation for? A picture of one colour has $\sigma = 0$.
+# smallest deviation for? A picture of one grey has $\sigma = 0$.
 #
 # ### Exercise: `standardise_each`
 
@@ -1157,7 +1158,7 @@ def each_channel_on_its_own(images):
 
 
 def divides_by_zero(images):
-    """A picture of one colour has the deviation 0, and you divide by it. It counts as
+    """A picture of one grey has the deviation 0, and you divide by it. It counts as
     1 / sqrt(n) at least."""
     pixels = images.astype("float32")
     mean = pixels.mean(axis=(1, 2, 3), keepdims=True)
@@ -1222,7 +1223,8 @@ def for_the_network(images, rng=None):
 #
 # The report took TensorFlow's CIFAR-10 tutorial and gave it two outputs. You
 # built a relative of it in lab 05, `build_tutorial_cnn`. This one is the whole
-# thing, with both **normalisation layers** (lab 03):
+# thing, with both **normalisation layers** (lab 03 names them, lab 09 builds
+# them):
 #
 # | layer | | output |
 # |---|---|---|
@@ -1239,8 +1241,8 @@ def for_the_network(images, rng=None):
 #
 # Mind the order: in the first block pooling comes before normalisation, in the
 # second behind it. Keras has no such normalisation layer, but TensorFlow has
-# the function, so here is a layer around it. It divides each value by a power
-# of the squares of the channels beside it.
+# the function, so here is a layer around it. It divides each value by a
+# number that grows with the squares of the channels around it.
 
 
 # %%
@@ -1412,9 +1414,9 @@ build_source_cnn().summary()
 #
 # The report calls its dense layers *local* and draws them as fully connected.
 # A truly **local** layer is something else: like a convolution each output
-# sees a small window, but each place has weights of its own. Between the two,
-# what would each of them cost on the last map, 6x6x64, with 64 outputs a
-# place and windows of 3x3?
+# sees a small window, but each place has weights of its own. It lies between
+# a convolution and a dense layer. What would each of the three cost on the
+# last map, 6x6x64, with 64 outputs a place and windows of 3x3?
 
 # %%
 places, window, maps = 6 * 6, 3 * 3 * 64, 64
@@ -1455,7 +1457,7 @@ print("its parameters, counted:", f"{weights.size + bias.size:,}")
 # **The cross-entropy** $E$ is what you know from lab 04. **The total loss** is
 # more: the weight penalty of lab 01 comes on top.
 #
-# $$C = E + \frac{\lambda}{2} \sum_i w_i^2$$
+# $$T = E + \frac{\lambda}{2} \sum_i w_i^2$$
 #
 # So the total loss falls for two reasons: the network gets better, or its
 # weights get smaller.
@@ -1739,7 +1741,8 @@ plt.show()
 
 # %% [markdown]
 # Compare the second curve with the third. Most of the total loss is penalty at
-# the beginning: a million weights, each small, add up. The report shows the
+# the beginning: a million weights, each small, add up. (In a short training
+# the penalty hardly falls: the third curve is the second, moved up.) The report shows the
 # total loss falling, and takes it for learning. **Only the cross-entropy tells
 # whether the network learns**, and only on pictures it was not trained on
 # whether it learns something useful.
@@ -1769,7 +1772,7 @@ print(f"  cross-entropy {-np.mean(np.log(right)):.3f} (guessing: {np.log(2):.3f}
 #   At best the share of the most frequent class.
 # - What is **precision**? Of all pictures that are called positive, the share
 #   that is. (You know it from lab 06, there for each class of a matrix. The
-#   tutorial's program prints a line `precision @ 1 = 0.86`. What it prints
+#   tutorial's program prints a line `precision @ 1 = 0.860`. What it prints
 #   there is the *accuracy*.)
 #
 # ### Exercise: `chance_loss`, `constant_accuracy` and `precision`
@@ -1960,7 +1963,7 @@ print(f"and its loss is {chance_loss(2):.2f})")
 # labels and pictures were at least always paired in the same way.
 #
 # **The precision.** With two classes of the same size, no honest mistake leads
-# to 0.1 on 5,000 pictures. A coin gives 0.50, give or take 0.014. A constant
+# to 0.1 on 5,000 pictures. A coin gives 0.50, give or take 0.02. A constant
 # answer gives 0.5, or 0 where nothing is called positive. A network that is
 # wrong nine times in ten *knows* the answer: turn it round, and it is right
 # nine times in ten. So look for 0.1 in the **measuring**, not in the network.
@@ -1999,7 +2002,7 @@ def trial_network(classes, twice):
     network.compile(
         keras.optimizers.Adam(5e-4),
         "sparse_categorical_crossentropy",
-        run_eagerly=True,  # seven small networks: compiling would take longer
+        run_eagerly=True,  # a dozen small networks: compiling would take longer
     )
     return network
 
@@ -2095,14 +2098,14 @@ print(f"{facts['as it should be']['end']:.3f}")
 #   eight of its outputs never occur, and is then as good as any.
 # - **3 in the test fits both figures.** The training is sound, so the loss
 #   falls to 0.1. The test compares answers of 0 and 1 with labels of 0 to 9,
-#   and prints `precision @ 1 = 0.10` whatever the network has learned. A
+#   and prints `precision @ 1 = 0.100` whatever the network has learned. A
 #   network that was never given its trained weights would print the same, if
 #   it has ten outputs.
 # - **5 fits both figures, too**: one number, read twice. It needs somebody to
 #   copy the wrong line.
 #
-# We find 3, in the test, the more likely one: it gives "just above 0.1" for
-# any network, and a line that has the word *precision* in it. But two
+# We find 3, in the test, the more likely one: it gives about 0.1 for any
+# network, and a line that has the word *precision* in it. But two
 # explanations are left, and the slides cannot tell them apart. (There is a
 # third that nobody listed: 0 and 1 changed places between training and test.
 # Then 0.1 would mean 0.9, which is more than this network reaches at 24x24.)
@@ -2121,7 +2124,7 @@ print(f"{facts['as it should be']['end']:.3f}")
 # | 3 | test a constant answer | the share of the largest class | the test is broken, whatever the network does |
 # | 4 | learn one batch of 32 by heart | loss near 0 in some dozens of steps | the network or its loss is broken; rate too small or too large |
 # | 5 | train with shuffled labels | test accuracy of a constant answer | test pictures leak into the training |
-# | 6 | train on all; draw both losses | both fall, then the second one rises | lab 05, section 6 |
+# | 6 | train on all; draw both losses, training and validation | both fall, then the second one rises | lab 05, section 6 |
 # | 7 | change **one** thing, same seed, and write the number down | | two changes at once tell nothing |
 #
 # Steps 1 to 5 take a minute. Do them before each long training, not after it.
@@ -2173,8 +2176,8 @@ print(f"by heart {found['by heart']:.3f}")
 # Eight hundred pictures are few. The report's network has a million
 # parameters, more than enough to learn them by heart. What helps, you know
 # from labs 05 and 06: fewer parameters, batch normalisation, a rate that rises
-# and falls, and **strong augmentation**. For the light, the move and the size
-# of an animal should not matter, so let them vary: `training.random_affine`
+# and falls, and **strong augmentation**. The light, the place and the size of
+# an animal should not matter, so let them vary: `training.random_affine`
 # turns, moves and stretches, `training.random_cover` hides a square.
 #
 # Is it sound? We trained it three times at 32x32, for 60 epochs, each time with
@@ -2325,9 +2328,9 @@ scores = {"from scratch": told("from scratch", looked_at(sound, sized[test]))}
 # %% [markdown]
 # ## 8. What another network has learned already
 #
-# Lab 05's network was trained on 50,000 pictures of ten classes. Among them
-# are 5,000 cats and 5,000 dogs, at 32x32, too. Its filters know fur, ears and
-# noses. Why begin at nothing? Using what a network has learned elsewhere is
+# Lab 05's network was trained on nearly all of CIFAR-10's 50,000 pictures of
+# ten classes. Almost 5,000 of them are cats and as many are dogs, at 32x32,
+# too. Its filters know fur, ears and noses. Why begin at nothing? Using what a network has learned elsewhere is
 # called **transfer**, and has three steps, each with more work than the one
 # before:
 #
@@ -2579,7 +2582,8 @@ def channels_first(model, layer, images):
 
 # %% [markdown]
 # The simple model on top is a **logistic regression**: lab 01's neuron, on
-# features instead of pixels. The penalty is strong (`C` is small), because
+# features instead of pixels. The penalty is strong (a small `C`, which is
+# scikit-learn's name for its inverse), because
 # there are hundreds of features for 800 pictures.
 
 # %%
@@ -2612,7 +2616,8 @@ scores["frozen features"] = told(
 # ### How many pictures does it need?
 #
 # The point of transfer is that it needs few. So let us give the regression 25
-# pictures, 50, 100 ... each time five different drawings.
+# pictures, 50, 100 ... each time five different drawings. (All of them can be
+# drawn in one way only.)
 
 # %%
 sizes = [size for size in (25, 50, 100, 200, 400) if size < len(train)] + [len(train)]
@@ -2665,7 +2670,8 @@ print(
 # Now train on. The new last layer begins with the old weights for cat and for
 # dog, so it starts where step 1 ended. The first layers find edges and
 # colours, which are the same everywhere. They can be **frozen**: they stay as
-# they are, take less time, and cannot forget.
+# they are, take less time, and cannot forget. Here we freeze the first
+# convolution.
 #
 # ### Exercise: `freeze`
 #
@@ -2850,7 +2856,7 @@ plt.show()
 # | from scratch, ten looks | 79.5 (73 to 85) | 76.5 (70 to 82) | 72.0 (65 to 78) | 76.0 |
 # | its own outputs | 74.5 (68 to 80) | 74.0 (68 to 80) | 73.0 (66 to 79) | 73.8 |
 # | regression on frozen features | 82.5 (77 to 87) | 82.0 (76 to 87) | 77.0 (71 to 82) | 80.5 |
-# | fine-tuned, 30 epochs | 84.0 (78 to 88) | 79.0 (73 to 84) | 77.5 (71 to 83) | 80.2 |
+# | fine-tuned, 30 epochs, ten looks | 84.0 (78 to 88) | 79.0 (73 to 84) | 77.5 (71 to 83) | 80.2 |
 #
 # In brackets the interval of 95 % that 200 pictures allow.
 # With six splits the regression was at 81.8 % on average (77.0 to 85.5 %). So
@@ -2909,16 +2915,16 @@ if imagenet is not None:
 # %% [markdown] manual="transfer" points=3
 # **Rubric**
 #
-# - 1 point: the features were learned from 50,000 other pictures; what is left
-#   to learn are some hundred weights of one layer, and the network from scratch has to find
-#   its filters, too.
+# - 1 point: the features were learned from nearly 50,000 other pictures; what
+#   is left to learn are some hundred weights of one layer, and the network from
+#   scratch has to find its filters, too.
 # - 1 point: step 1 cannot work: there are no outputs for these classes.
 # - 1 point: steps 2 and 3 can: edges and textures are of use elsewhere. The
 #   less the pictures have in common with CIFAR-10's, the more one has to
 #   fine-tune, or take an earlier layer. A claim that features of animals
 #   cannot help at all gets no point without an experiment that would show it.
 #
-# **Model answer.** The filters come from CIFAR-10's 50,000 pictures, 10,000 of
+# **Model answer.** The filters come from CIFAR-10's 50,000 pictures, a fifth of
 # them cats and dogs. The regression sets one weight for each feature, which 100
 # pictures can do. For cells there is no "cat" output, so step 1 is out. I would
 # try step 2 with an early and with a late layer, then step 3 with few frozen
@@ -3226,7 +3232,7 @@ results
 #
 # ## Going further
 #
-# - Load more of Kaggle's pictures (take the `[:1000]` out) and draw the curve
+# - Load more of Kaggle's pictures (take every `[:1000]` out) and draw the curve
 #   of the network from scratch, too. Where does it meet the frozen features?
 # - Take features of an *earlier* layer of the network. From which layer on are
 #   they better than pixels?
