@@ -131,6 +131,20 @@ def test_run_executes_the_solution_and_keeps_its_files(run_command, course):
     assert "✓ a table" in ran
 
 
+def test_run_finds_what_a_lab_brings_along(run_command, course):
+    text = course.solutions / "91_tiny" / "91_tiny.py"
+    text.with_name("table.csv").write_text("a,b\n1,2\n")
+    text.with_name("de.po").write_text("")
+    reads = "\n\n# %%\nprint(open('table.csv').read(), 'written', file=open('own.txt', 'w'))\n"
+    text.write_text(text.read_text() + reads)
+    done = run_command("labkit", "run", "91", folder=course.root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = course.build / "run" / "91_tiny"
+    assert (folder / "own.txt").read_text() == "a,b\n1,2\n written\n"
+    assert "own.txt" in done.stdout and "table.csv" not in done.stdout
+    assert not list(folder.glob("*.p[yo]"))
+
+
 def test_run_fails_with_1_where_the_solution_fails(run_command, course, tmp_path):
     path = course.solutions / "91_tiny" / "91_tiny.py"
     path.write_text(

@@ -10,7 +10,6 @@ import ast
 import copy
 import json
 import re
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,6 +31,7 @@ from labkit.grading import engine
 from labkit.grading.pipeline.skipping import NEEDED_TAG
 from labkit.labs.answers import rescue, solve
 from labkit.labs.cells import mistake_functions, visible_source
+from labkit.labs.companions import scratch_folder
 from labkit.labs.guides import lab_guide
 from labkit.labs.headings import anchor, headings
 from labkit.labs.lab import MARKERS, Lab, cell_id
@@ -346,10 +346,10 @@ def _reasons(course: Course, lab: Lab, failed: list[str]) -> list[str]:
 def _whole_run(course: Course, lab: Lab) -> dict[str, CheckMessage]:
     """What the solution sends for each check where no cell is left out, as at grading."""
     environment = submission_environment(course.build, course.seed)
-    with tempfile.TemporaryDirectory(prefix="labkit-whole-run-") as folder:
+    with scratch_folder(lab.path) as folder:
         ran = execute(
             source_notebook(lab),
-            Path(folder),
+            folder,
             {**grading_environment(), **environment},
         )
     return {sent.name: sent for cell in ran.cells for sent in messages(cell)}

@@ -12,6 +12,7 @@ from labkit.execution.execute import execute
 from labkit.execution.grading_data import hidden_inputs_environment
 from labkit.execution.run_metadata import RunMetadata
 from labkit.files import write_text
+from labkit.labs.companions import copy_companions
 from labkit.labs.headings import CellWatch
 from labkit.labs.lab import read_lab
 from labkit.labs.reference_run import lab_references, references_path, run_duration
@@ -42,13 +43,15 @@ def run_solution(
 ) -> Run:
     """Execute a lab's solution in `folder`, on the data of the user.
 
-    `profile` is the user's where it is None. `seed` is the course's, `build` where its references are saved. The executed
+    What a lab brings along lies beside it, as for a student. `profile` is the user's where
+    it is None. `seed` is the course's, `build` where its references are saved. The executed
     notebook and whatever it writes stay in the folder.
     `on_cell(number, count, heading)` is called before each code cell.
     """
     lab = read_lab(lab_path)
     lab_references(lab_path, build, seed)
     notebook = source_notebook(lab)
+    brought = copy_companions(lab_path, folder)
     folder.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,
@@ -62,13 +65,17 @@ def run_solution(
     place = folder.resolve()
     ran = execute(notebook, place, environment, cell_seconds=None, on_cell=watch)
     write_text(folder / f"{lab.name}.ipynb", nbformat.writes(ran) + "\n")
-    return _summary(lab.name, folder, ran)
-
-
-def _summary(name: str, folder: Path, ran: NotebookNode) -> Run:
     files = sorted(
-        p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")
+        path
+        for path in folder.iterdir()
+        if path.is_file()
+        and not path.name.startswith(".")
+        and path.relative_to(folder) not in brought
     )
+    return _summary(lab.name, folder, files, ran)
+
+
+def _summary(name: str, folder: Path, files: list[Path], ran: NotebookNode) -> Run:
     run = Run(name, folder, run_duration(ran), files)
     if stopped := RunMetadata.of(ran).stopped:
         run.failed.append(stopped)

@@ -1,6 +1,5 @@
 """Try a lab as wrong answers do: which mutants of its solutions get full marks?"""
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from labkit.execution.execute import execute, grading_environment
 from labkit.execution.grading_data import reference_environment
 from labkit.execution.run_metadata import RunMetadata
 from labkit.grading.judging import judge
+from labkit.labs.companions import scratch_folder
 from labkit.labs.lab import Lab, cell_id, read_lab
 from labkit.labs.reference_run import KEEP, RESTORE, lab_references
 from labkit.labs.source import source_notebook
@@ -109,10 +109,10 @@ def _run(
             place = places.index(cell_index)
             on_mutant(count - len(trials) + place, count, trials[place].exercise)
 
-    with tempfile.TemporaryDirectory(prefix="labkit-try-") as folder:
+    with scratch_folder(lab.path) as folder:
         ran = execute(
             notebook,
-            Path(folder),
+            folder,
             {
                 **grading_environment(),
                 **reference_environment(course.build, course.seed),

@@ -1,7 +1,6 @@
 """The reference run: what the solution, and each usual mistake, gives for every check."""
 
 import ast
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -31,6 +30,7 @@ from labkit.labs.cells import (
     names_by_check,
     visible_source,
 )
+from labkit.labs.companions import companions, scratch_folder
 from labkit.labs.lab import Lab, LabError, cell_id, read_lab
 from labkit.labs.script import Fault
 from labkit.labs.source import source_notebook
@@ -133,8 +133,8 @@ def record_references(lab: Lab, environment: dict[str, str]) -> References:
     mistake is not caught by the checks of its exercise.
     """
     notebook, trials, redraws = _reference_notebook(lab)
-    with tempfile.TemporaryDirectory(prefix="labkit-reference-") as folder:
-        ran = execute(notebook, Path(folder), {**grading_environment(), **environment})
+    with scratch_folder(lab.path) as folder:
+        ran = execute(notebook, folder, {**grading_environment(), **environment})
     trial_cells = {trial.notebook_cell for trial in trials}
     trial_cells |= {redraw.notebook_cell for redraw in redraws}
     if faults := _run_faults(lab, ran, trial_cells):
@@ -149,7 +149,11 @@ def record_references(lab: Lab, environment: dict[str, str]) -> References:
 
 def _key(lab_path: Path, seed: str) -> str:
     try:
-        text = content_hash(seed.encode() + lab_path.read_bytes())
+        brought = b"".join(
+            str(place).encode() + (lab_path.parent / place).read_bytes()
+            for place in companions(lab_path)
+        )
+        text = content_hash(seed.encode() + lab_path.read_bytes() + brought)
     except OSError as error:
         raise LabkitError(f"{lab_path}: cannot be read: {error}") from None
     return f"{text[:16]}-{package_hash()[:16]}"

@@ -486,6 +486,7 @@ for (name, history), colour in zip(race.items(), (plots.BLUE, plots.ORANGE)):
     )
 ax.axhline(0.25, color=plots.MUTED, lw=0.8, ls="--")
 ax.set(xlabel="epochs", ylabel="training error", ylim=(0, 1))
+ax.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
 ax.set_title(d.title(f"Which comes down to 25 % first? {some:,} pictures, one seed"))
 ax.legend()
 plt.show()
