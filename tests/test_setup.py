@@ -89,7 +89,13 @@ def test_a_student_gets_the_versions_that_are_tested_and_none_of_the_tools():
     assert {name for name in student if student[name] != tested.get(name)} == set()
     tools = {canonical(one) for one in requirements("grade") | requirements("dev")}
     needed = {canonical(one) for one in requirements("train") | requirements("build")}
-    by_jupyter = {"alembic", "sqlalchemy", "markdown-it-py", "pyyaml"}  # and optuna
+    by_jupyter = {
+        "alembic",
+        "babel",
+        "sqlalchemy",
+        "markdown-it-py",
+        "pyyaml",
+    }  # and optuna
     assert (tools - needed - by_jupyter) & student.keys() == set()
 
 

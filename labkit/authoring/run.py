@@ -8,8 +8,10 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from labkit.checks.protocol import messages
+from labkit.checks.references import References, judge_together
 from labkit.execution.execute import execute
-from labkit.execution.grading_data import hidden_inputs_environment
+from labkit.execution.grading_data import reference_environment
 from labkit.execution.run_metadata import RunMetadata
 from labkit.files import write_text
 from labkit.labs.companions import copy_companions
@@ -49,13 +51,13 @@ def run_solution(
     `on_cell(number, count, heading)` is called before each code cell.
     """
     lab = read_lab(lab_path)
-    lab_references(lab_path, build, seed)
+    references = lab_references(lab_path, build, seed)
     notebook = source_notebook(lab)
     brought = copy_companions(lab_path, folder)
     folder.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,
-        **hidden_inputs_environment(seed),
+        **reference_environment(build, seed),
         STRICT: "1",
         "LABKIT_EXPECTED": str(references_path(lab_path, build).resolve()),
         **({"LABKIT_PROFILE": profile} if profile else {}),
@@ -64,6 +66,7 @@ def run_solution(
     # The kernel's parent may have begun in another folder.
     place = folder.resolve()
     ran = execute(notebook, place, environment, cell_seconds=None, on_cell=watch)
+    failed = _judge(ran, references)
     write_text(folder / f"{lab.name}.ipynb", nbformat.writes(ran) + "\n")
     files = sorted(
         path
@@ -72,7 +75,26 @@ def run_solution(
         and not path.name.startswith(".")
         and path.relative_to(folder) not in brought
     )
-    return _summary(lab.name, folder, files, ran)
+    run = _summary(lab.name, folder, files, ran)
+    run.failed += failed
+    return run
+
+
+def _judge(ran: NotebookNode, references: References) -> list[str]:
+    """Show what the checks gave where the kernel only sent values; returns what failed.
+
+    So it is in the profile "grading": there the grader judges.
+    """
+    known = {check.name: check for check in references.checks()}
+    failed = []
+    for cell in ran.cells:
+        sent = [(known[one.name], one) for one in messages(cell) if one.name in known]
+        for result in judge_together(sent):
+            shown = nbformat.v4.new_output("display_data", data=result.display())
+            cell.outputs.append(shown)
+            if not result.passed:
+                failed.append(result.text())
+    return failed
 
 
 def _summary(name: str, folder: Path, files: list[Path], ran: NotebookNode) -> Run:

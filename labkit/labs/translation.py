@@ -1,6 +1,6 @@
 """A lab's prose in another language: its texts in a PO file, put back into what students get.
 
-The PO file of a language lies beside the lab's text, such as solutions/01_neuron/de.po.
+The PO file of a language lies beside the lab's text, such as de.po.
 What is translated is what a student reads: the paragraphs, headings and tables between the
 code, and the hints of the usual mistakes. Code stays as it is. A text that is missing in the
 PO file, or that has changed since, stays in English.
