@@ -108,32 +108,6 @@ def test_a_lab_from_the_first_mistake_to_points_on_the_start_page(jupyterlab, wo
     assert bars(jupyterlab)["2"] == before
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_what_is_ours_on_a_notebook_s_page_is_accessible(jupyterlab, theme):
-    """A check that passed, one that failed, a hint, a cell that waits, a figure, the prose."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    second = lab("02")
-    jupyterlab.open(f"{second.name}/{second.name}.ipynb")
-    jupyterlab.page.evaluate(
-        "theme => jupyterapp.commands.execute('apputils:change-theme', { theme })",
-        theme,
-    )
-    jupyterlab.page.wait_for_selector(f"body[data-jp-theme-name='{theme}']")
-    jupyterlab.menu("Run", "Run All Cells")
-    jupyterlab.settle()
-    jupyterlab.write(
-        "output_size", "def output_size(size, *rest, **more):\n    return 3"
-    )
-    jupyterlab.run("output_size", "check-output_size")
-    ours = [[".jp-Notebook .jp-RenderedHTMLCommon"], [".jp-Notebook .jp-RenderedImage"]]
-    for cell in ("check-output_size", "check-convolve", "check-response"):
-        jupyterlab.select(cell)
-        levels = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
-        found = Axe().run(jupyterlab.page, {"include": ours}, {"runOnly": levels})
-        assert found.violations_count == 0, found.generate_report()
-
-
 def test_lab_06_ends_with_a_submission_and_a_restart_keeps_the_points(
     jupyterlab, work, run_command
 ):
