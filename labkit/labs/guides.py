@@ -8,7 +8,7 @@ from nbformat import NotebookNode
 from labkit import __version__
 from labkit.checks.guide import Exercise, Guide, Task
 from labkit.checks.shown import in_points
-from labkit.labs.headings import anchor, exercise_title, headings
+from labkit.labs.headings import anchor, exercise_title, headings, move_links
 from labkit.labs.lab import Lab, cell_id
 from labkit.labs.names import names
 
@@ -90,10 +90,7 @@ def tell_points(cells: list[NotebookNode]) -> None:
         moved[anchor(heading)] = anchor(heading + told)
         lines[number] = lines[number].rstrip() + told
         cells[index].source = "\n".join(lines)
-    for cell in cells:
-        if cell.cell_type == "markdown":
-            for old, new in moved.items():
-                cell.source = cell.source.replace(f"](#{old})", f"](#{new})")
+    move_links(cells, moved)
 
 
 def _worth(checked: float, in_words: float) -> str:

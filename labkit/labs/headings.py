@@ -1,6 +1,6 @@
 """What each cell of a notebook is called by, also while it runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 from nbformat import NotebookNode
 
@@ -27,6 +27,14 @@ def exercise_title(grade_id: str) -> str:
 def anchor(heading: str) -> str:
     """What JupyterLab calls a heading in links."""
     return heading.replace(" ", "-")
+
+
+def move_links(cells: Iterable[NotebookNode], moved: Mapping[str, str]) -> None:
+    """Let the links in prose follow headings that changed: old anchors to new ones."""
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            for old, new in moved.items():
+                cell.source = cell.source.replace(f"](#{old})", f"](#{new})")
 
 
 class CellWatch:

@@ -25,7 +25,7 @@ from labkit.checks.protocol import EXPECTED
 from labkit.checks.references import References
 from labkit.files import write_bytes
 from labkit.labs.cells import mistake_functions
-from labkit.labs.headings import anchor
+from labkit.labs.headings import anchor, move_links
 from labkit.labs.lab import TRANSLATION, Lab, LabError
 
 _SUMMARY = re.compile(r"(?<=<summary>).+?(?=</summary>)", re.DOTALL)
@@ -184,7 +184,7 @@ def translate_cells(cells: list[NotebookNode], translate: Callable[[str], str]) 
     found = [part for cell in prose for part in _parts(cell.source)]
     told = [part.text for part in found if part.about == "heading"]
     # As the author wrote them: what the release says of points is in no PO file.
-    _move_links(prose, {anchor(text): anchor(_heading(text)[0]) for text in told})
+    move_links(prose, {anchor(text): anchor(_heading(text)[0]) for text in told})
     for cell in prose:
         lines = cell.source.splitlines()
         for part in reversed(list(_parts(cell.source))):
@@ -198,14 +198,7 @@ def translate_cells(cells: list[NotebookNode], translate: Callable[[str], str]) 
         anchor(_heading(text)[0]): anchor(_translated_heading(text, translate))
         for text in told
     }
-    _move_links(prose, moved)
-
-
-def _move_links(cells: list[NotebookNode], moved: dict[str, str]) -> None:
-    """Let links to headings follow them."""
-    for cell in cells:
-        for old, new in moved.items():
-            cell.source = cell.source.replace(f"](#{old})", f"](#{new})")
+    move_links(prose, moved)
 
 
 def _heading(text: str) -> tuple[str, str]:
