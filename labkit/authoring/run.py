@@ -9,11 +9,12 @@ import nbformat
 from nbformat import NotebookNode
 
 from labkit.checks.protocol import messages
-from labkit.checks.references import References, judge_together
+from labkit.checks.references import References
 from labkit.execution.execute import execute
 from labkit.execution.grading_data import reference_environment
 from labkit.execution.run_metadata import RunMetadata
 from labkit.files import write_text
+from labkit.grading.judging import judge
 from labkit.labs.companions import copy_companions
 from labkit.labs.headings import CellWatch
 from labkit.labs.lab import read_lab
@@ -66,7 +67,7 @@ def run_solution(
     # The kernel's parent may have begun in another folder.
     place = folder.resolve()
     ran = execute(notebook, place, environment, cell_seconds=None, on_cell=watch)
-    failed = _judge(ran, references)
+    failed = _show_judged(ran, references)
     write_text(folder / f"{lab.name}.ipynb", nbformat.writes(ran) + "\n")
     files = sorted(
         path
@@ -80,16 +81,17 @@ def run_solution(
     return run
 
 
-def _judge(ran: NotebookNode, references: References) -> list[str]:
+def _show_judged(ran: NotebookNode, references: References) -> list[str]:
     """Show what the checks gave where the kernel only sent values; returns what failed.
 
     So it is in the profile "grading": there the grader judges.
     """
-    known = {check.name: check for check in references.checks()}
     failed = []
     for cell in ran.cells:
-        sent = [(known[one.name], one) for one in messages(cell) if one.name in known]
-        for result in judge_together(sent):
+        if not messages(cell):
+            continue
+        checks = references.cells[cell.metadata.nbgrader.grade_id]
+        for result in judge(checks, cell, quote=True):
             shown = nbformat.v4.new_output("display_data", data=result.display())
             cell.outputs.append(shown)
             if not result.passed:
