@@ -16,7 +16,7 @@
 #       networks: [two_layer, one_conv, three_conv, four_conv, vgg, vgg_batch_norm]
 #       augment: random_affine
 #       seeds: [0, 1, 2]
-#       epochs: 12
+#       epochs: 6
 # ---
 
 # %% [markdown]
