@@ -15,6 +15,7 @@ from labkit.authoring.release import release
 from labkit.authoring.run import Run, run_solution
 from labkit.course import Course
 from labkit.errors import LabkitError
+from labkit.execution.side_by_side import side_by_side
 from labkit.grading.engine import Grade, Options, grade
 from labkit.grading.progress import Progress
 from labkit.grading.results.export import write_grades
@@ -93,10 +94,8 @@ def run_demo(
         release(place, others, announce=progress.announce)
 
     progress.step("Run the solutions")
-    profile = _profile()
-    runs = [
-        _run(lab, folder / "runs" / lab.name, course, profile, progress) for lab in labs
-    ]
+    for_seconds = _trains_for_seconds()
+    runs = _run_solutions(labs, folder / "runs", course, options, for_seconds)
 
     progress.step("Grade a sample class")
     grades = _grade_class(place, [first, *others], options)
@@ -106,18 +105,28 @@ def run_demo(
     write_feedback(place, folder / "feedback")
     pages = [folder / name for name in ("index.html", "grades.csv", "feedback")]
     shown = [folder / "runs" / lab.name / name for lab in labs for name in lab.shows]
-    for_seconds = profile == "grading"
     demo = Demo(folder, pages + shown, grades, runs, for_seconds, _facts(runs))
     demo.seconds = time.monotonic() - start
     _write_index(demo, labs)
     return demo
 
 
-def _profile() -> str | None:
-    """In which profile the solutions run; None for the user's own."""
+def _trains_for_seconds() -> bool:
+    """Whether solutions train as at grading: on stand-ins, where nobody chose otherwise."""
     chosen = os.environ.get("LABKIT_PROFILE")
-    real = any(one.present for one in data.inventory())
-    return None if chosen or real else "grading"
+    return not chosen and not any(one.present for one in data.inventory())
+
+
+def _run_solutions(
+    labs: list[Lab], folder: Path, course: Course, options: Options, for_seconds: bool
+) -> list[Run]:
+    profile = "grading" if for_seconds else None
+
+    def run(lab: Lab) -> Run:
+        return _run(lab, folder / lab.name, course, profile, options.progress)
+
+    # A training in earnest takes all cores for itself.
+    return side_by_side(run, labs, options.jobs if for_seconds else 1)
 
 
 def _run(
@@ -139,7 +148,7 @@ def _run(
                 f"{lab.path}: its header shows {name}, and its solution wrote no such "
                 f"file. It wrote: {', '.join(file.name for file in run.files)}."
             )
-    progress.announce(f"{lab.name}: solution run in {run.seconds:.0f} s")
+    progress.ran(lab.name, run.seconds)
     return run
 
 

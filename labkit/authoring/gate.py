@@ -29,6 +29,7 @@ from labkit.execution.speed import stretch
 from labkit.files import write_text
 from labkit.grading import engine
 from labkit.grading.pipeline.skipping import NEEDED_TAG
+from labkit.grading.progress import Progress
 from labkit.labs.answers import rescue, solve
 from labkit.labs.cells import mistake_functions, visible_source
 from labkit.labs.companions import scratch_folder
@@ -73,13 +74,27 @@ def file_faults(
 
 
 def grading_faults(
-    course: Course, lab: Lab, budget: float
-) -> tuple[list[str], list[CellTime]]:
-    """Grade the solution, the blank and the rescued lab of a scratch course for real.
+    course: Course, labs: list[Lab], progress: Progress
+) -> dict[str, tuple[list[str], list[CellTime]]]:
+    """Grade the solution, the blank and the rescued form of a scratch course's labs.
 
-    Returns what is wrong, and how long each cell of the solution took. `budget`: the
-    CPU seconds that the solution may take; more of them where the machine is slower.
+    Returns for each lab what is wrong, and how long each cell of the solution took.
     """
+    for lab in labs:
+        _hand_in(course, lab)
+    options = engine.Options(progress=progress)
+    grades = engine.grade(course, [lab.name for lab in labs], options=options)
+    unread: dict[str, list[str]] = {}
+    for one in grades:
+        if one.reason:
+            unread.setdefault(one.lab, []).append(f"{one.student}: {one.reason}")
+    return {
+        lab.name: (unread[lab.name], []) if lab.name in unread else _graded(course, lab)
+        for lab in labs
+    }
+
+
+def _hand_in(course: Course, lab: Lab) -> None:
     blank = nbformat.read(course.released(lab.name), as_version=4)
     solved = solve(copy.deepcopy(blank), lab)
     handed_in = {SOLUTION: solved, BLANK: blank}
@@ -88,19 +103,18 @@ def grading_faults(
     for student, notebook in handed_in.items():
         place = course.submission(student, lab.name) / f"{lab.name}.ipynb"
         write_text(place, nbformat.writes(notebook) + "\n")
-    grades = engine.grade(course, [lab.name], list(handed_in))
-    faults = [f"{one.student}: {one.reason}" for one in grades if one.reason]
-    if faults:
-        return faults, []
+
+
+def _graded(course: Course, lab: Lab) -> tuple[list[str], list[CellTime]]:
     ran = _cached_run(course, lab, SOLUTION)
     times = _times(ran)
-    return (
+    faults = (
         _solution_faults(course, lab)
         + _blank_faults(course, lab)
-        + (_rescue_faults(course, lab) if rescues else [])
-        + _budget_faults(ran, times, budget),
-        times,
+        + (_rescue_faults(course, lab) if lab_rescues(lab) else [])
+        + _budget_faults(ran, times, lab.grading_seconds)
     )
+    return faults, times
 
 
 def _notebook_faults(notebook: NotebookNode) -> list[str]:

@@ -1,8 +1,9 @@
 """Release a lab: from its solution to what a student gets, through the gate."""
 
+import contextlib
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,11 +16,12 @@ from labkit.checks.references import References
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.files import write_bytes
-from labkit.grading.gradebook.api import generate_assignment
+from labkit.grading import engine
+from labkit.grading.progress import Progress
+from labkit.grading.submissions import Submission
 from labkit.labs.cells import mistake_functions
 from labkit.labs.lab import Lab, LabError, find_labs, read_lab
-from labkit.labs.reference_run import lab_references
-from labkit.labs.source import write_source
+from labkit.labs.reference_run import lab_references, prepare_references
 from labkit.labs.translation import (
     Translation,
     languages,
@@ -65,23 +67,12 @@ def release(
     paths = find_labs(course.solutions, names)
     if language:
         _require_language(paths, language)
-    faults: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="labkit-release-") as scratch:
-        made = Path(scratch, "notebooks")
+    with tempfile.TemporaryDirectory(prefix="labkit-release-") as folder:
+        made = Path(folder, "notebooks")
+        # A gradebook of its own: a release alone enters nothing into the course's.
+        scratch = Course(Path(folder), course.solutions, made, course.build)
         _copy_pages(course, made)  # for the labs' links
-        outcome = []
-        for path in paths:
-            try:
-                lab = read_lab(path)
-                asked = exercise_faults(lab)
-                faults += [f"{path}:{line}: {text}" for line, text in asked]
-                outcome.append(_make(course, lab, made, language, announce))
-            except LabError as error:
-                faults += str(error).splitlines()
-            except LabkitError as error:
-                faults.append(f"{path}: {error}")
-        if faults:
-            raise LabError("\n".join(faults))
+        outcome = _make_all(scratch, paths, language, announce)
         for done in outcome:
             done.changed = _install(
                 made / done.lab, course.notebooks / done.lab, dry=check
@@ -169,36 +160,93 @@ def _in_language(lab: Lab, language: str | None) -> Lab:
     return replace(lab, script=replace(lab.script, header=lab.script.header | told))
 
 
+def _make_all(
+    course: Course,
+    paths: list[Path],
+    language: str | None,
+    announce: Callable[[str], None],
+) -> list[Released]:
+    """Make the release folders of labs in a scratch course, and pass them through the gate.
+
+    What takes long goes on side by side: the reference runs, and the gate's gradings.
+    """
+    faults: list[str] = []
+    labs = []
+    for path in paths:
+        with _noted(path, faults):
+            labs.append(read_lab(path))
+            asked = exercise_faults(labs[-1])
+            faults += [f"{path}:{line}: {text}" for line, text in asked]
+    sound = [lab.path for lab in labs]
+    unready = prepare_references(sound, course.build, course.seed, announce)
+    made = {}
+    for lab in labs:
+        with _noted(lab.path, faults):
+            if lab.path in unready:
+                raise unready[lab.path]
+            made[lab.name] = _make(course, lab, language, announce, faults)
+    graded = [lab for lab in labs if lab.name in made]
+    if graded:
+        progress = _GateProgress(announce)
+        for lab_name, (wrong, times) in grading_faults(
+            course, graded, progress
+        ).items():
+            faults += [f"{course.lab(lab_name)}: {fault}" for fault in wrong]
+            made[lab_name].times = times
+    if faults:
+        raise LabError("\n".join(faults))
+    return list(made.values())
+
+
+class _GateProgress(Progress):
+    """Tells of the gate's gradings."""
+
+    def __init__(self, announce: Callable[[str], None]) -> None:
+        self._announce = announce
+
+    def running(self, submission: Submission) -> None:
+        """A submission begins to run."""
+        form = submission.student.removeprefix("the_").replace("_", " ")
+        self._announce(f"{submission.lab}: the real grader on the {form}")
+
+
+@contextlib.contextmanager
+def _noted(path: Path, faults: list[str]) -> Iterator[None]:
+    """Add what is wrong with a lab to the faults, and go on with the next one."""
+    try:
+        yield
+    except LabError as error:
+        faults += str(error).splitlines()
+    except LabkitError as error:
+        faults.append(f"{path}: {error}")
+
+
 def _make(
     course: Course,
     lab: Lab,
-    notebooks: Path,
     language: str | None,
     announce: Callable[[str], None],
+    faults: list[str],
 ) -> Released:
-    """Make one lab's release folder in `notebooks` with nbgrader's own converter."""
-    write_source(lab.path)
-    references = lab_references(lab.path, course.build, course.seed, announce)
+    """Make one lab's release folder with nbgrader's own converter; note its faults."""
     announce(f"{lab.name}: release")
-    # A gradebook of its own: a release alone enters nothing into the course's.
-    scratch = Course(notebooks.parent, course.solutions, notebooks, course.build)
-    generate_assignment(scratch, lab.name)
+    engine.register(course, [lab.path], announce)
+    folder = course.notebooks / lab.name
+    shutil.copytree(engine.registered_release(course, lab.name), folder)
     translation = read_translation(lab, language) if language else None
     if translation:
-        translate_release(notebooks / lab.name, translation)
+        translate_release(folder, translation)
     if course.settings.repository:
         repository, branch = course.settings.repository, course.settings.branch
-        add_badges(scratch.released(lab.name), repository, branch)
-    labs = {other.stem for other in find_labs(course.solutions)}
-    faults = file_faults(lab, notebooks / lab.name, references, labs)
-    faults += translation.faults() if translation else []
-    announce(f"{lab.name}: the real grader on the solution and on the blank lab")
-    wrong, times = grading_faults(scratch, lab, lab.grading_seconds)
-    if faults or wrong:
-        raise LabError("\n".join(f"{lab.path}: {fault}" for fault in faults + wrong))
+        add_badges(course.released(lab.name), repository, branch)
+    references = lab_references(lab.path, course.build, course.seed)
+    others = {other.stem for other in find_labs(course.solutions)}
+    found = file_faults(lab, folder, references, others)
+    found += translation.faults() if translation else []
+    faults += [f"{lab.path}: {fault}" for fault in found]
     checks = len(list(references.checks()))
     english = _count_english(lab, translation) if language else 0
-    return Released(lab.name, [], checks, _count_mistakes(lab), times, english)
+    return Released(lab.name, [], checks, _count_mistakes(lab), english=english)
 
 
 def _count_english(lab: Lab, translation: Translation | None) -> int:

@@ -35,6 +35,7 @@ class GradingProgress(Progress):
             console=console,
         )
         self._task: TaskID | None = None
+        self._solutions: dict[str, TaskID] = {}  # those that run, by lab
         self._begun = 0.0
         self._started = self._done = self._failed = 0
 
@@ -78,12 +79,19 @@ class GradingProgress(Progress):
     def cell(self, lab: str, number: int, count: int, heading: str) -> None:
         """A cell of a solution begins."""
         if number == 1:
-            self._close()
-            self._task = self._bars.add_task(f"  {lab}", total=count, note="")
-        self._update(
+            bar = self._bars.add_task(f"  {lab}", total=count, note="")
+            self._solutions[lab] = bar
+        self._bars.update(
+            self._solutions[lab],
             completed=number - 1,
             description=f"  {lab}: {heading[:28]}"[:38],
         )
+
+    def ran(self, lab: str, seconds: float) -> None:
+        """A solution has run."""
+        if (bar := self._solutions.pop(lab, None)) is not None:
+            self._complete(bar)
+        self.announce(f"{lab}: solution run in {seconds:.0f} s")
 
     def _note(self) -> str:
         minutes = max(time.monotonic() - self._begun, 1e-3) / 60
@@ -98,9 +106,11 @@ class GradingProgress(Progress):
     def _close(self) -> None:
         """The bar at hand is complete: its step is over."""
         if self._task is not None:
-            task = self._bars.tasks[self._task]
-            self._bars.update(self._task, completed=task.total)
+            self._complete(self._task)
             self._task = None
+
+    def _complete(self, bar: TaskID) -> None:
+        self._bars.update(bar, completed=self._bars.tasks[bar].total)
 
 
 class _Line:

@@ -56,7 +56,7 @@ from labkit.grading.plan import (
 from labkit.grading.progress import Progress
 from labkit.grading.submissions import Submission, lab_cells
 from labkit.labs.lab import find_labs
-from labkit.labs.reference_run import lab_references
+from labkit.labs.reference_run import lab_references, prepare_references
 from labkit.labs.rescues import with_rescues
 from labkit.labs.source import write_source
 from labkit.machine.cores import cores
@@ -138,10 +138,8 @@ def _grade(
     progress = options.progress
     prepare_gradebook(course)
     records = Records(course)
-    references = {
-        path.stem: register(course, path, progress.announce)
-        for path in find_labs(course.solutions, sorted({s.lab for s in submissions}))
-    }
+    labs_handed_in = find_labs(course.solutions, sorted({s.lab for s in submissions}))
+    references = register(course, labs_handed_in, progress.announce)
     due = due_dates(course, ((s.student, s.lab) for s in submissions))
     keys = {
         s: grade_key(course, s, references[s.lab], due[s.student, s.lab])
@@ -168,8 +166,20 @@ def _grade(
     ]
 
 
-def register(course: Course, lab_path: Path, announce: Callable[[str], None]) -> str:
-    """Enter a lab into the gradebook, and make its references ready; returns their key."""
+def register(
+    course: Course, lab_paths: list[Path], announce: Callable[[str], None]
+) -> dict[str, str]:
+    """Enter labs into the gradebook and make their references ready.
+
+    Returns the keys of the references, by lab.
+    """
+    unready = prepare_references(lab_paths, course.build, course.seed, announce)
+    if unready:
+        raise LabkitError("\n".join(map(str, unready.values())))
+    return {path.stem: _register(course, path, announce) for path in lab_paths}
+
+
+def _register(course: Course, lab_path: Path, announce: Callable[[str], None]) -> str:
     write_source(lab_path)
     key = lab_references(lab_path, course.build, course.seed, announce).key
     registered = course.build / "registered" / f"{lab_path.stem}.txt"
@@ -178,7 +188,7 @@ def register(course: Course, lab_path: Path, announce: Callable[[str], None]) ->
     if not (known and _is_known(course, lab_path.stem)):
         announce(f"{lab_path.stem}: into the gradebook")
         # nbgrader writes its release as it does so; the students' copy stays as it is.
-        released = replace(course, notebooks=course.build / "released")
+        released = replace(course, notebooks=_releases(course))
         generate_assignment(released, lab_path.stem)
         write_text(registered, registration)
     if difference := _unreleased(course, lab_path.stem):
@@ -186,12 +196,19 @@ def register(course: Course, lab_path: Path, announce: Callable[[str], None]) ->
     return key
 
 
+def registered_release(course: Course, lab: str) -> Path:
+    """The folder of nbgrader's release of a lab as it was entered into the gradebook."""
+    return _releases(course) / lab
+
+
+def _releases(course: Course) -> Path:
+    return course.build / "released"
+
+
 def _unreleased(course: Course, lab: str) -> str:
     """How the notebook that students have differs from the lab that is graded; "" if not."""
-    given, current = (
-        course.released(lab),
-        course.build / "released" / lab / f"{lab}.ipynb",
-    )
+    given = course.released(lab)
+    current = registered_release(course, lab) / given.name
     if not (given.is_file() and current.is_file()):
         return ""
     if given.read_bytes() == current.read_bytes():

@@ -18,6 +18,9 @@ class Progress:
     def cell(self, lab: str, number: int, count: int, heading: str) -> None:
         """A cell of a solution begins."""
 
+    def ran(self, lab: str, seconds: float) -> None:
+        """A solution has run."""
+
     def start(self, total: int, unchanged: int) -> None:
         """`total` submissions are graded now; `unchanged` ones are graded already."""
 

@@ -8,6 +8,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,12 @@ def read_lab(path: Path) -> Lab:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise LabError(f"{path}: cannot be read: {error}") from None
+    return _lab_of(path, text)
+
+
+@lru_cache
+def _lab_of(path: Path, text: str) -> Lab:
+    """The lab that a text gives. It is read once: nobody changes the cells of a lab."""
     lab = Lab(path.stem, path, read_script(text))
     faults = text_faults(lab.script) or _unknown_mistakes(lab)
     if faults:

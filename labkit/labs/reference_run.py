@@ -1,7 +1,7 @@
 """The reference run: what the solution, and each usual mistake, gives for every check."""
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -23,6 +23,7 @@ from labkit.execution.execute import execute, grading_environment
 from labkit.execution.grading_data import reference_environment
 from labkit.execution.keys import package_hash
 from labkit.execution.run_metadata import RunMetadata
+from labkit.execution.side_by_side import side_by_side
 from labkit.files import content_hash
 from labkit.labs.cells import (
     check_names,
@@ -102,6 +103,28 @@ def lab_references(
     made = replace(record_references(read_lab(lab_path), environment), key=key)
     made.save(path)
     return made
+
+
+def prepare_references(
+    lab_paths: Iterable[Path],
+    build: Path,
+    seed: str,
+    announce: Callable[[str], None] = lambda _: None,
+) -> dict[Path, LabkitError]:
+    """Make ready what `lab_references` gives, one reference run beside the other.
+
+    Returns the labs that have none, each with what is wrong with it.
+    """
+
+    def prepare(path: Path) -> tuple[Path, LabkitError | None]:
+        try:
+            lab_references(path, build, seed, announce)
+        except LabkitError as error:
+            return path, error
+        return path, None
+
+    outcome = side_by_side(prepare, lab_paths)
+    return {path: error for path, error in outcome if error is not None}
 
 
 def references_path(lab_path: Path, build: Path) -> Path:
