@@ -8,6 +8,9 @@ from typing import Any
 _NAMES = ("quick", "full", "grading")
 _MISSING = object()
 STRICT = "LABKIT_STRICT"
+# Set where figures come as HTML, too: JupyterLab shows a picture without its alternative
+# text. Not everywhere, as a notebook with both is twice as large.
+ALT_TEXT = "LABKIT_ALT_TEXT"
 # nbgrader sets it while it validates a notebook or grades it.
 _NBGRADER = "NBGRADER_EXECUTION"
 

@@ -72,7 +72,7 @@ def test_a_course_and_students_of_any_name_are_graded(odd_course, run_command):
 
 
 def test_nbgraders_own_command_finds_a_course_of_any_name(odd_course, run_command):
-    register(odd_course, odd_course.lab(LAB), print)
+    register(odd_course, [odd_course.lab(LAB)], print)
     words = ["nbgrader", "autograde", LAB, "--student=a[b]", "--create"]
     done = run_command(*words, folder=odd_course.root)
     assert done.returncode == 0, done.stderr

@@ -1,10 +1,14 @@
 """`labkit try`: which wrong answers get full marks?"""
 
+import re
+
 import pytest
 
 from labkit.authoring.mutations import mutants
 from labkit.authoring.try_lab import try_mutants
-from labkit.labs.lab import read_lab
+from labkit.labs.lab import find_labs, read_lab
+from labkit.labs.workload import workload
+from tests.conftest import ROOT
 
 LAB = "91_tiny"
 # A solution with an `if` that no check looks at closely, and one that ends the kernel.
@@ -103,6 +107,8 @@ def test_mutants_with_full_marks_are_told_and_a_marked_one_is_not(weak, run_comm
     assert "careful  < -> >=" not in done.stdout
     assert "careful  50 -> 51  |  if x < -51:" in done.stdout
     assert "careful  1 -> 2  |  return" not in done.stdout
+    page = (course / "build" / "try" / LAB / "index.html").read_text()
+    assert "The release gate keeps it from students" in page
     text = weak.read_text()
     weak.write_text(
         text.replace("if x < 0:", "if x < 0:  # equivalent: < -> <=").replace(
@@ -113,6 +119,50 @@ def test_mutants_with_full_marks_are_told_and_a_marked_one_is_not(weak, run_comm
     again = run_command("labkit", "try", LAB, folder=course)
     assert "positive  < -> <=" not in again.stdout and "50 -> 51" not in again.stdout
     assert "3 marked as equivalent" in again.stdout
+
+
+def test_a_page_shows_the_hints_the_times_and_the_blank_lab(
+    course, run_command, assert_accessible
+):
+    done = run_command("labkit", "try", LAB, folder=course.root)
+    assert done.returncode == 0, done.stderr
+    page = course.build / "try" / LAB / "index.html"
+    assert f"build/try/{LAB}/index.html" in done.stdout
+    text = page.read_text()
+    lab = read_lab(course.lab(LAB))
+    for name, exercise in lab.mistakes.items():
+        assert f"<code>{exercise}</code>" in text
+        assert name.replace("_", "_<wbr>") in text
+    assert "You added 2 where you should multiply by it." in text
+    assert f"Its header\nsays {lab.minutes}." in text
+    (link,) = re.findall(r'href="([^"]+)">What a student reads', text)
+    blank = (page.parent / link).read_text()
+    assert "0 of 9 points" in blank
+    # Nothing of it has come into the course's own gradebook.
+    assert not course.submitted.exists() and not course.gradebook_file.exists()
+    assert_accessible(page)
+
+
+def test_the_time_of_a_lab_is_estimated_from_its_text(course):
+    path = course.lab(LAB)
+    before = workload(read_lab(path))
+    path.write_text(
+        path.read_text() + "\n# %% [markdown]\n# " + "word " * 260 + "\n" + WEAK
+    )
+    after = workload(read_lab(path))
+    assert after.reading - before.reading == pytest.approx(2)
+    # Two exercises of 4 and 3 lines.
+    assert after.exercises - before.exercises == pytest.approx(2 * 5 + 7 / 2)
+    assert (after.questions, after.waiting) == (before.questions, 0)
+    assert after.minutes > before.minutes
+
+
+@pytest.mark.parametrize(
+    "path", find_labs(ROOT / "solutions"), ids=lambda path: path.stem
+)
+def test_the_course_s_labs_say_how_long_they_take(path):
+    lab = read_lab(path)
+    assert lab.minutes == pytest.approx(workload(lab).minutes, abs=25)
 
 
 def test_what_a_mutant_spoils_is_whole_for_the_next(course):

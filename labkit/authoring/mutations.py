@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
+from labkit.labs.cells import solution_lines
+
 _MARK = re.compile(r"#\s*equivalent:\s*(.*)")
 # What the text of an operator becomes, and the operator itself.
 _OTHERS: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {
@@ -66,7 +68,7 @@ class Mutant:
 def mutants(cell: NotebookNode) -> list[Mutant]:
     """The mutants of the exercise in a solution cell of a lab's text."""
     tree = ast.parse(cell.source)
-    solved = _solution_lines(cell.source)
+    solved = solution_lines(cell.source)
     marks = _marks(cell.source)
     found: dict[str, Mutant] = {}
     for statement in ast.walk(tree):
@@ -92,17 +94,6 @@ def mutants(cell: NotebookNode) -> list[Mutant]:
                 found.setdefault(source, mutant)
     found.pop(ast.unparse(tree), None)
     return sorted(found.values(), key=lambda mutant: mutant.line)
-
-
-def _solution_lines(source: str) -> set[int]:
-    """The numbers of the lines between the markers."""
-    inside, found = False, set()
-    for number, line in enumerate(source.splitlines(), 1):
-        if "### BEGIN SOLUTION" in line or "### END SOLUTION" in line:
-            inside = "BEGIN" in line
-        elif inside:
-            found.add(number)
-    return found
 
 
 def _marks(source: str) -> dict[int, set[str]]:

@@ -67,20 +67,31 @@ def release(
     paths = find_labs(course.solutions, names)
     if language:
         _require_language(paths, language)
-    with tempfile.TemporaryDirectory(prefix="labkit-release-") as folder:
-        made = Path(folder, "notebooks")
-        # A gradebook of its own: a release alone enters nothing into the course's.
-        scratch = Course(Path(folder), course.solutions, made, course.build)
-        _copy_pages(course, made)  # for the labs' links
-        outcome = _make_all(scratch, paths, language, announce)
+    with scratch_course(course) as scratch:
+        outcome, faults = make_labs(scratch, paths, language, announce)
+        if faults:
+            raise LabError("\n".join(faults))
         for done in outcome:
             done.changed = _install(
-                made / done.lab, course.notebooks / done.lab, dry=check
+                scratch.notebooks / done.lab, course.notebooks / done.lab, dry=check
             )
         if not names:
             outcome += _remove_others(course, dry=check)
     outcome += _update_pages(course, dry=check)
     return outcome + _update_start_page(course, language, dry=check)
+
+
+@contextlib.contextmanager
+def scratch_course(course: Course) -> Iterator[Course]:
+    """The course with released labs, submissions and a gradebook elsewhere, gone at the end.
+
+    What is tried there enters nothing into the course's own.
+    """
+    with tempfile.TemporaryDirectory(prefix="labkit-release-") as folder:
+        root = Path(folder)
+        scratch = Course(root, course.solutions, root / "notebooks", course.build)
+        _copy_pages(course, scratch.notebooks)  # for the labs' links
+        yield scratch
 
 
 def pages_beside_labs(course: Course) -> list[Path]:
@@ -160,15 +171,16 @@ def _in_language(lab: Lab, language: str | None) -> Lab:
     return replace(lab, script=replace(lab.script, header=lab.script.header | told))
 
 
-def _make_all(
+def make_labs(
     course: Course,
     paths: list[Path],
-    language: str | None,
-    announce: Callable[[str], None],
-) -> list[Released]:
+    language: str | None = None,
+    announce: Callable[[str], None] = lambda _: None,
+) -> tuple[list[Released], list[str]]:
     """Make the release folders of labs in a scratch course, and pass them through the gate.
 
     What takes long goes on side by side: the reference runs, and the gate's gradings.
+    Returns what was made, and everything that is wrong with the labs.
     """
     faults: list[str] = []
     labs = []
@@ -193,9 +205,7 @@ def _make_all(
         ).items():
             faults += [f"{course.lab(lab_name)}: {fault}" for fault in wrong]
             made[lab_name].times = times
-    if faults:
-        raise LabError("\n".join(faults))
-    return list(made.values())
+    return list(made.values()), faults
 
 
 class _GateProgress(Progress):

@@ -263,14 +263,18 @@ def study(
     epilog=examples("labkit try 02", "labkit try 01 02 03"),
 )
 def try_labs(labs: Labs = None) -> None:
-    """Try wrong answers by machine: which get full marks?
+    """Try a lab: wrong answers by machine, its hints, its times, its blank page.
 
     Each solution is changed in one place: a number, a comparison, an operator, a
     conversion, what happens in place. Every change that no check notices is told, with
     its line. It is no fault as such: some are as right as the solution. Mark them where
     they stand, and they are not tried again:  # equivalent: < -> <=
+
+    A page shows the rest: the hint of each usual mistake, the slowest cells at grading,
+    how long a student works on it, and what one reads who hands in the blank lab.
     """
     from labkit.authoring.try_lab import try_mutants
+    from labkit.authoring.try_page import write_try_page
     from labkit.course import Course
     from labkit.labs.lab import find_labs
 
@@ -292,6 +296,14 @@ def try_labs(labs: Labs = None) -> None:
                 f"  {exercise}: its mutants changed what other cells hold, so some of "
                 "them may be missing here. Let its check cell make its own inputs."
             )
+        with console.status("the release gate") as status:
+            page = write_try_page(
+                course,
+                tried,
+                course.build / "try" / tried.lab,
+                lambda text: status.update(Text(text)),
+            )
+        console.print(f"  {os.path.relpath(page)}")
 
 
 @command(

@@ -26,6 +26,7 @@ from labkit.execution.run_metadata import RunMetadata, forget_claims
 from labkit.execution.speed import stretch
 from labkit.kernels.owner import ParentLost, warm_parent
 from labkit.kernels.provisioner import WarmProvisioner, kernel_manager
+from labkit.profile import ALT_TEXT
 from labkit.sandbox.confinement import can_fork, strength
 from labkit.sandbox.meter import BACKSTOP
 from labkit.sandbox.policy import Policy
@@ -49,6 +50,7 @@ GRADING_ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "-1",
 }
 NOT_FOR_GRADING = (
+    ALT_TEXT,
     "LABKIT_CONFINEMENT",
     "LABKIT_DATA",
     "LABKIT_EXPECTED",

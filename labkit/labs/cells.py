@@ -40,3 +40,14 @@ def mistake_functions(cell: NotebookNode) -> list[tuple[str, str]]:
         for node in tree.body
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     ]
+
+
+def solution_lines(source: str) -> set[int]:
+    """The numbers, from 1, of the lines between the markers of a solution."""
+    inside, found = False, set()
+    for number, line in enumerate(source.splitlines(), 1):
+        if "### BEGIN SOLUTION" in line or "### END SOLUTION" in line:
+            inside = "BEGIN" in line
+        elif inside:
+            found.add(number)
+    return found

@@ -13,6 +13,7 @@ from labkit.checks.released import released_labs
 from labkit.course import Course
 from labkit.errors import LabkitError
 from labkit.kernels.jupyter import provisioner_environment
+from labkit.profile import ALT_TEXT
 
 _LAYOUT = "layout"  # the folder in which JupyterLab keeps what is open, and how wide
 
@@ -48,7 +49,8 @@ def copy_labs(notebooks: Path, folder: Path) -> int:
 
 
 def lab_environment() -> dict[str, str]:
-    """This environment, with ours for JupyterLab: pages shown, no news, warm kernels."""
+    """This environment, with ours for JupyterLab: pages shown, no news, warm kernels,
+    figures with their alternative text."""
     paths = [
         str(Path(__file__).parent / "jupyter"),
         os.environ.get("JUPYTER_CONFIG_PATH", ""),
@@ -57,6 +59,7 @@ def lab_environment() -> dict[str, str]:
         **os.environ,
         "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, paths)),
         **provisioner_environment(),
+        ALT_TEXT: "1",
     }
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
+import os
 import re
 import textwrap
 from collections.abc import Sized
@@ -22,6 +24,7 @@ from matplotlib.ticker import LogFormatterMathtext, LogFormatterSciNotation
 from PIL import Image
 
 from labkit.plots.words import describe
+from labkit.profile import ALT_TEXT
 
 if TYPE_CHECKING:  # matplotlib has this name from 3.11 on
     from matplotlib.typing import RcKeyType
@@ -110,10 +113,14 @@ def bundle(figure: _MatplotlibFigure) -> Bundle:
     except Exception:  # a figure of somebody's own is shown, whatever is in it
         alt = "A figure that could not be put in words."
     picture = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return (
-        {"image/png": picture, "text/plain": alt or "figure"},
-        {"image/png": {"width": width, "height": height, "alt": alt}},
-    )
+    shown = {"image/png": picture, "text/plain": alt or "figure"}
+    told = {"width": width, "height": height, "alt": alt}
+    if os.environ.get(ALT_TEXT):
+        shown["text/html"] = (
+            f'<img class="labkit-figure" width="{width}" height="{height}" '
+            f'alt="{html.escape(alt)}" src="data:image/png;base64,{picture}">'
+        )
+    return shown, {"image/png": told}
 
 
 def show_in_notebooks() -> None:

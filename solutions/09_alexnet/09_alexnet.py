@@ -9,7 +9,7 @@
 #   labkit:
 #     title: "9 · AlexNet in miniature"
 #     summary: Rebuild the ideas of 2012 by hand, and measure what each of them brings.
-#     minutes: 150
+#     minutes: 120
 #     study:
 #       dataset: cifar10
 #       networks: [whole, no_response, plain_pooling, no_dropout, no_crops, no_colour,
@@ -58,7 +58,7 @@
 # - look into a trained network: first filters, nearest neighbours, top-5;
 # - share a batch among several devices, and get the same gradient.
 #
-# **Time**: two and a half hours. All trainings together take six minutes at
+# **Time**: about two hours. All trainings together take six minutes at
 # most, on any machine that has little else to do.
 #
 # **Builds on** lab 03 (pooling, counting layers), lab 05 (augmentation, batch
