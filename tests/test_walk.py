@@ -108,6 +108,32 @@ def test_a_lab_from_the_first_mistake_to_points_on_the_start_page(jupyterlab, wo
     assert bars(jupyterlab)["2"] == before
 
 
+def test_what_is_ours_on_a_notebook_s_page_is_accessible(jupyterlab):
+    """Checks that passed, failed, wait; hints; figures; the prose, also where it is narrow."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    second = lab("02")
+    jupyterlab.open(f"{second.name}/{second.name}.ipynb")
+    jupyterlab.menu("Run", "Run All Cells")
+    jupyterlab.settle()
+    wrong = "def output_size(size, *rest, **more):\n    return 3"
+    jupyterlab.write("output_size", wrong)
+    jupyterlab.run("output_size", "check-output_size")
+    ours = [".jp-RenderedHTMLCommon", ".jp-RenderedImage"]
+    where = {"include": [[f".jp-Notebook {part}"] for part in ours]}
+    asked = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+    for theme, width in (("Light", 1200), ("Dark", 900)):
+        jupyterlab.page.set_viewport_size({"width": width, "height": 800})
+        jupyterlab.theme(f"JupyterLab {theme}")
+        for cell in ("check-output_size", "check-convolve", "check-response"):
+            jupyterlab.select(cell)
+            found = Axe().run(jupyterlab.page, where, asked)
+            assert found.violations_count == 0, found.generate_report()
+    figures = jupyterlab.page.locator(".jp-Notebook img.labkit-figure")
+    assert figures.count() > 3
+    assert all(len(one.get_attribute("alt")) > 20 for one in figures.all())
+
+
 def test_lab_06_ends_with_a_submission_and_a_restart_keeps_the_points(
     jupyterlab, work, run_command
 ):

@@ -152,6 +152,15 @@ class JupyterLab:
             name = re.compile(rf"^{re.escape(item)}($|\s*\W?[A-Z0-9])")
             self.page.get_by_role("menuitem", name=name).first.click()
 
+    def theme(self, name: str) -> None:
+        """Change to another theme, and wait until it is there."""
+        self.page.evaluate(
+            "theme => jupyterapp.commands.execute('apputils:change-theme', { theme })",
+            name,
+        )
+        body = f"body[data-jp-theme-name='{name}']"
+        self.page.wait_for_selector(body, state="attached")
+
     def settle(self) -> None:
         """Wait until no cell is running or waits for one that is."""
         self.wait(
