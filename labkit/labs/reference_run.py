@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import nbformat
+from filelock import FileLock
 from nbformat import NotebookNode
 
 from labkit.checks.protocol import SEED, CheckMessage, messages
@@ -95,14 +96,17 @@ def lab_references(
     """
     path = references_path(lab_path, build)
     key = _key(lab_path, seed)
-    saved = _saved(path)
-    if saved is not None and saved.key == key:
+    if (saved := _saved(path, key)) is not None:
         return saved
-    announce(f"{lab_path.stem}: reference run")
-    environment = reference_environment(build, seed)
-    made = replace(record_references(read_lab(lab_path), environment), key=key)
-    made.save(path)
-    return made
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):  # of two at once, one runs it
+        if (saved := _saved(path, key)) is not None:
+            return saved
+        announce(f"{lab_path.stem}: reference run")
+        environment = reference_environment(build, seed)
+        made = replace(record_references(read_lab(lab_path), environment), key=key)
+        made.save(path)
+        return made
 
 
 def prepare_references(
@@ -133,12 +137,13 @@ def references_path(lab_path: Path, build: Path) -> Path:
     return build / "references" / f"{lab_path.stem}.json"
 
 
-def _saved(path: Path) -> References | None:
-    """The saved references; None where there are none, or only another version's."""
+def _saved(path: Path, key: str) -> References | None:
+    """The saved references of a key; None where there are none, or only others."""
     try:
-        return _loaded(path, path.stat().st_mtime_ns)
+        found = _loaded(path, path.stat().st_mtime_ns)
     except (OSError, LabkitError):
         return None
+    return found if found.key == key else None
 
 
 @lru_cache
