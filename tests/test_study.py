@@ -327,6 +327,9 @@ def test_a_network_has_settings_of_its_own(tmp_path):
     again = study.run(plan, tmp_path, BUILDERS, announce=lambda line: None)
     assert again.of("seen")[0].views_accuracy == seen.views_accuracy
     assert tmp_path / "out" / "trainings.csv" in found.write(tmp_path / "out")
+    # Who has the table alone reads it as the study shows it.
+    written = pd.read_csv(tmp_path / "out" / "table.csv")
+    pd.testing.assert_frame_equal(study.readable(written), found.summary())
     table = pd.read_csv(tmp_path / "out" / "trainings.csv")
     assert table["network"].tolist() == ["seen", "short"]  # plain ones first
     assert table["views"][0] == pytest.approx(seen.views_accuracy)

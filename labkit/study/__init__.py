@@ -7,7 +7,7 @@ scikit-learn and SciPy compute is theirs.
 """
 
 from labkit.study.plan import Plan, Training
-from labkit.study.results import Outcome, Results
+from labkit.study.results import Outcome, Results, readable
 from labkit.study.runner import run
 from labkit.study.search import Trial, search
 from labkit.study.statistics import holm
@@ -19,6 +19,7 @@ __all__ = [
     "Training",
     "Trial",
     "holm",
+    "readable",
     "run",
     "search",
 ]

@@ -236,19 +236,8 @@ class Results:
         return pd.DataFrame(rows)
 
     def summary(self) -> pd.DataFrame:
-        """Return the table as one reads it: means, in brackets the ends of their intervals."""
-        table = self.table()
-        shown = table[["network", "augmented", "seeds", "parameters"]].copy()
-        for name in MEASURES:
-            form = {"accuracy": "{:.2%}", "seconds": "{:.0f}"}.get(name, "{:.4f}")
-            columns = table[[name, f"{name} low", f"{name} high"]]
-            shown[name] = [
-                f"{form.format(mean)} ({form.format(low)} to {form.format(high)})"
-                if np.isfinite(low)
-                else form.format(mean)
-                for mean, low, high in columns.itertuples(index=False)
-            ]
-        return shown
+        """Return the table as one reads it: see `readable`."""
+        return readable(self.table())
 
     def pairs(self) -> pd.DataFrame:
         """Return a row for every two that the study compares: is their difference real?
@@ -367,3 +356,29 @@ class Results:
 
 def _named(network: str, augmented: bool) -> str:
     return f"{network}, augmented" if augmented else network
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a study's table as one reads it: means, in brackets their intervals' ends.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As `Results.table` gives it, or read from the table.csv that a study wrote.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same rows; each measure is a text.
+    """
+    shown = table[["network", "augmented", "seeds", "parameters"]].copy()
+    for name in MEASURES:
+        form = {"accuracy": "{:.2%}", "seconds": "{:.0f}"}.get(name, "{:.4f}")
+        columns = table[[name, f"{name} low", f"{name} high"]]
+        shown[name] = [
+            f"{form.format(mean)} ({form.format(low)} to {form.format(high)})"
+            if np.isfinite(low)
+            else form.format(mean)
+            for mean, low, high in columns.itertuples(index=False)
+        ]
+    return shown
