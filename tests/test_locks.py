@@ -3,13 +3,16 @@
 import contextlib
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from labkit.data import cache
 from labkit.errors import LabkitError
+from labkit.execution.side_by_side import side_by_side
 from labkit.grading.gradebook.database import only_grader
+from labkit.labs.reference_run import lab_references
 
 
 @contextlib.contextmanager
@@ -89,3 +92,30 @@ def test_of_two_that_begin_a_course_one_writes_its_seed(course, monkeypatch):
         course.settings_file.write_text('seed = "of the first"')
         first.kill()
         assert second.communicate()[0] == "of the first\n"
+
+
+def test_of_two_who_need_the_same_references_one_makes_them(course):
+    path, announced = course.lab("91_tiny"), []
+
+    def make(_):
+        return lab_references(path, course.build, "a seed", announced.append)
+
+    first, second = side_by_side(make, range(2), jobs=2)
+    assert announced == ["91_tiny: reference run"]
+    assert first == second
+
+
+def test_work_side_by_side_keeps_its_order_and_ends_with_the_first_error():
+    begun = []
+
+    def work(number):
+        begun.append(number)
+        if number == 3:
+            raise LabkitError("the third")
+        time.sleep(0.1)
+        return number * number
+
+    assert side_by_side(work, [2, 1], jobs=2) == [4, 1]
+    with pytest.raises(LabkitError, match="the third"):
+        side_by_side(work, [3, *range(4, 100)], jobs=1)
+    assert len(begun) < 50

@@ -3,6 +3,7 @@
 import base64
 import io
 from datetime import datetime, timedelta
+from html.parser import HTMLParser
 
 import matplotlib
 import numpy as np
@@ -130,6 +131,30 @@ def test_pyplot_s_figures_are_shown_sharp_and_in_words_too():
     shown = metadata["image/png"]
     assert shown["alt"] == "How many: bars: cat 3, dog 5; across kind."
     assert picture.width == pytest.approx(2 * shown["width"], abs=1)
+
+
+def test_jupyterlab_gets_a_figure_as_html_with_its_words(monkeypatch):
+    """It shows a picture without them. Whatever they hold, they end no attribute."""
+    monkeypatch.setenv("LABKIT_ALT_TEXT", "1")
+    title = """Cats < "dogs" & 'birds'"""
+    data, metadata = DisplayFormatter().format(plots.image_grid(PICTURES, title=title))
+    (found,) = elements(data["text/html"])
+    assert found == {
+        "class": "labkit-figure",
+        "alt": f"{title}. 6 pictures.",
+        "width": str(metadata["image/png"]["width"]),
+        "height": str(metadata["image/png"]["height"]),
+        "src": f"data:image/png;base64,{data['image/png']}",
+    }
+
+
+def elements(page):
+    """The attributes of each element of a piece of HTML."""
+    found = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: found.append(dict(attributes))
+    parser.feed(page)
+    return found
 
 
 def test_ticks_that_are_no_texts_are_told_and_no_figure_is_lost(monkeypatch):
