@@ -118,6 +118,9 @@ def test_a_lab_is_shown_with_figures_and_formulas(pages, site, lab):
         re.sub(r"<[^>]+>", "", page.text)
     )
     assert "The figures here come from the cells that are given" in page.text
+    words = re.findall(r'<img alt="([^"]*)" class="figure"', page.text)
+    assert len(words) == page.text.count('class="figure"')
+    assert all(len(one) > 10 for one in words) and len(set(words)) > len(words) / 2
 
 
 def test_every_command_has_a_page_with_all_its_options(pages, site):

@@ -97,7 +97,7 @@ def _figures(released: NotebookNode, folder: Path) -> dict[str, str]:
             folder.mkdir(parents=True, exist_ok=True)
             name = f"{cell.id}-{number}.png"
             (folder / name).write_bytes(base64.b64decode(picture))
-            text = "What the cell above draws"
+            text = " ".join(output.metadata["image/png"]["alt"].split())
             found[cell.id] = found.get(cell.id, "") + (
                 f"\n\n```{{image}} {folder.name}/{name}\n:alt: {text}\n:class: figure\n```"
             )
