@@ -30,11 +30,13 @@ endef
 $(VENV)/.ready: requirements.lock pyproject.toml
 	$(call install,requirements.lock,2.7)
 	@touch $(VENV)/.student $@
+	@echo "Ready. Type: source $(VENV)/bin/activate"
 
 # The developers' environment holds all of it, at the same versions.
 $(VENV)/.student: requirements-student.lock pyproject.toml
 	$(call install,requirements-student.lock,2.2)
 	@touch $@
+	@echo "Ready. Type: source $(VENV)/bin/activate"
 
 demo: setup
 	labkit demo

@@ -56,6 +56,22 @@ def test_a_new_course_has_its_settings_and_one_lab(tmp_path, run_command, monkey
     assert len(Course.at(root).seed) == 32 and text != other
 
 
+def test_what_is_a_student_s_or_secret_stays_out_of_a_repository(tmp_path, run_command):
+    """Here as in a course of one's own."""
+    init_course(tmp_path / "mine")
+    run_command("git", "init", folder=tmp_path / "mine")
+    names = (
+        *("grades.csv", "canvas.csv", "canvas-unmatched.csv", "moodle.csv"),
+        *("participants.csv", "truth.csv", "names.csv", "gradebook.db", "course.toml"),
+        *("submitted/eve/01_sample/01_sample.ipynb", "build/report.html"),
+        *("autograded/eve/a.ipynb", "feedback/eve/a.html", "exchange/a/b.ipynb"),
+        *("work/01_sample/01_sample.ipynb", "solutions/01_sample/01_sample.ipynb"),
+    )
+    for folder in (tmp_path / "mine", ROOT):
+        done = run_command("git", "check-ignore", "--no-index", *names, folder=folder)
+        assert done.stdout.split() == list(names)
+
+
 def test_its_configuration_is_ours():
     template = ROOT / "labkit" / "templates" / "nbgrader_config.txt"
     assert template.read_text() == (ROOT / "nbgrader_config.py").read_text()

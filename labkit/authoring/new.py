@@ -16,12 +16,21 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _IGNORED = """\
 build/
 work/
+.labkit/
 submitted/
 autograded/
 feedback/
+exchange/
 gradebook.db*
 course.toml
 solutions/*/*.ipynb
+grades*.csv
+canvas*.csv
+moodle*.csv
+participants*.csv
+# the true classes of a competition, and who is who on its leaderboard
+truth*.csv
+names*.csv
 """
 
 
