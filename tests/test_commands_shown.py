@@ -24,7 +24,7 @@ PROGRAMS = "labkit|python3?|pip|make|nbgrader|jupyter|dask|uv|git|pre-commit|doc
 LABS = [path.name for path in sorted((ROOT / "notebooks").glob("*/"))]
 # Not run as they stand, and why.
 NOT_RUN = {
-    r"make (setup|demo|test|lab|docs)": "sets up an environment; the tests run in it",
+    r"make (setup|student|demo|test|lab|docs)": "sets up an environment; the tests run in it",
     r"pip(x)? (install|wheel) .*|pip install .*": "installs, from the network",
     r"uv .*": "makes the lock anew, from the network",
     r"python3? -m (venv|pip) .*": "makes an environment",
