@@ -163,6 +163,10 @@ def test_ids_do_not_change_when_a_cell_is_put_before_them(write):
             "begins a list within a paragraph",
         ),
         ("# %% [markdown]\n# ten\n# - two\n", "begins a list within a paragraph"),
+        (
+            "# %% [markdown]\n# - Theory of edges. Proc.,\n#   1980. Its operator.\n",
+            "begins a list within a paragraph",
+        ),
     ],
 )
 def test_faults_are_named_with_file_and_line(write, text, words):

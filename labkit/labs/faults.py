@@ -33,6 +33,7 @@ _TAGS = ("needed", FOLDED_TAG)
 _REGIONS = {"SOLUTION": "solution", "HIDDEN TESTS": "check"}
 # A line that Markdown takes for a list's first item, also in the middle of a paragraph.
 _ITEM = re.compile(r"\s{0,3}(1[.)]|[-+*])\s")
+_NUMBERED = re.compile(r"\s*(\d{1,9})[.)]\s")
 _FENCE = re.compile(r"```|~~~|\$\$")
 # What a list item may follow: nothing, another item or what belongs to it, a heading, HTML.
 _BEFORE_ITEM = re.compile(r"\s*$|\s*(\d+[.)]|[-+*#>|<])|\s{2,}")
@@ -255,9 +256,14 @@ def _list_faults(cell: NotebookNode) -> list[Fault]:
     """Lines within a paragraph that would begin a list: a wrapped "1)", a minus sign."""
     if cell.cell_type != "markdown":
         return []
-    faults, before, fenced = [], "", False
+    faults, before, fenced, last = [], "", False, 0
     for number, line in enumerate(cell.source.splitlines(), cell.source_line):
-        if not fenced and _ITEM.match(line) and not _BEFORE_ITEM.match(before):
+        begins = bool(_ITEM.match(line)) and not _BEFORE_ITEM.match(before)
+        if count := _NUMBERED.match(line):
+            # Some renderers begin a list with any number, as with a year in a source.
+            begins |= bool(before.strip()) and int(count[1]) not in (1, last + 1)
+            last = int(count[1])
+        if begins and not fenced:
             text = (
                 f"{line.strip()[:20]!r} begins a list within a paragraph; break the "
                 "line elsewhere, or leave a blank line above a list"

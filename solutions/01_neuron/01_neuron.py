@@ -1566,8 +1566,8 @@ explore_learning_rate(surface="long valley", lr=0.01)
 #
 # ### A question on flat curves
 #
-# Three neurons learn OR from the same start, with the rates 0.0002, 3 and
-# 100. The next cell draws their errors, in an order that it does not tell.
+# Three neurons learn OR from the same start, with the rates 0.0002, 3 and 100.
+# The next cell draws their errors, in an order that it does not tell.
 
 # %%
 rates = np.random.default_rng(4).permutation([0.0002, 3.0, 100.0])

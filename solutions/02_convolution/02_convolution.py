@@ -2301,8 +2301,8 @@ print(f"by hand {middle - start:.3f} s, by Keras {end - middle:.3f} s")
 #   image recognition*. ICLR 2015. Why three 3x3 layers beat one 7x7.
 # - D. H. Hubel, T. N. Wiesel: *Receptive fields, binocular interaction and
 #   functional architecture in the cat's visual cortex*. J. Physiol. 160, 1962.
-# - D. Marr, E. Hildreth: *Theory of edge detection*. Proc. R. Soc. Lond. B 207,
-#   1980. The Laplacian as an edge detector.
+# - D. Marr, E. Hildreth: *Theory of edge detection*. Proc. R. Soc. Lond. B
+#   207, 1980. The Laplacian as an edge detector.
 # - V. Dumoulin, F. Visin: *A guide to convolution arithmetic for deep
 #   learning*. arXiv:1603.07285, 2016. All about sizes, strides and padding.
 # - W. Luo, Y. Li, R. Urtasun, R. Zemel: *Understanding the effective receptive

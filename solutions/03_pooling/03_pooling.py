@@ -1190,16 +1190,19 @@ print(f"One pixel: the map changes by {before:.0%}, pooled 2x2 by {after:.0%}.")
 #    is equivariant."
 
 # %% [markdown] manual="two_words" points=3
-# **Model answer.** 1. Only a little, and only to small shifts: under a shift
-# by one pixel the 2x2-pooled edge map still changes by more than a fifth, and
-# the change grows with the shift; it is much less than without pooling.
+# **Model answer.**
+#
+# 1. Only a little, and only to small shifts: under a shift by one pixel the
+#    2x2-pooled edge map still changes by more than a fifth, and the change
+#    grows with the shift; it is much less than without pooling.
 # 2. The *detection* is equivariant: the same filter is used everywhere, so
-# the map shifts along with the picture (the table shows a gap of 0). The
-# output itself does change, so it is not invariant. 3. Invariant and
-# equivariant are two different properties (same output, or output that moves
-# along). Convolution is equivariant to *shifts*, pooling a little invariant to
-# *shifts*. Neither holds for scale: a filter for a 3-pixel edge does not
-# answer in the same way to the picture at twice the size.
+#    the map shifts along with the picture (the table shows a gap of 0). The
+#    output itself does change, so it is not invariant.
+# 3. Invariant and equivariant are two different properties (same output, or
+#    output that moves along). Convolution is equivariant to *shifts*, pooling
+#    a little invariant to *shifts*. Neither holds for scale: a filter for a
+#    3-pixel edge does not answer in the same way to the picture at twice the
+#    size.
 #
 # **Rubric.** 1 point for each sentence: half for the right word with its
 # meaning, half for evidence (a number from the plot or the table) or, for

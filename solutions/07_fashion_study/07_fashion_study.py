@@ -836,9 +836,9 @@ plt.show()
 #
 # <details><summary>A nudge</summary>
 #
-# `(sure * bins).astype(int)` is the number of each picture's bin, counted from
-# 0. A probability of exactly 1 would get a bin of its own: it belongs to the
-# last one.
+# `(sure * bins).astype(int)` is the number of each picture's bin, counted
+# from 0. A probability of exactly 1 would get a bin of its own: it belongs to
+# the last one.
 # </details>
 
 
@@ -2213,5 +2213,6 @@ scores
 #   weights for ReLU.
 # - E. Wilson, 1927; Q. McNemar, 1947; S. Holm, 1979; C. Guo and others: *On
 #   calibration of modern neural networks*, 2017.
-# - J. Bergstra, Y. Bengio: *Random search for hyper-parameter optimization*,
-#   2012. T. Akiba and others: *Optuna*, 2019.
+# - J. Bergstra, Y. Bengio: *Random search for hyper-parameter
+#   optimization*, 2012.
+# - T. Akiba and others: *Optuna*, 2019.
