@@ -164,7 +164,7 @@ def test_ids_do_not_change_when_a_cell_is_put_before_them(write):
         ),
         ("# %% [markdown]\n# ten\n# - two\n", "begins a list within a paragraph"),
         (
-            "# %% [markdown]\n# - Theory of edges. Proc.,\n#   1980. Its operator.\n",
+            "# %% [markdown]\n# - Theory of edges. Proc.,\n#   1980.\n",
             "begins a list within a paragraph",
         ),
     ],

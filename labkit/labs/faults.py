@@ -33,7 +33,7 @@ _TAGS = ("needed", FOLDED_TAG)
 _REGIONS = {"SOLUTION": "solution", "HIDDEN TESTS": "check"}
 # A line that Markdown takes for a list's first item, also in the middle of a paragraph.
 _ITEM = re.compile(r"\s{0,3}(1[.)]|[-+*])\s")
-_NUMBERED = re.compile(r"\s*(\d{1,9})[.)]\s")
+_NUMBERED = re.compile(r"\s*(\d{1,9})[.)](\s|$)")
 _FENCE = re.compile(r"```|~~~|\$\$")
 # What a list item may follow: nothing, another item or what belongs to it, a heading, HTML.
 _BEFORE_ITEM = re.compile(r"\s*$|\s*(\d+[.)]|[-+*#>|<])|\s{2,}")
