@@ -3,6 +3,7 @@
     LABKIT_DATA=<folder> python benchmarks/transfer.py best_cnn.keras
     LABKIT_DATA=<folder> python benchmarks/transfer.py best_cnn.keras --ways frozen --seeds 6
     LABKIT_DATA=<folder> python benchmarks/transfer.py best_cnn.keras --ways imagenet
+    LABKIT_DATA=<folder> python benchmarks/transfer.py best_cnn.keras --ways imagenet_own
 
 best_cnn.keras is a network for CIFAR-10, lab 05's `best`. Each way learns from 800 of 1,000
 pictures and is tested with the other 200, groups of near-duplicates on one side; each seed
@@ -123,6 +124,14 @@ def fine_tuned(task: Task) -> list[float]:
     return task.right(task.lab["looked_at"](tuned, task.pictures[task.test]))
 
 
+def imagenet_own(task: Task) -> list[float]:
+    """All cats' probabilities against all dogs', of a network that learned ImageNet."""
+    shown = thousand(160)[0][task.test]
+    said = pretrained.imagenet(160).predict(shown, batch_size=50, verbose=0)
+    kinds = [said[:, kind].sum(axis=1) for kind in (pretrained.CATS, pretrained.DOGS)]
+    return task.right(np.stack(kinds, axis=1))
+
+
 def imagenet(task: Task) -> list[float]:
     """A regression on the features of a network that learned ImageNet."""
     network = pretrained.imagenet(160)
@@ -136,6 +145,7 @@ WAYS: dict[str, Callable[[Task], list[float]]] = {
     "own": own_outputs,
     "frozen": frozen,
     "tuned": fine_tuned,
+    "imagenet_own": imagenet_own,
     "imagenet": imagenet,
     "few": few,
 }

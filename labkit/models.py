@@ -47,11 +47,17 @@ def lenet5() -> keras.Model:
     )
 
 
-def alexnet() -> keras.Model:
+def alexnet(groups: int = 2) -> keras.Model:
     """AlexNet for 227x227 colour pictures and 1,000 classes: 60,965,224 parameters.
 
     Krizhevsky et al. 2012. Their network ran on two GPUs; `groups=2` in the second, fourth
     and fifth convolution says the same on one device.
+
+    Parameters
+    ----------
+    groups : int
+        Parts of these three convolutions: 2 as in the paper. With 1 every filter sees all
+        maps, which makes 62,378,344 parameters.
 
     Returns
     -------
@@ -86,12 +92,12 @@ def alexnet() -> keras.Model:
             conv(96, 11, "conv1", strides=4),
             LocalResponseNormalization(name="norm1"),
             layers.MaxPooling2D(3, 2, name="pool1"),
-            conv(256, 5, "conv2", padding="same", groups=2),
+            conv(256, 5, "conv2", padding="same", groups=groups),
             LocalResponseNormalization(name="norm2"),
             layers.MaxPooling2D(3, 2, name="pool2"),
             conv(384, 3, "conv3", padding="same"),
-            conv(384, 3, "conv4", padding="same", groups=2),
-            conv(256, 3, "conv5", padding="same", groups=2),
+            conv(384, 3, "conv4", padding="same", groups=groups),
+            conv(256, 3, "conv5", padding="same", groups=groups),
             layers.MaxPooling2D(3, 2, name="pool5"),
             layers.Flatten(),
             layers.Dense(4096, activation="relu", name="fc6"),

@@ -71,8 +71,8 @@ def imagenet(size: int = 160) -> keras.Model:
     -------
     keras.Model
         From raw pictures (N, size, size, 3), 0 to 255, to 1,000 probabilities in
-        ImageNet's order; `CATS` and `DOGS` are parts of it. The layer "features" holds the
-        means of the last maps, (N, F).
+        ImageNet's order; `CATS` and `DOGS` are parts of it. The layer before the last holds
+        the means of the last maps, (N, F).
 
     Raises
     ------

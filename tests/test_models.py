@@ -44,6 +44,10 @@ def test_alexnet_has_the_counts_of_the_two_gpu_original():
     assert answer.sum() == pytest.approx(1, abs=1e-4)
 
 
+def test_alexnet_in_one_piece_has_more_weights():
+    assert models.alexnet(groups=1).count_params() == 62_378_344
+
+
 def test_the_network_for_fashion_mnist():
     model = models.fashion_mnist_cnn()
     assert model.count_params() == 391_370

@@ -61,10 +61,10 @@ plt.rcParams.update(plots.STYLE)
 # %% [markdown]
 # ## 1. One neuron
 #
-# A neuron gets some numbers, its **inputs** $x_1, x_2, \dots, x_D$. It has
-# one [**weight**](../glossary.md#weight) for each input, and one
-# [**bias**](../glossary.md#bias). It does two things: it adds up, and it
-# decides.
+# A [**neuron**](../glossary.md#neuron) gets some numbers, its **inputs**
+# $x_1, x_2, \dots, x_D$. It has one [**weight**](../glossary.md#weight) for
+# each input, and one [**bias**](../glossary.md#bias). It does two things: it
+# adds up, and it decides.
 #
 # ![A neuron: weighted sum of the inputs, then the activation](neuron.svg)
 #
@@ -73,7 +73,8 @@ plt.rcParams.update(plots.STYLE)
 #
 # A large positive weight says "this input speaks for it", a negative one
 # "this input speaks against it", zero says "I do not care". The bias is
-# added once. It says how easily the neuron agrees.<sup>1</sup>
+# added once. It says how easily the neuron
+# agrees.<sup>[1](#Footnotes)</sup>
 #
 # The function $f$ is the [**activation
 # function**](../glossary.md#activation-function). The oldest one is a step: 0
@@ -85,10 +86,11 @@ plt.rcParams.update(plots.STYLE)
 #
 # $$\sigma(z) = \frac{1}{1 + e^{-z}}$$
 #
-# The sigmoid has a slope everywhere;<sup>2</sup> its own weakness is section
-# 3's question, and section 7 compares it with others.
+# The sigmoid has a slope everywhere;<sup>[2](#Footnotes)</sup> its own
+# weakness is section 3's question, and section 7 compares it with others.
 
-# %%
+# %% tags=["folded"]
+# Draws the step and the sigmoid.
 z = np.linspace(-6, 6, 241)
 fig, axes = plt.subplots(1, 2, figsize=(8, 2.4), sharey=True, layout="constrained")
 axes[0].plot(z, np.where(z < 0, 0, 1), color=plots.BLUE, lw=2.5)
@@ -384,7 +386,8 @@ def error_of(w):
     return squared_error(target_or, forward(corners, w, b))
 
 
-# %%
+# %% tags=["folded"]
+# Draws the error over the first weight, and where the neuron stands.
 def draw_error(slope=None):
     """The error over the first weight; with `slope`, the straight line along it."""
     first = np.linspace(-6, 6, 121)
@@ -563,7 +566,7 @@ draw_error(slope=numeric_gradient(error_of, w)[0])
 # Write both; `update` uses `sigmoid_slope`. Each has its own check cell.
 #
 # **Mind the slope.** It belongs to the place on the curve where the neuron
-# stands, so it is taken at the neuron's output.<sup>3</sup>
+# stands, so it is taken at the neuron's output.<sup>[3](#Footnotes)</sup>
 
 
 # %% solution="update"
@@ -990,8 +993,14 @@ problems = [
     ("XOR", [0, 1, 1, 0], 0),
     ("XOR again", [0, 1, 1, 0], 3),
 ]
+learnt = [
+    train(corners, np.array(target), epochs=2000, lr=1.0, seed=seed)
+    for _, target, seed in problems
+]
 
 
+# %% tags=["folded"]
+# Draws each neuron's error while it learns, and its output at the end.
 def draw_plane(ax, w, b, target):
     """A neuron's output over its two inputs: red 0, white 0.5, blue 1."""
     edge = np.linspace(-0.4, 1.4, 91)
@@ -1023,10 +1032,9 @@ def draw_plane(ax, w, b, target):
 fig, axes = plt.subplots(
     2, 4, figsize=(9, 4.6), height_ratios=[1, 1.25], layout="constrained"
 )
-for (name, target, seed), above, below in zip(problems, *axes):
-    w_end, b_end, losses = train(
-        corners, np.array(target), epochs=2000, lr=1.0, seed=seed
-    )
+for (name, target, _), (w_end, b_end, losses), above, below in zip(
+    problems, learnt, *axes
+):
     above.plot(losses, color=plots.BLUE, lw=2)
     above.set(title=f"{name}: error {losses[-1]:.3f}", ylim=(0, 0.8), xlabel="epoch")
     above.grid(True)
@@ -1478,19 +1486,25 @@ def train_two(x, target, hidden, epochs, lr, seed, alike=False):
 
 
 # %%
-tries = [
-    ("2 hidden neurons", dict(hidden=2, seed=0)),
-    ("2, another start", dict(hidden=2, seed=5)),
-    ("4, the same seed", dict(hidden=4, seed=5)),
-    ("4, all alike", dict(hidden=4, seed=5, alike=True)),
-]
+tries = {
+    "2 hidden neurons": dict(hidden=2, seed=0),
+    "2, another start": dict(hidden=2, seed=5),
+    "4, the same seed": dict(hidden=4, seed=5),
+    "4, all alike": dict(hidden=4, seed=5, alike=True),
+}
+networks = {
+    name: train_two(corners, target_xor, epochs=3000, lr=1.0, **setting)
+    for name, setting in tries.items()
+}
+
+# %% tags=["folded"]
+# Draws each network's error while it learns, and its output at the end.
 edge = np.linspace(-0.4, 1.4, 91)
 plane = np.stack(np.meshgrid(edge, edge), axis=-1).reshape(-1, 2)
 fig, axes = plt.subplots(
     2, 4, figsize=(9, 4.6), height_ratios=[1, 1.25], layout="constrained"
 )
-for (name, setting), above, below in zip(tries, *axes):
-    parameters, losses = train_two(corners, target_xor, epochs=3000, lr=1.0, **setting)
+for (name, (parameters, losses)), above, below in zip(networks.items(), *axes):
     above.plot(losses, color=plots.BLUE, lw=2)
     above.set(title=f"{name}: {losses[-1]:.3f}", ylim=(0, 0.8), xlabel="epoch")
     above.title.set_size(8)
@@ -1558,16 +1572,16 @@ explore_learning_rate(surface="long valley", lr=0.01)
 # one, `w1`, then has to wait. An input with large numbers makes the direction
 # of its weight steep, so it pays to bring all inputs to the same scale.
 #
-# With two hollows, a small rate ends in the nearer, shallower one. The slides
-# speak of finding the *global* minimum. Gradient descent promises no such
-# thing: it goes downhill from where it starts. A larger rate at the beginning
-# may jump over a ridge, by luck.
+# With two hollows, a small rate ends in the nearer, shallower one: gradient
+# descent goes downhill from where it starts, and does not look for the lowest
+# point of all.<sup>[4](#Footnotes)</sup> A larger rate at the beginning may
+# jump over a ridge, by luck.
 # </details>
 #
 # ### A question on flat curves
 #
 # Three neurons learn OR from the same start, with the rates 0.0002, 3 and 100.
-# The next cell draws their errors, in an order that it does not tell.
+# Here are their errors, in an order that is not told.
 
 # %%
 rates = np.random.default_rng(4).permutation([0.0002, 3.0, 100.0])
@@ -1575,6 +1589,8 @@ trained = {
     name: train(corners, target_or, 200, lr, seed=0) for name, lr in zip("ABC", rates)
 }
 
+# %% tags=["folded"]
+# Draws the errors of the three neurons.
 fig, axes = plt.subplots(1, 3, figsize=(9, 2.5), sharey=True, layout="constrained")
 for ax, (name, (_, _, losses)) in zip(axes, trained.items()):
     ax.plot(losses, color=plots.BLUE, lw=2)
@@ -1710,7 +1726,8 @@ def starts_one_stair_down(lr, rate, step, every, staircase=True):
     return lr * rate**times
 
 
-# %%
+# %% tags=["folded"]
+# Draws the learning rate over the epochs, for both forms.
 steps = range(0, 48)
 fig, ax = plt.subplots(figsize=(6.5, 2.6), layout="constrained")
 ax.step(
@@ -1776,7 +1793,8 @@ print(f"{0.25**10:.1e}")
 # Where the ground is grey, the slope is below 0.02: there the unit saturates.
 # The leaky ReLU is drawn with $s = 0.1$, so that you can see it.
 
-# %%
+# %% tags=["folded"]
+# Draws four activation functions and their slopes.
 curves = {
     "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
     "tanh": np.tanh,
@@ -2159,7 +2177,8 @@ def takes_the_mean_square(error, w, lam):
 # (1, 1) give the same output. The penalty chooses: it puts half the weight on
 # each, and not everything on one.
 
-# %%
+# %% tags=["folded"]
+# Draws the error over two weights, without the penalty and with it.
 w1, w2 = np.meshgrid(np.linspace(-0.5, 2.5, 61), np.linspace(-0.5, 2.5, 61))
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.6), sharey=True, layout="constrained")
 for ax, lam in zip(axes, [0.0, 1.0]):
@@ -2213,7 +2232,8 @@ plt.show()
 # right a 2x2 filter visits the four places where it fits; lines of one colour
 # are one and the same weight.
 
-# %%
+# %% tags=["folded"]
+# Draws the connections of a fully connected layer, and those of a filter.
 colours = [plots.BLUE, plots.VERMILION, plots.GREEN, plots.ORANGE]
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
 for out in range(4):
@@ -2421,7 +2441,9 @@ for side in [32, 200, 227]:
 #   $-t \log a - (1 - t) \log(1 - a)$ and derive $\delta$. What happens to the
 #   slope? Lab 4 uses it.
 #
-# ## Notes on the slides
+# ## Footnotes
+#
+# Where this lab and the course's slides differ:
 #
 # 1. One slide puts the bias inside the sum, as a factor of each product. It is
 #    added once.
@@ -2430,6 +2452,8 @@ for side in [32, 200, 227]:
 # 3. One slide takes the sigmoid's slope *of the error*. (It also writes the
 #    error as target minus output and then *adds* the step. That is right: both
 #    signs are turned. Its learning rate is 1.)
+# 4. The slides speak of finding the *global* minimum, the lowest point of all.
+#    Gradient descent promises no such thing.
 #
 # ## Sources
 #

@@ -138,10 +138,10 @@ print("decimal:  200 + 100 =", pixel.astype(float) + 100)
 # $$y = \sum_{a=0}^{k-1} \sum_{b=0}^{k-1} w_{ab} \, x_{ab}$$
 #
 # This is the weighted sum of lab 01, for a neuron that sees $k \times k$
-# pixels and no more. The pixels that a neuron sees are its **receptive
-# field**. The name comes from biology: Hubel and Wiesel found cells in the
-# visual cortex that answer only to a line in one small part of the visual
-# field, and only if it has the right direction.
+# pixels and no more. The pixels that a neuron sees are its [**receptive
+# field**](../glossary.md#receptive-field). The name comes from biology: Hubel
+# and Wiesel found cells in the visual cortex that answer only to a line in one
+# small part of the visual field, and only if it has the right direction.
 #
 # Such a neuron says how well the patch agrees with the filter. Here is a
 # filter that looks for one particular curve, and two patches.
@@ -373,9 +373,10 @@ for name, patch in {
 #
 # Now the window slides. It starts in the upper left corner, moves to the
 # right, and at the end of a row begins the next one. The number of pixels
-# from one place to the next is the **stride** $s$. Sometimes a frame of $p$
-# zeros is put around the picture first: **zero padding**. Along an axis of $n$
-# pixels, a window of $k$ pixels then has this many places:
+# from one place to the next is the [**stride**](../glossary.md#stride) $s$.
+# Sometimes a frame of $p$ zeros is put around the picture first: [**zero
+# padding**](../glossary.md#padding). Along an axis of $n$ pixels, a window of
+# $k$ pixels then has this many places:
 #
 # $$n' = \left\lfloor \frac{n + 2p - k}{s} \right\rfloor + 1$$
 #
@@ -600,9 +601,10 @@ def pads_once_in_all(image, p):
 #
 # $$y_{ij} = \sum_{a=0}^{k-1} \sum_{b=0}^{k-1} w_{ab} \, x_{is + a,\; js + b}$$
 #
-# All these numbers together are the **feature map**: a picture of where in
-# the picture the feature is. Play with it before you write it. Press ▶, or
-# pull the slider `step`.
+# All these numbers together are the [**feature
+# map**](../glossary.md#feature-map): a picture of where in the picture the
+# feature is. Play with it before you write it. Press ▶, or pull the slider
+# `step`.
 #
 # 1. Where is the sum 0, and why?
 # 2. Set the stride to 2, then 3. Which pixels does no window see?
@@ -635,8 +637,9 @@ explore_sliding_window(hill, np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]]))
 #
 # **Convolution?** Mathematicians would first rotate the kernel by 180°, and
 # call only that a convolution. What you see above, without the rotation, they
-# call *cross-correlation*. In deep learning everybody says convolution and
-# means the formula above.<sup>[3](#Footnotes)</sup>
+# call *cross-correlation*. In deep learning everybody says
+# [convolution](../glossary.md#convolution) and means the formula
+# above.<sup>[3](#Footnotes)</sup>
 
 # %% [markdown]
 # ### Exercise: `convolve`
@@ -880,7 +883,8 @@ plt.show()
 # There all six weights of the curve meet a pixel of 50.)
 #
 # And it would find the curve anywhere: move it by three pixels, and the spot
-# in the feature map moves by three pixels. That is called **equivariant** to
+# in the feature map moves by three pixels. That is called
+# [**equivariant**](../glossary.md#equivariant) to
 # shifts.<sup>[4](#Footnotes)</sup> Lab 03 measures it.
 
 # %% [markdown]
@@ -1052,13 +1056,15 @@ explore_kernel(photo[10:330, 30:470], filter_bank(), "sharpen")
 # </details>
 
 # %% [markdown]
-# A question to answer in your own words, in two to four sentences. It is
-# graded by a person.
+# ### A question on flat areas
 #
-# **Question: flat areas.** The sky is nearly flat: say, 200 everywhere. Without
-# running anything: what does each of the seven filters make of it? Which
-# single property of a kernel decides that? And what do you get if you add 128
-# to every number that an edge filter gives, and why do image programs do so?
+# Answer it in your own words, in two to four sentences. It is graded by a
+# person.
+#
+# The sky is nearly flat: say, 200 everywhere. Without running anything: what
+# does each of the seven filters make of it? Which single property of a kernel
+# decides that? And what do you get if you add 128 to every number that an
+# edge filter gives, and why do image programs do so?
 
 # %% [markdown] manual="flat_areas" points=2
 # **1 point**: all pixels under the window are equal, so the result is 200
@@ -1079,12 +1085,15 @@ explore_kernel(photo[10:330, 30:470], filter_bank(), "sharpen")
 # black like the sky.
 
 # %% [markdown]
-# One more, for edges that are **dark on the left and bright on the right**.
+# ### One more filter
+#
+# This one is for edges that are **dark on the left and bright on the right**.
 # Each of its rows sums to 0, so flat areas and horizontal edges give 0. (It is
 # the *Sobel filter*, after Irwin Sobel, who proposed it in 1968.)
 
 # %%
 vertical_edge = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+
 # %% tags=["folded"]
 # Draws upright and lying edges.
 upright = convolve(roof, vertical_edge)
@@ -1234,6 +1243,31 @@ def squares_the_differences(image, difference):
     """You multiplied by squared differences. The slope of d*d/2 is d itself."""
     return _slopes(image, difference**2)
 
+
+# %% [markdown]
+# Is it right? Wiggle each weight, as in lab 01, and compare.
+
+
+# %%
+def wiggled(image, kernel, wanted, step=1e-5):
+    """The slope of the error for each weight of a kernel, by central differences."""
+    slopes = np.zeros(kernel.shape)
+    for place in np.ndindex(kernel.shape):
+        up, down = kernel.copy(), kernel.copy()
+        up[place] += step
+        down[place] -= step
+        right, left = (
+            np.sum((convolve(image, nudged) - wanted) ** 2) / 2 for nudged in (up, down)
+        )
+        slopes[place] = (right - left) / (2 * step)
+    return slopes
+
+
+draw = np.random.default_rng(2).normal
+crop, first_kernel, goal = draw(size=(8, 9)), draw(size=(3, 3)), draw(size=(6, 7))
+by_formula = kernel_gradient(crop, convolve(crop, first_kernel) - goal)
+gap = np.abs(by_formula - wiggled(crop, first_kernel, goal)).max()
+print(f"largest difference {gap:.1e}")
 
 # %% [markdown]
 # Now let it learn. The picture is a part of the pagoda, brought to mean 0 and
@@ -1481,7 +1515,10 @@ four_filters = np.stack(
     axis=-1,
 )
 maps = np.maximum(convolve_layer(dahlia, four_filters, np.zeros(4), padding=1), 0)
+print("filters", four_filters.shape, "-> feature maps", maps.shape)
 
+# %% tags=["folded"]
+# Draws the dahlia, and the feature maps of the four filters.
 fig, axes = plt.subplots(1, 5, figsize=(9, 1.6), layout="constrained")
 axes[0].imshow(dahlia)
 axes[0].set_title(f"volume {dahlia.shape}")
@@ -1491,7 +1528,6 @@ for ax, name, channel in zip(axes[1:], colours, np.moveaxis(maps, -1, 0)):
 for ax in axes:
     ax.set_axis_off()
 plt.show()
-print("filters", four_filters.shape, "-> feature maps", maps.shape)
 
 # %% [markdown]
 # <details><summary>Think: a second layer works on these four maps. How many
@@ -1712,10 +1748,11 @@ print(f"sharing saves another {unshared / shared:,.0f} = 55 * 55.")
 # multiplications, over a hundred million in this layer for one picture.
 
 # %% [markdown]
-# **Question: what does sharing assume?** Sharing is a bet on what pictures are
-# like. Say in your own words what is assumed. Then name one kind of pictures
-# for which the bet is good and one for which it is bad, each with the reason.
-# For the second, what would you do?
+# ### A question on sharing
+#
+# Sharing is a bet on what pictures are like. Say in your own words what is
+# assumed. Then name one kind of pictures for which the bet is good and one for
+# which it is bad, each with the reason. For the second, what would you do?
 
 # %% [markdown] manual="sharing" points=3
 # **1 point** for the assumption: what is worth finding in one place is worth
@@ -2106,8 +2143,9 @@ print(
 # ## 11. The same in Keras
 #
 # From lab 04 on Keras does this for you, in compiled code, and on a GPU where
-# there is one. It works on a **batch** of volumes at once: shape
-# $(N, H, W, C)$ for $N$ pictures. This order is called `channels_last`.
+# there is one. It works on a [**batch**](../glossary.md#batch) of volumes at
+# once: shape $(N, H, W, C)$ for $N$ pictures. This order is called
+# `channels_last`.
 #
 #     keras.ops.conv(inputs, kernel, strides=1, padding="valid",
 #                    data_format="channels_last")

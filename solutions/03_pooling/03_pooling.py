@@ -63,11 +63,11 @@ print("photo:", photo.shape, "values from", photo.min(), "to", photo.max())
 # feature maps of 55x55: from 154,587 numbers to 290,400. More layers follow.
 # Without a brake the maps would eat all memory and all time.
 #
-# **Pooling** is the brake. A window slides over a map, as in a convolution,
-# but it has no weights: it replaces the values it sees by *one*, their
-# largest, their average or their sum. The course's slides also call it
-# *subsampling* or *downsampling*. It keeps what was found and roughly where,
-# and drops exactly where.
+# [**Pooling**](../glossary.md#pooling) is the brake. A window slides over a
+# map, as in a convolution, but it has no weights: it replaces the values it
+# sees by *one*, their largest, their average or their sum. The course's
+# slides also call it *subsampling* or *downsampling*. It keeps what was found
+# and roughly where, and drops exactly where.
 #
 # Move the sliders. Then try to answer:
 #
@@ -87,9 +87,13 @@ explore_pooling(photo)
 # $$n' = \left\lfloor \frac{n - \text{size}}{\text{stride}} \right\rfloor + 1$$
 #
 # windows. $\lfloor\cdot\rfloor$ rounds down. In Python, `//` does that for
-# whole numbers. If no stride is given, it is the size: the windows then lie
-# side by side, without a gap and without an overlap. Keras has the same
-# convention: `MaxPooling2D(pool_size=(2, 2), strides=None)`.
+# whole numbers.
+#
+# ### Exercise: `pooled_size`
+#
+# If no stride is given, it is the size: the windows then lie side by side,
+# without a gap and without an overlap. Keras has the same convention:
+# `MaxPooling2D(pool_size=(2, 2), strides=None)`.
 
 
 # %% solution="pooled_size"
@@ -156,8 +160,12 @@ def steps_by_one_by_default(n, size=2, stride=None):
 # \qquad\text{or}\qquad
 # y_{ij} = \sum_{x \in W_{ij}} x$$
 #
-# for the modes `"max"`, `"average"` and `"sum"`. Two loops and one slice of
-# the picture do it. Mind that feature maps can be negative.
+# for the modes `"max"`, `"average"` and `"sum"`.
+#
+# ### Exercise: `pool`
+#
+# Two loops and one slice of the picture do it. Mind that feature maps can be
+# negative.
 
 
 # %% solution="pool"
@@ -307,14 +315,17 @@ def starts_windows_at_their_number(image, size=2, stride=None, mode="max"):
 
 # %%
 grey = photo.mean(axis=2)
-small = {
+smaller = {
     "the photograph": grey,
     "every 8th pixel": grey[::8, ::8],
     "max-pooling, 8x8": pool(grey, 8),
     "average pooling, 8x8": pool(grey, 8, mode="average"),
 }
+
+# %% tags=["folded"]
+# Draws the photograph, and what each of the three ways leaves of it.
 figure, places = plt.subplots(1, 4, figsize=(9, 2.6), layout="constrained")
-for axes, (title, picture) in zip(places, small.items(), strict=True):
+for axes, (title, picture) in zip(places, smaller.items(), strict=True):
     axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
     axes.set_title(f"{title}\n{picture.shape[0]}x{picture.shape[1]}")
     axes.set_axis_off()
@@ -332,12 +343,13 @@ plt.show()
 # experience, not a law: LeNet-5 averages, and so do the last layers of many
 # networks of today.
 #
-# **Question 1** (2 points). A white line, one pixel wide, runs straight across
-# a black map. On another map a black line, one pixel wide, runs straight
-# across white. Both are pooled with 4x4 windows, side by side. White is 1 and
-# black is 0. Which values do the windows on the line give, for max-pooling and
-# for average pooling? Which of the two maps should a layer give to
-# max-pooling, and why?
+# ### A question on thin lines
+#
+# A white line, one pixel wide, runs straight across a black map. On another
+# map a black line, one pixel wide, runs straight across white. Both are
+# pooled with 4x4 windows, side by side. White is 1 and black is 0. Which
+# values do the windows on the line give, for max-pooling and for average
+# pooling? Which of the two maps should a layer give to max-pooling, and why?
 
 # %% [markdown] manual="thin_lines" points=2
 # **Model answer.** White on black: each window on the line holds 4 ones and
@@ -359,6 +371,8 @@ plt.show()
 # A layer of a network gives a *volume*: H x W positions with C channels, one
 # channel for each filter. Pooling works on each channel by itself and never
 # mixes them. The height and the width shrink, the depth stays.
+#
+# ### Exercise: `pool_volume`
 
 
 # %% solution="pool_volume"
@@ -476,6 +490,8 @@ plt.show()
 # al. (2013) put this between the last feature maps and the classes, in place
 # of large dense layers. Lab 05 does the same; lab 04 flattens its maps, and
 # proposes that you try this instead.
+#
+# ### Exercise: `global_average`
 
 
 # %% solution="global_average"
@@ -566,14 +582,16 @@ small.set(ylim=(2.3, -1.9), title="its max over axes 1 and 3")
 plt.show()
 
 # %% [markdown]
-# Cut off first what does not fill a window, or `reshape` refuses.
-#
-# Without a loop means: Python takes as many steps for a large batch as for a small
-# one, however many pictures, channels and windows there are. The checks count
-# them.
+# ### Exercise: `pool_fast`
 #
 # Real layers work on a *batch* of N volumes at once: (N, H, W, C). This is the
 # shape that Keras uses everywhere.
+#
+# Cut off first what does not fill a window, or `reshape` refuses.
+#
+# Without a loop means: Python takes as many steps for a large batch as for a
+# small one, however many pictures, channels and windows there are. The checks
+# count them.
 
 
 # %% solution="pool_fast"
@@ -722,6 +740,8 @@ print(f"with reshape {1000 * fast:8.2f} ms: {slow / fast:.0f} times as fast")
 # window } (i, j)\\[1ex]
 # 0 & \text{otherwise}
 # \end{cases}$$
+#
+# ### Exercise: `max_pool_gradient`
 #
 # **Ties.** If several values share the maximum, exactly *one* of them wins: the
 # first in reading order, row by row from the top, each from left to right.
@@ -979,6 +999,8 @@ for shift in (1, 2, 3, 4):
 #
 # It is 0 if the maps are equal, and 1 if they are nowhere active at the same
 # place. If both maps are zero everywhere, nothing has changed: it is 0.
+#
+# ### Exercise: `shift_response`
 
 
 # %% solution="shift_response"
@@ -1180,9 +1202,10 @@ print(f"One pixel: the map changes by {before:.0%}, pooled 2x2 by {after:.0%}.")
 # the right expression. And global average pooling? It has a single window:
 # whatever moves inside it changes nothing.
 #
-# **Question 2** (3 points). A friend read three sentences on slides. Correct
-# each of them in one or two sentences, and use your plot or your table as
-# evidence where you can.
+# ### A question on two words
+#
+# A friend read three sentences on slides. Correct each of them in one or two
+# sentences, and use your plot or your table as evidence where you can.
 #
 # 1. "Pooling makes the network invariant to translations."
 # 2. "The patterns that a convolution layer learns are translation invariant."
@@ -1218,14 +1241,18 @@ print(f"One pixel: the map changes by {before:.0%}, pooled 2x2 by {after:.0%}.")
 # ### Unit length
 #
 # The simplest norm layer divides the vector by its length. For a colour
-# $(R, G, B)$ that vector has three numbers; for C channels it is
+# $(R, G, B)$ that vector has three numbers. For C channels, the new value of
+# channel $i$ at the position $(x, y)$ is
 #
 # $$b^i_{x,y} = \frac{a^i_{x,y}}{\sqrt{\sum_{j=1}^{C} (a^j_{x,y})^2}}$$
 #
 # What remains is the *direction*: which channels are strong compared with the
-# others. How strong they are altogether is gone. A pixel that is zero in all
-# channels has no direction: it stays zero. Take care that it does not become
-# `nan`, which is what 0/0 gives.
+# others. How strong they are altogether is gone.
+#
+# ### Exercise: `unit_norm`
+#
+# A pixel that is zero in all channels has no direction: it stays zero. Take
+# care that it does not become `nan`, which is what 0/0 gives.
 
 
 # %% solution="unit_norm"
@@ -1422,6 +1449,8 @@ for name, (yours, theirs) in pairs.items():
 # | flatten | (H, W, C) | (H · W · C,) |
 # | dense | (n,) | (units,) |
 #
+# ### Exercise: `output_shape`
+#
 # The filters of a convolution fit as in lab 02; W' goes likewise:
 #
 # $$H' = \left\lfloor \frac{H + 2\,\text{padding} -
@@ -1524,6 +1553,8 @@ def takes_maps_for_square(layer, shape):
 # bias. It has them *once*, however often it is used: that is parameter
 # sharing. A unit of a dense layer has one weight for each number of the vector
 # and one bias. All other layers of the table have no parameters at all.
+#
+# ### Exercise: `parameters`
 
 
 # %% solution="parameters"
@@ -1619,8 +1650,11 @@ def gives_pooling_weights(layer, shape):
 # %% [markdown]
 # ### Trace a whole network
 #
-# The output of one layer is the input of the next. Walk down the list, and
-# carry the shape along.
+# The output of one layer is the input of the next.
+#
+# ### Exercise: `trace`
+#
+# Walk down the list, and carry the shape along.
 
 
 # %% solution="trace"
@@ -1810,9 +1844,8 @@ plt.show()
 #
 # `labkit.models` holds both networks as Keras models. Does Keras count as you
 # do, layer by layer? First its own summary of LeNet-5, then both networks next
-# to yours.
-# (Building AlexNet fills 60 million weights with random numbers. Dropout
-# layers, which Keras lists too, change neither shape nor count.)
+# to yours. (Building AlexNet fills 60 million weights with random numbers.
+# Dropout layers, which Keras lists too, change neither shape nor count.)
 
 # %%
 from labkit import models
@@ -1850,6 +1883,8 @@ if profile.pick(quick=True, full=True, grading=False):
 #
 # $$\text{multiply-adds} = (\text{parameters} - \text{biases}) \times
 # \text{positions}$$
+#
+# ### Exercise: `multiply_adds`
 #
 # A row of your trace tells all of it. The last number of the output shape is
 # the number of filters or units, and each has one bias. The numbers before it
@@ -1944,23 +1979,27 @@ print(f"and do {work[conv].sum() / work.sum():.1%} of the multiply-adds.")
 print(f"Neurons (outputs of these layers): {neurons:,}")
 
 # %% [markdown]
-# The paper sums AlexNet up as "60 million parameters and 650,000 neurons", in
-# seven hidden layers with weights: five convolutions and two dense ones; the
-# output layer is the eighth. Your counts agree.<sup>[2](#Footnotes)</sup>
+# The paper sums AlexNet up as "60 million parameters and 650,000
+# neurons",<sup>[2](#Footnotes)</sup> in seven hidden layers with weights: five
+# convolutions and two dense ones; the output layer is the eighth. Your
+# parameters agree. The 650,000 are the neurons of the convolutions, 650,080;
+# the dense layers add 9,192.
+#
+# ### A question on pooling and parameters
 #
 # It is often said that pooling "reduces the number of parameters". It has none
 # itself. So how can that be?
 #
-# **Question 3** (2 points). Leave out AlexNet's last pooling layer: the first
-# dense layer then sees 13x13x256 numbers, not 6x6x256. How many parameters
-# does that dense layer have with, and how many without the pooling? And with
-# *global average pooling* in the place of the pooling and the flattening?
-# Which layers of a network save parameters through pooling, and which do not?
+# Leave out AlexNet's last pooling layer: the first dense layer then sees
+# 13x13x256 numbers, not 6x6x256. How many parameters does that dense layer
+# have with, and how many without the pooling? And with *global average
+# pooling* in the place of the pooling and the flattening? Which layers of a
+# network save parameters through pooling, and which do not?
 
 # %% [markdown] manual="where_parameters" points=2
 # **Model answer.** With pooling: 4096 · (6·6·256 + 1) = 37,752,832. Without:
-# 4096 · (13·13·256 + 1) = 177,213,440, nearly five times as many. With
-# global average pooling: 4096 · (256 + 1) = 1,052,672. Only the first dense layer
+# 4096 · (13·13·256 + 1) = 177,213,440, nearly five times as many. With global
+# average pooling: 4096 · (256 + 1) = 1,052,672. Only the first dense layer
 # after the flattening saves parameters, since each of its units has a weight
 # for each number. The convolutions after a pooling layer keep the same
 # number: their filters do not depend on the size of the map. They save time,

@@ -357,6 +357,21 @@ def local_response_norm(volume, n=5, k=2, alpha=1e-4, beta=0.75):
         scale[:, :, i] += alpha * (volume[:, :, i - half : i + half + 1] ** 2).sum(axis=2)
     return volume / scale**beta
 """,
+        """
+def local_response_norm(volume, n=5, k=2, alpha=1e-4, beta=0.75):
+    result = volume.copy()
+    for y, x, i in np.ndindex(result.shape):
+        near = result[y, x, max(0, i - n // 2) : i + n // 2 + 1]
+        result[y, x, i] = result[y, x, i] / (k + alpha * np.sum(near**2)) ** beta
+    return result
+""",
+        """
+def local_response_norm(volume, n=5, k=2, alpha=1e-4, beta=0.75):
+    squares = np.pad(volume**2, [(0, 0), (0, 0), (n // 2, n // 2)])
+    total = sum(squares[:, :, i : i + volume.shape[2]] for i in range(n))
+    volume *= (k + alpha * total) ** -beta
+    return volume
+""",
     ],
     "dropout_2012": [
         """
