@@ -1,8 +1,8 @@
 """How a line of ours is shown in a notebook, or printed where there is none."""
 
-import html
-import re
 from typing import Any
+
+from labkit.formatting import marked
 
 
 def display(shown: dict[str, str]) -> None:
@@ -17,8 +17,7 @@ def display(shown: dict[str, str]) -> None:
 
 def line(text: str) -> None:
     """Show one line of plain words, in which `such` is code."""
-    marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
-    page = f'<div style="padding:2px 12px">{marked}</div>'
+    page = f'<div style="padding:2px 12px">{marked(text)}</div>'
     display({"text/plain": text, "text/html": page})
 
 
