@@ -8,17 +8,16 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import keras
 import numpy as np
-from filelock import FileLock, Timeout
 
 from labkit import profile
 from labkit.data import cache
-from labkit.files import replacing
+from labkit.files import held, replacing
 from labkit.training.history import History, clock
 from labkit.training.progress import in_notebook
 from labkit.training.recipe import Recipe, fingerprint
@@ -59,26 +58,17 @@ def _at_home() -> bool:
     return in_notebook() and not profile.strict()
 
 
-@contextlib.contextmanager
-def _turn() -> Iterator[None]:
-    user = getattr(os, "getuid", int)()
-    path = cache.place("locks", f"training-{user}")
-    lock, holder = FileLock(path), path.with_name(f"{path.name}.txt")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        other = holder.read_text("utf-8") if holder.is_file() else "another notebook"
+def _turn() -> contextlib.AbstractContextManager[None]:
+    def wait(other: str) -> None:
         print(
-            f"Another training goes on, in {other}. This one begins when it ends. Not to "
-            "wait: interrupt that one, in its notebook's menu Kernel.",
+            f"Another training goes on, in {other or 'another notebook'}. This one begins "
+            "when it ends. Not to wait: interrupt that one, in its notebook's menu Kernel.",
             flush=True,
         )
-        lock.acquire()
-    try:
-        holder.write_text(str(Path.cwd()), "utf-8")
-        yield
-    finally:
-        lock.release()
+
+    user = getattr(os, "getuid", int)()
+    lock = cache.place("locks", f"training-{user}")
+    return held(lock, lock.with_name(f"{lock.name}.txt"), str(Path.cwd()), wait)
 
 
 class Kept:
