@@ -21,10 +21,10 @@ from labkit.errors import LabkitError
 from labkit.execution.grading_data import submission_environment
 from labkit.execution.job import (
     Job,
+    accompanying_files,
     cache_run,
     cached_run,
     cached_run_path,
-    files_beside,
     run_job,
     with_outputs,
 )
@@ -106,7 +106,7 @@ class RunSubmission(CoursePart):
     """Execute a submission, or take its cached run."""
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
-        files = files_beside(Path(resources["metadata"]["path"]))
+        files = accompanying_files(Path(resources["metadata"]["path"]))
         if lab := self.lab_path(resources):
             files = with_rescues(files, lab, nb)
         key = run_key(self.seed, nb, files)

@@ -71,7 +71,7 @@ def _turn() -> contextlib.AbstractContextManager[None]:
     return held(lock, lock.with_name(f"{lock.name}.txt"), str(Path.cwd()), wait)
 
 
-class Kept:
+class FinishedTraining:
     """The end of a training, in a file beside the lab's notebook.
 
     It is of the very same training: of a model with the same weights at its beginning, the
@@ -84,7 +84,7 @@ class Kept:
         self._path = FOLDER / f"{self._key}.npz"
 
     @classmethod
-    def of(cls, recipe: Recipe) -> Kept | None:
+    def of(cls, recipe: Recipe) -> FinishedTraining | None:
         """The place of a training; None outside of a lab's notebook."""
         return cls(recipe) if _at_home() and _LAB.is_file() else None
 

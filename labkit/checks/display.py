@@ -5,7 +5,7 @@ from typing import Any
 from labkit.formatting import marked
 
 
-def display(shown: dict[str, str]) -> None:
+def show(shown: dict[str, str]) -> None:
     """Show what has a text and an HTML form; the text alone outside of a notebook."""
     from IPython import get_ipython
 
@@ -18,7 +18,7 @@ def display(shown: dict[str, str]) -> None:
 def line(text: str) -> None:
     """Show one line of plain words, in which `such` is code."""
     page = f'<div style="padding:2px 12px">{marked(text)}</div>'
-    display({"text/plain": text, "text/html": page})
+    show({"text/plain": text, "text/html": page})
 
 
 def in_points(number: float) -> str:
