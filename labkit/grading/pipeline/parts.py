@@ -29,7 +29,7 @@ from labkit.execution.job import (
     with_outputs,
 )
 from labkit.execution.keys import run_key
-from labkit.execution.run_metadata import RunMetadata
+from labkit.execution.run_metadata import RunMetadata, forget_claims
 from labkit.files import content_hash, write_text
 from labkit.grading.judging import judge_cell, judge_plain_cell
 from labkit.labs.guides import lab_guide
@@ -98,7 +98,7 @@ class ShipExpected(CoursePart):
             files[EXPECTED] = visible.text().encode()
             if rescues := lab_rescues(lab):
                 files[RESCUES] = pack(rescues)
-        nb.metadata.pop("labkit", None)  # what the source was made from
+        forget_claims(nb)  # what the source was made from
         return nb, resources
 
 
