@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import json
 import os
 import zipfile
@@ -17,7 +16,7 @@ import numpy as np
 
 from labkit import profile
 from labkit.data import cache
-from labkit.files import held, replacing
+from labkit.files import content_hash, held, replacing
 from labkit.training.history import History, clock
 from labkit.training.progress import in_notebook
 from labkit.training.recipe import Recipe, fingerprint
@@ -130,7 +129,7 @@ class FinishedTraining:
 def _key(recipe: Recipe) -> str:
     begins = [[fingerprint(_array(w)), w.trainable] for w in recipe.model.weights]
     text = json.dumps([recipe.identity(), begins])
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
+    return content_hash(text)[:24]
 
 
 def _array(weight: keras.Variable) -> np.ndarray:

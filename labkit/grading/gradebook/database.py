@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, inspect, text
 
 from labkit.course import Course
 from labkit.errors import LabkitError
-from labkit.files import held
+from labkit.files import held, replacing
 
 BACKUPS_KEPT = 5
 # Of the first versions of nbgrader, which wrote none.
@@ -98,15 +98,13 @@ def back_up(course: Course) -> Path | None:
     if not _exists(course) or not course.gradebook_file:
         return None
     folder = course.build / "backups"
-    folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"gradebook-{datetime.now():%Y%m%d-%H%M%S-%f}.db"
-    partial = target.with_suffix(".partial")
     with (
+        replacing(target) as partial,
         contextlib.closing(sqlite3.connect(course.gradebook_file)) as source,
         contextlib.closing(sqlite3.connect(partial)) as copy,
     ):
         source.backup(copy)
-    partial.replace(target)
     for old in sorted(folder.glob("gradebook-*.db"))[:-BACKUPS_KEPT]:
         old.unlink()
     return target
