@@ -1,4 +1,5 @@
-"""Files: their hashes, and writing them so that a reader sees the old or the new, never a half."""
+"""Files: their hashes, locks that say who holds them, and writing so that a reader sees the
+old or the new, never a half."""
 
 import contextlib
 import hashlib
@@ -6,7 +7,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 _BLOCK = 2**20
@@ -39,6 +40,30 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def held(
+    lock: Path, holder: Path, words: str, taken: Callable[[str], None]
+) -> Iterator[None]:
+    """Hold a lock for the block, with `words` on who holds it in the file `holder`.
+
+    Where another process has it, `taken` is given that one's words, "" where there are
+    none; this one waits then, unless `taken` raises an error.
+    """
+    from filelock import FileLock, Timeout  # slow to import
+
+    one = FileLock(lock)
+    try:
+        one.acquire(timeout=0)
+    except Timeout:
+        taken(holder.read_text("utf-8") if holder.is_file() else "")
+        one.acquire()
+    try:
+        write_text(holder, words)
+        yield
+    finally:
+        one.release()
 
 
 @contextlib.contextmanager

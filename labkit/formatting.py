@@ -1,5 +1,7 @@
-"""Numbers as people read them, the same in a terminal, on a page and in a file."""
+"""Numbers and words as people read them, the same in a terminal, on a page and in a file."""
 
+import html
+import re
 from itertools import pairwise
 
 # White on them has a contrast of 5:1 and more, and they have 3:1 on black.
@@ -25,6 +27,11 @@ def points(value: float) -> str:
 def percent(share: float) -> str:
     """A share from 0 to 1 as whole percent."""
     return f"{share:.0%}"
+
+
+def marked(text: str) -> str:
+    """A text as HTML, with what stands in `backticks` as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
 
 
 def mark(passed: bool) -> str:

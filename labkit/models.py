@@ -196,19 +196,17 @@ def simpsons_cnn(size: int, classes: int = 10) -> keras.Model:
     )
 
 
-def whitening_filters(images: np.ndarray, size: int = 2) -> np.ndarray:
+def whitening_filters(images: np.ndarray) -> np.ndarray:
     """Return filters whose answers to these pictures have no correlation, and equal variance.
 
     Parameters
     ----------
     images : array (N, H, W, C)
         Any number type; a few thousand are enough.
-    size : int
-        Pixels of a filter's side.
 
     Returns
     -------
-    float32 array (size, size, C, 2 * size * size * C)
+    float32 array (2, 2, C, 8 * C)
         The directions of a principal component analysis of all patches, each divided by its
         standard deviation, and then all of them negated.
 
@@ -220,6 +218,7 @@ def whitening_filters(images: np.ndarray, size: int = 2) -> np.ndarray:
     >>> models.whitening_filters(images).shape
     (2, 2, 3, 24)
     """
+    size = 2  # pixels of a filter's side
     views = np.lib.stride_tricks.sliding_window_view(images, (size, size), axis=(1, 2))
     patches = np.moveaxis(views, 3, -1).reshape(-1, size * size * images.shape[-1])
     covariance = np.cov(patches.astype("float32"), rowvar=False)
@@ -234,22 +233,20 @@ def whitening_filters(images: np.ndarray, size: int = 2) -> np.ndarray:
 class PassOn(keras.initializers.Initializer):
     """Starts a convolution so that its first filters pass their input channels on unchanged.
 
-    The others start as `then` says. Zagoruyko and Komodakis 2017 ("Dirac").
+    The others start as He et al. 2015 say. Zagoruyko and Komodakis 2017 ("Dirac").
     """
 
-    def __init__(self, then: str = "he_uniform") -> None:
-        self.then = then
-
     def __call__(self, shape, dtype=None):
-        kernel = np.array(keras.initializers.get(self.then)(shape))
+        kernel = np.array(keras.initializers.HeUniform()(shape))
         height, width, channels, filters = shape
         kept = min(channels, filters)
         kernel[..., :kept] = 0
         kernel[height // 2, width // 2, range(kept), range(kept)] = 1
         return keras.ops.convert_to_tensor(kernel, dtype)
 
-    def get_config(self):
-        return {"then": self.then}
+    @classmethod
+    def from_config(cls, config):
+        return cls()  # a file of an earlier version names how the others start
 
 
 @keras.saving.register_keras_serializable("labkit")

@@ -4,7 +4,6 @@ to embed a figure. The templates lie in `templates/`; `parts.html` has what they
 
 import base64
 import io
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -12,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from labkit.files import write_text
-from labkit.formatting import duration, percent, points
+from labkit.formatting import duration, marked, percent, points
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,17 +76,12 @@ def _environment() -> Environment:
     environment.filters |= {
         "breakable": _breakable,
         "duration": duration,
-        "marked": _marked,
+        "marked": lambda text: Markup(marked(text)),
         "percent": percent,
         "points": points,
     }
     environment.globals["now"] = lambda: datetime.now().astimezone()
     return environment
-
-
-def _marked(text: str) -> Markup:
-    """Text as HTML, with what stands in `backticks` as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _breakable(name: str) -> Markup:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pickle
 from collections import OrderedDict
@@ -17,6 +16,7 @@ import numpy as np
 from keras import layers
 
 from labkit.errors import LabkitError
+from labkit.files import content_hash
 
 # Where ImageNet's 1,000 classes have the kinds of cats that live with people, and of dogs.
 CATS = slice(281, 286)
@@ -123,7 +123,7 @@ def _lite(path: Path, size: int) -> keras.Model:
         content = path.read_bytes()
     except OSError as error:
         raise LabkitError(f"{path} cannot be read: {error}") from error
-    found = hashlib.sha256(content).hexdigest()
+    found = content_hash(content)
     if found != _LITE_SHA256:
         raise LabkitError(
             f"{path} is not the published file: its SHA-256 is {found}, expected"

@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgb
 
 from labkit.checks.results import Result
 from labkit.formatting import GROUNDS
-from labkit.learning.look import _load_jupyter_server_extension
+from labkit.learning import server as extension
 
 
 def luminance(colour: str) -> float:
@@ -36,9 +36,12 @@ def test_a_mark_is_clear_in_a_light_and_in_a_dark_theme(passed):
     assert min(contrast(ground, "#fff"), contrast(ground, "#111")) >= 3
 
 
-def test_jupyterlab_finds_the_style_sheet_and_one_of_the_user_s_own_first():
+def test_jupyterlab_finds_the_style_sheet_and_one_of_the_user_s_own_first(
+    monkeypatch,
+):
+    monkeypatch.setattr(extension, "can_fork", lambda: False)  # no warm parent
     server = SimpleNamespace(static_custom_path=["the user's", "jupyter's"])
-    _load_jupyter_server_extension(server)
+    extension._load_jupyter_server_extension(server)
     own, ours, _ = server.static_custom_path
     assert own == "the user's"
     assert "brightness" in (Path(ours) / "custom.css").read_text()

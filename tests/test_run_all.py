@@ -6,7 +6,7 @@ import shutil
 import nbformat
 import pytest
 
-from labkit.checks import progress
+from labkit.checks import earned_points
 from labkit.labs.answers import solve
 from labkit.labs.lab import cell_id, find_labs, read_lab
 from labkit.learning.jupyterlab import copy_labs
@@ -25,7 +25,7 @@ def once(environment, tmp_path_factory):
     """A course with the lab handed out: made once, never changed."""
     course = course_of_steps(tmp_path_factory.mktemp("steps"))
     page = start_page([read_lab(course.lab(LAB))])
-    (course.notebooks / progress.START_PAGE).write_text(page)
+    (course.notebooks / earned_points.START_PAGE).write_text(page)
     return course
 
 
@@ -149,7 +149,7 @@ def test_an_error_before_a_check_in_its_cell_does_not_stop(work):
 
 
 def test_points_are_told_and_kept_and_shown_on_the_start_page(once, work):
-    page = work / progress.START_PAGE
+    page = work / earned_points.START_PAGE
     assert "▱▱▱▱▱▱▱▱▱▱ 0\u00a0of\u00a07" in page.read_text()
     solved = solve(read(once), read_lab(once.lab(LAB)), fraction=0.4)
     assert "step(1.0)" in cell_of(solved, "taken").source
@@ -186,14 +186,14 @@ def test_points_are_told_and_kept_and_shown_on_the_start_page(once, work):
 
 
 def test_progress_that_is_damaged_or_cannot_be_kept_stops_nobody(tmp_path):
-    task = progress.Task("check-a", "a", 2.0)
-    kept = progress.record(tmp_path, "x", [task], {"check-a": 1.0})
-    assert progress.read(tmp_path) == kept
+    task = earned_points.Task("check-a", "a", 2.0)
+    kept = earned_points.record(tmp_path, "x", [task], {"check-a": 1.0})
+    assert earned_points.read(tmp_path) == kept
     (tmp_path / ".labkit" / "progress.json").write_text("{")
-    assert progress.read(tmp_path) is None
+    assert earned_points.read(tmp_path) is None
     shutil.rmtree(tmp_path / ".labkit")
     (tmp_path / ".labkit").write_text("a file")
-    assert progress.record(tmp_path, "x", [task], {"check-a": 2.0}).earned == 2.0
+    assert earned_points.record(tmp_path, "x", [task], {"check-a": 2.0}).earned == 2.0
 
 
 def test_headings_say_their_points_and_links_follow(once):

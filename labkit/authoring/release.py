@@ -10,7 +10,7 @@ from pathlib import Path
 from labkit.authoring.badges import add_badges
 from labkit.authoring.gate import CellTime, file_faults, grading_faults
 from labkit.authoring.guide import exercise_faults
-from labkit.checks.progress import KEPT, START_PAGE
+from labkit.checks.earned_points import KERNEL_FOLDER, START_PAGE
 from labkit.checks.protocol import EXPECTED
 from labkit.checks.references import References
 from labkit.course import Course
@@ -281,7 +281,7 @@ def _install(made: Path, target: Path, dry: bool) -> list[str]:
         sorted(p for p in target.rglob("*") if p.is_file()) if target.is_dir() else []
     ):
         if (
-            not {".ipynb_checkpoints", KEPT} & set(path.parts)
+            not {".ipynb_checkpoints", KERNEL_FOLDER} & set(path.parts)
             and not (made / path.relative_to(target)).exists()
         ):
             changed.append(f"{path.relative_to(target)} (not of the lab)")

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
 from nbformat import NotebookNode
 
 from labkit.authoring.mutations import Mutant, mutants
@@ -16,7 +15,7 @@ from labkit.execution.run_metadata import RunMetadata
 from labkit.grading.judging import judge
 from labkit.labs.companions import scratch_folder
 from labkit.labs.lab import Lab, cell_id, read_lab
-from labkit.labs.reference_run import KEEP, RESTORE, lab_references
+from labkit.labs.reference_run import KEEP, RESTORE, code_cell, lab_references
 from labkit.labs.source import source_notebook
 
 # What any cell of a lab may take here: as long as its whole reference run, and this.
@@ -138,20 +137,15 @@ def _notebook(lab: Lab, trials: list[_Trial]) -> tuple[NotebookNode, list[int]]:
         own = [one for one in trials if cell.id == cell_id("check", one.exercise)]
         if not own:
             continue
-        built.append(_code(KEEP))
+        built.append(code_cell(KEEP))
         for trial in own:
             answer = trial.mutant.source if trial.mutant else ""
             places.append(len(built))
             # One cell: an answer that fails as it is defined never gets to the checks.
-            built.append(_code("\n".join([RESTORE, KEEP, answer, cell.source])))
-        built.append(_code(RESTORE))
+            built.append(code_cell("\n".join([RESTORE, KEEP, answer, cell.source])))
+        built.append(code_cell(RESTORE))
     source.cells = built
     return source, places
-
-
-def _code(source: str) -> NotebookNode:
-    cell: NotebookNode = nbformat.v4.new_code_cell(source)
-    return cell
 
 
 def _ended(cell: NotebookNode) -> bool:

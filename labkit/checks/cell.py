@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from labkit import errors, profile
-from labkit.checks import progress, shown
+from labkit.checks import display, earned_points
+from labkit.checks.display import in_points
 from labkit.checks.expected import expected, expected_or_none, lab_folder
 from labkit.checks.protocol import (
     MIME,
@@ -30,7 +31,6 @@ from labkit.checks.protocol import (
 from labkit.checks.references import CheckReference, References, judge_together
 from labkit.checks.rescue import take
 from labkit.checks.results import Result, score
-from labkit.checks.shown import in_points
 from labkit.checks.values import MAX_BYTES, encode
 from labkit.checks.waiting import Waiting
 from labkit.errors import LabkitError
@@ -170,13 +170,13 @@ class Check:
         """Show the points of the lab, exercise by exercise: what is in so far."""
         references = expected()
         folder, guide = Path.cwd(), references.guide
-        kept = progress.read(folder)
+        kept = earned_points.read(folder)
         earned = dict(kept.cells) if kept and kept.lab == references.lab else {}
-        questions = progress.unanswered(folder / f"{references.lab}.ipynb")
+        questions = earned_points.unanswered(folder / f"{references.lab}.ipynb")
         rescued = self._rescued_cells(references)
         earned |= dict.fromkeys(rescued, 0.0)
-        listed = progress.Points.of(guide.tasks, earned, questions, rescued)
-        shown.display(listed.display())
+        listed = earned_points.Points.of(guide.tasks, earned, questions, rescued)
+        display.show(listed.display())
 
     def _tell_price(self, exercise: str, names: tuple[str, ...]) -> None:
         references = expected_or_none()
@@ -185,11 +185,11 @@ class Check:
             price = references.guide.price(exercise)
             cells = self._rescued_cells(references)
             tasks = references.guide.tasks
-            progress.record(
+            earned_points.record(
                 Path.cwd(), references.lab, tasks, dict.fromkeys(cells, 0.0)
             )
         listed = ", ".join(f"`{name}`" for name in names)
-        shown.line(
+        display.line(
             f"{listed}: a working version is here, for the {in_points(price)} of this "
             "exercise. All others can be earned. Take the line away to write your own."
         )
@@ -271,7 +271,7 @@ class Check:
             self._tell_awaited(results, cell.awaited[0])
             return
         for result in results:
-            shown.display(result.display())
+            display.show(result.display())
 
     def _end(self) -> None:
         """End a check cell, after every check has been shown.
@@ -286,7 +286,7 @@ class Check:
             if failed:
                 raise CheckFailed(f"{failed} of {len(cell.results)} checks failed.")
         elif cell.problem is not None:
-            shown.line(str(cell.problem))
+            display.line(str(cell.problem))
         else:
             self._tell_points(cell.results)
             if cell.error is not None:
@@ -300,7 +300,7 @@ class Check:
             self._waiting.tell(exercise)
             return
         blank = replace(results[0], name=exercise or results[0].name)
-        shown.display(blank.display())
+        display.show(blank.display())
 
     def _tell_points(self, results: list[Result]) -> None:
         """Keep what a check cell earns, and say it in a line."""
@@ -317,10 +317,10 @@ class Check:
             for check in references.cells[cell]
         ]
         points = 0.0 if rescued else score(judged, task.points)
-        so_far = progress.record(
+        so_far = earned_points.record(
             Path.cwd(), references.lab, references.guide.tasks, {cell: points}
         )
-        shown.line(
+        display.line(
             f"{points:g} of {in_points(task.points)} here{' (rescued)' * rescued}, "
             f"{so_far.earned:g} of {so_far.of:g} in this lab so far."
         )
@@ -337,7 +337,7 @@ def _seed() -> None:
 
 
 def _send(message: CheckMessage) -> None:
-    shown.publish({MIME: message.to_json()})
+    display.publish({MIME: message.to_json()})
 
 
 def _mutable(value: Any) -> bool:

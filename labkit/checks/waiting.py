@@ -12,7 +12,7 @@ import traceback
 from types import TracebackType
 from typing import Any
 
-from labkit.checks import shown, tracebacks
+from labkit.checks import display, tracebacks
 from labkit.checks.expected import expected_or_none
 from labkit.checks.guide import Guide
 from labkit.checks.protocol import plain_python
@@ -118,7 +118,7 @@ class Waiting:
         defined = _made(self.cell or "")
         own = not exercise or exercise in defined
         if own or self.in_check:
-            shown.line(f"Not written yet{f': `{exercise}`' if exercise else ''}.")
+            display.line(f"Not written yet{f': `{exercise}`' if exercise else ''}.")
             return
         self._missing |= dict.fromkeys(defined, exercise)
         self.tell(exercise)
@@ -126,13 +126,13 @@ class Waiting:
     def tell(self, exercise: str) -> None:
         """Say that a cell waits for an exercise, and how to go on without it."""
         known = _guide().exercises.get(exercise)
-        price = shown.in_points(_guide().price(exercise))
+        price = display.in_points(_guide().price(exercise))
         stuck = (
             f' Stuck? `check.rescue("{exercise}")`, in a cell below the exercise, gives '
             f"you a working one for its {price}."
         )
         rescue = stuck if known and known.rescue else ""
-        shown.line(f"This cell waits for the exercise `{exercise}`.{rescue}")
+        display.line(f"This cell waits for the exercise `{exercise}`.{rescue}")
 
 
 def _unwritten(error: BaseException) -> str | None:

@@ -1,17 +1,22 @@
 """The instructor's commands: grade a class, and what comes out of it."""
 
 import os
-from contextlib import nullcontext
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
 from labkit.cli.progress import GradingProgress
 from labkit.cli.terminal import Labs, console, errors, examples, labelled, show
+
+if TYPE_CHECKING:
+    from labkit.course import Course
+    from labkit.grading.engine import Grade
 
 PANEL = "For instructors"
 app = typer.Typer()
@@ -69,22 +74,39 @@ def grade(
 
     course = Course.here()
     if not cluster:
-        warm_up()  # on another core, while the rest is imported
+        warm_up()  # on another core, while what grades is imported
+    if db:
+        course = replace(course, database=db)
+    runner = _runner(course, cluster, require_confinement)
+    grades = _graded(course, labs, student or (), runner, jobs, force)
+    _tell(course, grades, confined_here=not cluster)
+    if any(one.reason for one in grades):
+        raise typer.Exit(1)
+
+
+def _graded(
+    course: "Course",
+    labs: list[str] | None,
+    students: Iterable[str],
+    runner: AbstractContextManager,
+    jobs: int | None,
+    force: bool,
+) -> "list[Grade]":
     from labkit.grading.engine import Options
     from labkit.grading.engine import grade as grade_course
+
+    with GradingProgress(console) as progress, runner as (run, slots):
+        options = Options(jobs or slots, force, run, progress)
+        return grade_course(course, labs, students, options)
+
+
+def _tell(course: "Course", grades: "list[Grade]", confined_here: bool) -> None:
+    """Write the report, and say on the terminal what stands in it."""
     from labkit.grading.results.class_report import class_report
     from labkit.grading.results.report_page import summary_tables, write_report
     from labkit.grading.submissions import misplaced_work, taken_elsewhere
-    from labkit.sandbox.confinement import require_full, strength
+    from labkit.sandbox.confinement import strength
 
-    if db:
-        course = replace(course, database=db)
-    if require_confinement and not cluster:
-        require_full()
-    runner = _runner(course, cluster, require_confinement)
-    with GradingProgress(console) as progress, runner as (run, slots):
-        options = Options(jobs or slots, force, run, progress)
-        grades = grade_course(course, labs, student or (), options)
     # First of all: who reads the rest through a pipe may close it at any line.
     report = class_report(course)
     write_report(report, course.build / "report.html")
@@ -94,18 +116,19 @@ def grade(
     for table in summary_tables(report):
         show(table)
     console.print(f"More in {os.path.relpath(course.build / 'report.html')}")
-    if not cluster and not strength().full:
+    if confined_here and not strength().full:
         open_to = strength().explanation
         console.print(labelled(f"confinement {strength().name}:", "yellow", open_to))
-    if any(one.reason for one in grades):
-        raise typer.Exit(1)
 
 
 def _runner(course, cluster: str | None, confined: bool):
     """What runs a notebook, and how many at a time: here, or on a cluster's workers."""
     from labkit.execution.job import run_job
+    from labkit.sandbox.confinement import require_full
 
     if not cluster:
+        if confined:
+            require_full()
         return nullcontext((run_job, None))
     from labkit.execution.cluster import cluster_runner
 

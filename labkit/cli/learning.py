@@ -4,12 +4,15 @@ import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labkit.cli.progress import CellProgress
 from labkit.cli.terminal import console, examples, labelled
+
+if TYPE_CHECKING:
+    from labkit.learning.doctor import Finding
 
 PANEL = "For students"
 app = typer.Typer()
@@ -58,19 +61,20 @@ def doctor() -> None:
     short = []
     with console.status("looking (Keras takes a few seconds to start)"):
         for finding in examine():
-            mark = (
-                ("✓", "green")
-                if finding.good
-                else ("✗", "red")
-                if finding.needed
-                else ("!", "yellow")
-            )
-            console.print(labelled(*mark, f"{finding.topic:20} {finding.found}"))
+            mark = labelled(*_mark(finding), f"{finding.topic:20} {finding.found}")
+            console.print(mark)
             if finding.advice:
                 console.print(f"  {'':20} {finding.advice}")
             short += [finding] if finding.needed and not finding.good else []
     if short:
         raise typer.Exit(1)
+
+
+def _mark(finding: "Finding") -> tuple[str, str]:
+    """A finding's sign and its colour."""
+    if finding.good:
+        return "✓", "green"
+    return ("✗", "red") if finding.needed else ("!", "yellow")
 
 
 @command(

@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from labkit.checks.progress import KEPT
+from labkit.checks.earned_points import KERNEL_FOLDER
 from labkit.course import Limits
 from labkit.data import cache as data_cache
 from labkit.data import standins
@@ -94,7 +94,7 @@ def _unpacked(data: bytes) -> Path:
     return root / "labels"
 
 
-def files_beside(folder: Path) -> dict[str, bytes]:
+def accompanying_files(folder: Path) -> dict[str, bytes]:
     """What lies beside a notebook, by its path in the folder; links are left out.
 
     So are the time at which it was handed in and what a student's kernel keeps there: no
@@ -105,7 +105,7 @@ def files_beside(folder: Path) -> dict[str, bytes]:
         for path in own_files(folder)
         if path.suffix != ".ipynb"
         and path != folder / TIMESTAMP
-        and KEPT not in path.relative_to(folder).parts
+        and KERNEL_FOLDER not in path.relative_to(folder).parts
     }
 
 

@@ -1,10 +1,12 @@
-"""What grading leaves in the metadata of a notebook and of its cells, as `labkit`.
+"""What stands in the metadata of a notebook and of its cells, as `labkit`: who else writes
+or reads there does it with what is here.
 
 A submission may come with anything under that name, and nothing of it is believed:
 `forget_claims` takes it out before a notebook runs, and only what has run it and what
 judges it writes there again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,8 +57,11 @@ class CellMetadata:
     stderr: str = ""
 
     @classmethod
-    def of(cls, cell: NotebookNode) -> "CellMetadata":
-        """What a cell that has run says; the usual values where it says nothing."""
+    def of(cls, cell: Mapping[str, Any]) -> "CellMetadata":
+        """What a cell that has run says, as nbformat or as plain JSON has it.
+
+        The usual values where it says nothing.
+        """
         found = _read(cell)
         checks = tuple(Result(**check) for check in found.get("checks", ()))
         return cls(found.get("limit", ""), checks, found.get("stderr", ""))
@@ -67,14 +72,24 @@ class CellMetadata:
         _write(cell, {**vars(self), "checks": checks})
 
 
+def made_from(notebook: Mapping[str, Any]) -> str:
+    """The key of what a source notebook was made from; empty where it says nothing."""
+    return str(_read(notebook).get("source", ""))
+
+
+def write_made_from(notebook: NotebookNode, key: str) -> None:
+    """Put the key of what a source notebook was made from in the place of all it says."""
+    _write(notebook, {"source": key})
+
+
 def forget_claims(notebook: NotebookNode) -> None:
     """Take out what a notebook and its cells say under our name."""
     for node in (notebook, *notebook.cells):
         node.metadata.pop(NAME, None)
 
 
-def _read(node: NotebookNode) -> dict[str, Any]:
-    found = node.metadata.get(NAME)
+def _read(node: Mapping[str, Any]) -> dict[str, Any]:
+    found = node["metadata"].get(NAME)
     return found if isinstance(found, dict) else {}
 
 

@@ -23,10 +23,10 @@ from labkit.execution.execute import end_runs
 from labkit.execution.grading_data import submission_environment
 from labkit.execution.job import (
     Job,
+    accompanying_files,
     cache_run,
     cached_run,
     cached_run_path,
-    files_beside,
     run_job,
     with_outputs,
 )
@@ -382,7 +382,7 @@ def submission_files(
         str(Path(name).relative_to(source)): Path(name).read_bytes()
         for name in find_all_files(str(source), ignored)
     }
-    return {**files_beside(prepared_place(course, submission)), **lab_files}
+    return {**accompanying_files(prepared_place(course, submission)), **lab_files}
 
 
 def _why(error: BaseException) -> str:

@@ -17,6 +17,7 @@ from nbformat import NotebookNode
 
 from labkit.files import own_files
 from labkit.grading.current_format import REPLACED, in_current_format
+from labkit.labs.cells import written_lines
 from labkit.labs.lab import grade_id
 
 MAX_BYTES = 256 * 2**20
@@ -164,15 +165,11 @@ def _rank(name: str, notebook: NotebookNode, lab: str, cells: LabCells) -> tuple
     released = {known: text for known, text in cells.items() if text is not None}
     written = {known: one.source for one in notebook.cells if (known := grade_id(one))}
     untouched = bool(released) and all(
-        _lines(written.get(known, "")) == _lines(text)
+        written_lines(written.get(known, "")) == written_lines(text)
         for known, text in released.items()
     )
     count = len(_ids(notebook) & cells.keys())
     return untouched, name != f"{lab}.ipynb", -count, name
-
-
-def _lines(source: str) -> list[str]:
-    return [line.rstrip() for line in source.splitlines() if line.strip()]
 
 
 def _chosen(best: _Found, others: list[str], lab: str) -> Intake:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 
-from labkit.course import Course, one_spelling
+from labkit.course import CONFIG_FILE, Course, one_spelling
 from labkit.errors import LabkitError
 from labkit.execution.keys import package_hash
 from labkit.files import file_hash, own_files, write_text
@@ -73,7 +73,7 @@ def grade_key(
     `references_key` is that of the lab's references; late is what comes after `due`.
     Links do not count.
     """
-    config = course.root / "nbgrader_config.py"
+    config = course.root / CONFIG_FILE
     settings = file_hash(config) if config.is_file() else ""
     known = f"{course.seed} {package_hash()} {references_key} {settings} {due}"
     digest = hashlib.sha256(known.encode())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
-from labkit.labs.cells import visible_source
+from labkit.labs.cells import visible_source, written_lines
 from labkit.labs.lab import grade_id
 
 KINDS = {"code": "a code cell", "markdown": "a text cell", "raw": "a raw cell"}
@@ -177,7 +177,7 @@ def _several(cell: LabCell, marked: list[str], counted: str) -> list[str]:
 
 def _split(cell: LabCell, handed_in: NotebookNode, cells: list[NotebookNode]) -> bool:
     """Whether the cell's text is all there, but in several cells one after the other."""
-    wanted = _lines(visible_source(cell.source))
+    wanted = written_lines(visible_source(cell.source))
     index = next(i for i, one in enumerate(cells) if one.id == handed_in.id)
     # Each piece has a line at least, so those that count are near.
     return any(
@@ -190,7 +190,7 @@ def _pieces(wanted: list[str], cells: list[NotebookNode]) -> int:
     """How many of the first cells, at least two, make up the lines; 0 where none do."""
     found: list[str] = []
     for count, one in enumerate(cells, start=1):
-        lines = _lines(one.source)
+        lines = written_lines(one.source)
         found += lines
         if found == wanted:
             return count if len(lines) < len(wanted) else 0
@@ -208,7 +208,7 @@ def _type(cell: LabCell, handed_in: NotebookNode) -> list[str]:
 
 def _text(cell: LabCell, handed_in: NotebookNode) -> list[str]:
     released = visible_source(cell.source)
-    if not cell.locked or _lines(handed_in.source) == _lines(released):
+    if not cell.locked or written_lines(handed_in.source) == written_lines(released):
         return []
     return [f"{cell.subject} had been changed. {PUT_BACK}"]
 
@@ -254,7 +254,3 @@ def _foreign(submitted: _Cells, known: set[str]) -> list[str]:
         f"The cell `{name[:60]}` is not one of this lab's. It did not count."
         for name in foreign
     ]
-
-
-def _lines(source: str) -> list[str]:
-    return [line.rstrip() for line in source.splitlines() if line.strip()]

@@ -12,7 +12,7 @@ from labkit.errors import LabkitError
 from labkit.files import content_hash
 from labkit.kaggle.faults import Report, SubmissionError
 from labkit.kaggle.rules import Form
-from labkit.kaggle.submission import inspect, key_table, names_beside
+from labkit.kaggle.submission import class_names_of, inspect, key_table
 from labkit.kaggle.table import Table, parse, read_file
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def read_truth(path: Path | str, public: float | None = None) -> Truth:
         id_name=table.header[0],
         class_column=table.header[1],
         classes={item: row[0] for item, row in answers.items()},
-        class_names=names_beside(path),
+        class_names=class_names_of(path),
         public=parts[0],
         private=parts[1],
     )

@@ -156,7 +156,7 @@ def form_of(
     if sample is None:
         return Form(class_names=names)
     table = key_table(sample)
-    return Form(table.header, tuple(table.answers), names or names_beside(sample))
+    return Form(table.header, tuple(table.answers), names or class_names_of(sample))
 
 
 def key_table(path: Path | str) -> Table:
@@ -181,7 +181,7 @@ def key_table(path: Path | str) -> Table:
     return table
 
 
-def names_beside(sample: Path | str) -> tuple[str, ...] | None:
+def class_names_of(sample: Path | str) -> tuple[str, ...] | None:
     """Return the class names that Kaggle ships beside its sample, None where it does not."""
     path = Path(sample).with_name(NAME_LIST)
     return read_class_names(path) if path.is_file() else None

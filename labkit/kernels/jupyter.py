@@ -1,8 +1,6 @@
-"""JupyterLab's part: the warm parent starts with the server, not with the first kernel."""
+"""What makes Jupyter start its kernels warm."""
 
-import os
 from importlib.metadata import entry_points
-from typing import Any
 
 from labkit.sandbox.confinement import can_fork
 
@@ -17,14 +15,3 @@ def provisioner_environment() -> dict[str, str]:
     if not (can_fork() and known):
         return {}
     return {"JUPYTER_DEFAULT_PROVISIONER_NAME": PROVISIONER}
-
-
-def _jupyter_server_extension_points() -> list[dict[str, str]]:
-    return [{"module": __name__}]
-
-
-def _load_jupyter_server_extension(server: Any) -> None:
-    from labkit.kernels.owner import warm_parent
-
-    if can_fork():
-        warm_parent(dict(os.environ))

@@ -17,6 +17,11 @@ def visible_source(source: str) -> str:
     return HIDDEN.sub("", source)
 
 
+def written_lines(source: str) -> list[str]:
+    """The lines of a cell's source in which something stands, without what ends them."""
+    return [line.rstrip() for line in source.splitlines() if line.strip()]
+
+
 def check_names(source: str) -> list[str | None]:
     """The names of the checks in a cell's source; None for one without a literal name."""
     tree = ast.parse(source)

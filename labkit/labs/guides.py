@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from nbformat import NotebookNode
 
 from labkit import __version__
+from labkit.checks.display import in_points
 from labkit.checks.guide import Exercise, Guide, Task
-from labkit.checks.shown import in_points
 from labkit.labs.headings import anchor, exercise_title, headings, move_links
 from labkit.labs.lab import Lab, cell_id
 from labkit.labs.names import names

@@ -214,9 +214,9 @@ def _add_redraws(built: list[NotebookNode], check: NotebookNode) -> list[Redraw]
     redraws = []
     for seed in OTHER_SEEDS:
         redraw = REDRAW.format(variable=SEED, seed=seed)
-        built.append(_code_cell(f"{KEEP}\n{redraw}"))
+        built.append(code_cell(f"{KEEP}\n{redraw}"))
         redraws.append(Redraw(check.metadata.nbgrader.grade_id, len(built)))
-        built += [_code_cell(drawing), _code_cell(AS_BEFORE)]
+        built += [code_cell(drawing), code_cell(AS_BEFORE)]
     return redraws
 
 
@@ -234,19 +234,19 @@ def _drawing_part(source: str) -> str:
 def _add_trials(
     built: list[NotebookNode], check: NotebookNode, mistakes: NotebookNode, key: str
 ) -> list[Trial]:
-    built.append(_code_cell(mistakes.source))
+    built.append(code_cell(mistakes.source))
     trials = []
     for name, hint in mistake_functions(mistakes):
         substitute = SUBSTITUTE.format(key=key, mistake=name)
-        built.append(_code_cell(f"{KEEP}\n{substitute}"))
+        built.append(code_cell(f"{KEEP}\n{substitute}"))
         trials.append(
             Trial(cell_id("check", key), name, hint, len(built), mistakes.line)
         )
-        built += [_code_cell(check.source), _code_cell(RESTORE)]
+        built += [code_cell(check.source), code_cell(RESTORE)]
     return trials
 
 
-def _code_cell(source: str) -> NotebookNode:
+def code_cell(source: str) -> NotebookNode:
     cell: NotebookNode = nbformat.v4.new_code_cell(source)
     return cell
 

@@ -18,6 +18,7 @@ from nbformat.v4 import (
 
 from labkit.course import Course
 from labkit.execution.keys import package_hash
+from labkit.execution.run_metadata import made_from, write_made_from
 from labkit.files import content_hash, write_text
 from labkit.labs.cells import FOLDED_TAG, ROLES
 from labkit.labs.guides import tell_kernel, tell_points
@@ -107,7 +108,7 @@ def write_source(lab_path: Path) -> Path:
     key = content_hash(f"{content_hash(lab_path.read_bytes())} {package_hash()}")
     if _made_from(target) != key:
         notebook = source_notebook(read_lab(lab_path))
-        notebook.metadata["labkit"] = {"source": key}
+        write_made_from(notebook, key)
         write_text(target, nbformat.writes(notebook) + "\n")
     return target
 
@@ -115,8 +116,6 @@ def write_source(lab_path: Path) -> Path:
 def _made_from(source: Path) -> str:
     """The key of a source notebook; empty where there is none that can be read."""
     try:
-        return str(
-            json.loads(source.read_text("utf-8"))["metadata"]["labkit"]["source"]
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+        return made_from(json.loads(source.read_text("utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return ""

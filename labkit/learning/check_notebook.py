@@ -12,8 +12,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from labkit.checks.earned_points import KERNEL_FOLDER, Points, unanswered
 from labkit.checks.guide import Task
-from labkit.checks.progress import KEPT, Points, unanswered
 from labkit.checks.protocol import EXPECTED, check_name
 from labkit.checks.references import CheckReference, References
 from labkit.checks.released import released_expected
@@ -60,7 +60,9 @@ def check_notebook(
         shutil.copytree(
             path.parent,
             place,
-            ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints", KEPT),
+            ignore=shutil.ignore_patterns(
+                "*.ipynb", ".ipynb_checkpoints", KERNEL_FOLDER
+            ),
         )
         if not (place / RESCUES).exists() and (expected.parent / RESCUES).is_file():
             shutil.copy(expected.parent / RESCUES, place)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jupyterlab_server.workspaces_handler import WorkspacesManager
 
-from labkit.checks.progress import KEPT, START_PAGE, refresh
+from labkit.checks.earned_points import KERNEL_FOLDER, START_PAGE, refresh
 from labkit.checks.released import released_labs
 from labkit.course import Course
 from labkit.errors import LabkitError
@@ -37,7 +37,7 @@ def copy_labs(notebooks: Path, folder: Path) -> int:
     new = 0
     for source in sorted(p for p in notebooks.rglob("*") if p.is_file()):
         target = folder / source.relative_to(notebooks)
-        if {".ipynb_checkpoints", KEPT} & set(source.parts) or (
+        if {".ipynb_checkpoints", KERNEL_FOLDER} & set(source.parts) or (
             target.exists() and source.suffix == ".ipynb"
         ):
             continue
@@ -69,7 +69,7 @@ def begin_layout(folder: Path) -> None:
     On a narrow screen a lab needs the whole width, and the start page leads to every lab.
     What a student opens or closes from then on stays so.
     """
-    place = folder / KEPT / _LAYOUT
+    place = folder / KERNEL_FOLDER / _LAYOUT
     if not place.is_dir():
         closed = {"left": {"collapsed": True, "visible": True}}
         layout = {
@@ -87,7 +87,7 @@ def lab_command(folder: Path, *, browser: bool, port: int) -> list[str]:
         "jupyterlab",
         f"--ServerApp.root_dir={folder.resolve()}",
         f"--LabApp.default_url=/lab/tree/{START_PAGE}",
-        f"--LabApp.workspaces_dir={folder.resolve() / KEPT / _LAYOUT}",
+        f"--LabApp.workspaces_dir={folder.resolve() / KERNEL_FOLDER / _LAYOUT}",
         "--LabApp.custom_css=True",
         f"--ServerApp.port={port}",
         "--ServerApp.ip=127.0.0.1",

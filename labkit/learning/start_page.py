@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from labkit.checks.progress import Progress, bar_cell
+from labkit.checks.earned_points import Progress, bar_cell
 from labkit.formatting import duration
 
 if TYPE_CHECKING:  # whoever opens the labs needs none of what reads their texts

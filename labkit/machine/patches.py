@@ -1,8 +1,9 @@
 """What other projects do as they are imported, and is changed here.
 
-All that this package changes in others stands here and in `grading/gradebook/patches.py`:
-that one needs nbgrader and SQLAlchemy, which no notebook loads, and this one is part of
-every `import labkit`. What is handed to a project through a setting stands where it is used.
+All that this package changes in others, and what of their private parts it calls, stands
+here, in the list at the end, and in `grading/gradebook/patches.py`: that one needs nbgrader
+and SQLAlchemy, which no notebook loads, and this one is part of every `import labkit`. What
+is handed to a project through a setting stands where it is used.
 
 TensorFlow (`install`): its C++ code writes lines on processors and plugins straight to
 the process's standard error while it is imported, before any setting is read;
@@ -13,6 +14,29 @@ jsonschema (`skip_address_grammar`): as it is imported it imports rfc3987_syntax
 there is one, which compiles grammars of internationalised web addresses. Its issue 1428
 asks for a later import. Without the patch each command that reads a notebook begins
 half a second to two seconds later.
+
+What needs a room above this one stands there, each with its reason and the issue there is
+upstream for it:
+
+matplotlib (`plots/style.py`, `show_in_notebooks`): its Figure gets `_repr_mimebundle_`, so
+that pyplot's figures come into a notebook as ours do, with their alternative text. IPython's
+formatter finds it at the class, also in a kernel that was forked before it had a shell.
+None filed.
+
+TensorFlow (`training/machine.py`, at its import): a filter of its logger drops warnings of
+"retracing", which several small networks provoke and which no student can mend. Its issue
+42441 is closed, and 43555 was to take it further.
+
+Keras (`training/budget.py`, `_timed`): `_eval_epoch_iterator` of a model is set to None,
+since Keras leaves there what an interrupted fit evaluated on. Its issue 18653, mended for
+the next fit alone.
+
+IPython (`checks/waiting.py`, `Waiting.show`): its `_showtraceback` shows the frames that we
+have chosen; there is no public call that takes them. None filed.
+
+nbclient (`execution/client.py`): `_async_check_alive` ends the wait for a kernel that died
+as it started. (`execution/execute.py`): `_cleanup_kernel` is taken out of atexit, where
+nbclient leaves it if a kernel did not start. None filed.
 """
 
 import importlib.abc

@@ -31,6 +31,7 @@ MEASURES = (
     "calibration error",
     "seconds",
 )
+PICTURES = 24  # of the errors that all share, so many are drawn
 
 
 @dataclass(frozen=True, eq=False)
@@ -316,13 +317,13 @@ class Results:
         title = self.dataset.title("Accuracy on held-out pictures")
         return plots.curve_sheet(panels, title=title)
 
-    def shared_errors_figure(self, count: int = 24) -> Figure:
+    def shared_errors_figure(self) -> Figure:
         """Draw those errors that all share and are surest of: the label, and what is said."""
         from labkit import plots
 
         wrong, names = self.shared_errors(), self.dataset.class_names
         mean = np.mean([one.probabilities[wrong] for one in self.outcomes], axis=0)
-        shown = np.argsort(-mean.max(axis=1), kind="stable")[:count]
+        shown = np.argsort(-mean.max(axis=1), kind="stable")[:PICTURES]
         labels = self.outcomes[0].labels[wrong]
         captions = [f"{names[labels[i]]} → {names[mean[i].argmax()]}" for i in shown]
         title = f"Wrong in all {len(self.outcomes)} trainings: {len(wrong):,} pictures"

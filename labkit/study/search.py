@@ -39,7 +39,6 @@ def search(
     grid: Mapping[str, Sequence[float]],
     path: str | Path,
     seed: int = 0,
-    announce: Callable[[str], None] = lambda line: None,
 ) -> dict[str, list[Trial]]:
     """Try as many settings by hand, on a grid, at random, and by Optuna's default sampler.
 
@@ -61,8 +60,6 @@ def search(
         Optuna's journal. A file that was begun with other settings has to be removed first.
     seed : int
         Of random search and the sampler.
-    announce : function
-        Gets a line for each trial.
 
     Returns
     -------
@@ -122,7 +119,7 @@ def search(
     identity = [seed, sorted(space.items()), list(by_hand), sorted(grid.items())]
     with _journal(Path(path), content_hash(json.dumps(identity))) as open_way:
         return {
-            way: _completed(way, open_way(way), attempt, budget, announce)
+            way: _completed(open_way(way), attempt, budget)
             for way, attempt in ways.items()
         }
 
@@ -157,11 +154,9 @@ def _journal(path: Path, identity: str) -> Iterator[Callable[[str], optuna.Study
 
 
 def _completed(
-    way: str,
     kept: optuna.Study,
     attempt: Callable[[optuna.Study, int], None],
     budget: int,
-    announce: Callable[[str], None],
 ) -> list[Trial]:
     """Try what the budget leaves, and return all of a way's trials."""
     from optuna.trial import TrialState
@@ -170,9 +165,6 @@ def _completed(
         kept.tell(cut_off.number, state=TrialState.FAIL)  # its process was ended
     for number in range(len(_trials(kept)), budget):
         attempt(kept, number)
-        trial = _trials(kept)[-1]
-        said = ", ".join(f"{name} {v:.3g}" for name, v in trial.settings.items())
-        announce(f"{way}, {number + 1} of {budget}: {said}: {trial.score:.4g}")
     return _trials(kept)
 
 

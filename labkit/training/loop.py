@@ -13,8 +13,8 @@ from labkit.machine.gpu_memory import explained
 from labkit.training.batches import Augment, Batches, one_hot
 from labkit.training.budget import VALIDATION_BATCH, Plan, planned, settled
 from labkit.training.checkpoint import Checkpoint, Patience
+from labkit.training.finished_trainings import FinishedTraining, in_turn
 from labkit.training.history import History
-from labkit.training.kept import Kept, in_turn
 from labkit.training.lookahead import Lookahead
 from labkit.training.machine import arithmetic, device
 from labkit.training.progress import Progress, Silent, screen_for
@@ -182,8 +182,8 @@ def fit(
         seed=seed,
     )
     history = History(setup)
-    kept = Kept.of(recipe)
-    if kept is not None and kept.restore(history):
+    finished = FinishedTraining.of(recipe)
+    if finished is not None and finished.restore(history):
         _compiled(recipe, len(history.rows))
         screen.start(history)
         screen.finish(history)
@@ -192,8 +192,8 @@ def fit(
     with arithmetic(model, precision), explained(model, batch_size):
         _train(recipe, batches, measured, history, screen, path, began)
     screen.finish(history)
-    if kept is not None:
-        kept.keep(history)
+    if finished is not None:
+        finished.keep(history)
     return history
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from labkit.files import content_hash
 from labkit.training.batches import Augment
 from labkit.training.schedule import Course
 
@@ -65,8 +66,7 @@ def _identified(value: Any) -> bool | int | float | str | None:
     found = described(value)
     if isinstance(found, _SIMPLE):
         return found
-    text = json.dumps(found, default=repr)
-    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+    return content_hash(json.dumps(found, default=repr))
 
 
 def fingerprint(array: np.ndarray) -> str:
@@ -76,9 +76,7 @@ def fingerprint(array: np.ndarray) -> str:
     many-th row is read.
     """
     rows = np.atleast_1d(array)
-    digest = hashlib.sha1(
-        f"{array.dtype} {array.shape}".encode(), usedforsecurity=False
-    )
+    digest = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
     rows = rows[:: max(1, -(-array.nbytes // HASHED_BYTES))]
     count = max(1, _BLOCK_BYTES * len(rows) // max(1, rows.nbytes))
     for start in range(0, len(rows), count):

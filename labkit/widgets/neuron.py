@@ -156,9 +156,7 @@ START = (-1.8, 1.2)
 FAR = 1e4  # a path that comes here has diverged
 
 
-def explore_learning_rate(
-    surface: str = "long valley", lr: float = 0.01, steps: int = 30
-) -> Explorer:
+def explore_learning_rate(surface: str = "long valley", lr: float = 0.01) -> Explorer:
     """Gradient descent on a loss surface: too small a learning rate, right, diverging.
 
     Left, the path over the two weights; right, the loss after each step.
@@ -167,7 +165,7 @@ def explore_learning_rate(
         *_descent_picture(),
         surface=choice("surface", list(SURFACES), surface),
         lr=rate(lr),
-        steps=whole("steps", steps, 1, 100),
+        steps=whole("steps", 30, 1, 100),
     )
 
 

@@ -19,7 +19,6 @@ def explore_pooling(
     size: int = 2,
     stride: int = 2,
     mode: str = "max",
-    window: int = 1,
 ) -> Explorer:
     """Pool a 7x7 picture of digits, window by window, and a photograph.
 
@@ -35,7 +34,7 @@ def explore_pooling(
         size=whole("size", size, 1, 4),
         stride=whole("stride", stride, 1, 4),
         mode=choice("mode", list(MODES), mode),
-        window=whole("window", window, 1, SMALL.size),
+        window=whole("window", 1, 1, SMALL.size),
     )
 
 

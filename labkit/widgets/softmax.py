@@ -85,13 +85,12 @@ def explore_shift(
     labels: np.ndarray,
     models: Mapping[str, Callable],
     right: int = 0,
-    down: int = 0,
     title: str = "",
 ) -> Explorer:
     """Move a digit to and fro, and see what each model takes it for.
 
     images (N, H, W) uint8, labels (N,) class numbers; models: name -> function that
-    gives probabilities (1, C) for an image (1, H, W). right and down: the first
+    gives probabilities (1, C) for an image (1, H, W). right: the first
     move, up to 8 pixels; a pixel that leaves on one side is gone, black comes in on the
     other. A wrong answer is orange.
     """
@@ -100,7 +99,7 @@ def explore_shift(
         *_shift_picture(images, labels, models, title),
         digit=whole("digit", 0, 0, len(images) - 1),
         right=whole("right", right, -most, most),
-        down=whole("down", down, -most, most),
+        down=whole("down", 0, -most, most),
     )
 
 

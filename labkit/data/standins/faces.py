@@ -305,20 +305,16 @@ class Pen:
         sine, cosine = np.sin(np.radians(turn)), np.cos(np.radians(turn))
         self.matrix = np.array([[flip * cosine, flip * sine], [-sine, cosine]]) * radius
 
-    def polygon(
-        self, points: np.ndarray | list, fill: Colour, outline: Colour | None = INK
-    ) -> None:
+    def polygon(self, points: np.ndarray | list, fill: Colour) -> None:
         corners = np.asarray(points, float) @ self.matrix + self.centre
-        self.draw.polygon([tuple(point) for point in corners.tolist()], fill, outline)
+        self.draw.polygon([tuple(point) for point in corners.tolist()], fill, INK)
 
-    def ellipse(self, x: float, y: float, rx: float, ry: float, fill: Colour, outline: Colour | None = INK,
+    def ellipse(self, x: float, y: float, rx: float, ry: float, fill: Colour,
                 start: float = 0, end: float = 360) -> None:  # fmt: skip
         """Draw an ellipse, or its part from `start` to `end` degrees (0 right, 90 down) closed by a chord."""
         angle = np.radians(np.linspace(start, end, 21))
         self.polygon(
-            np.stack([x + rx * np.cos(angle), y + ry * np.sin(angle)], axis=1),
-            fill,
-            outline,
+            np.stack([x + rx * np.cos(angle), y + ry * np.sin(angle)], axis=1), fill
         )
 
 

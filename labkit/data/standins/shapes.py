@@ -34,14 +34,14 @@ def draw_easy(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     return drawing.in_blocks(block, seed, count, len(CLASS_NAMES))
 
 
-def _star_points(tips: int = 5, inner: float = 0.45) -> np.ndarray:
-    angle = np.pi * np.arange(2 * tips) / tips
-    radius = np.where(np.arange(2 * tips) % 2 == 0, 1.1, 1.1 * inner)
+def _star_points() -> np.ndarray:
+    angle = np.pi * np.arange(10) / 5
+    radius = np.where(np.arange(10) % 2 == 0, 1.1, 1.1 * 0.45)
     return np.stack([radius * np.sin(angle), -radius * np.cos(angle)], axis=1)
 
 
-def _heart_points(count: int = 28) -> np.ndarray:
-    t = 2 * np.pi * np.arange(count) / count
+def _heart_points() -> np.ndarray:
+    t = 2 * np.pi * np.arange(28) / 28
     x = 16 * np.sin(t) ** 3
     y = -(13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t))
     return np.stack([x, y], axis=1) / 16

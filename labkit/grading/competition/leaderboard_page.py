@@ -10,15 +10,12 @@ from labkit.kaggle.ranking import Leaderboard, Place
 from labkit.pages import Picture, embedded
 
 
-def write_leaderboard(
-    board: Leaderboard, folder: Path, title: str = "Leaderboard"
-) -> list[Path]:
+def write_leaderboard(board: Leaderboard, folder: Path) -> list[Path]:
     """Write a leaderboard into a folder: index.html, which needs no other file, and leaderboard.csv."""
     pages.write(
         folder / "index.html",
         "leaderboard.html",
         board=board,
-        title=title,
         history=_history(board) if board.entries else None,
     )
     stream = io.StringIO(newline="")

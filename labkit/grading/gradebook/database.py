@@ -4,18 +4,18 @@ import contextlib
 import os
 import shlex
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
+from typing import NoReturn
 
 import nbgrader.api
 from alembic.script import ScriptDirectory
-from filelock import FileLock, Timeout
 from sqlalchemy import Connection, func, inspect, text
 
 from labkit.course import Course
 from labkit.errors import LabkitError
-from labkit.files import write_text
+from labkit.files import held, replacing
 
 BACKUPS_KEPT = 5
 # Of the first versions of nbgrader, which wrote none.
@@ -33,22 +33,19 @@ def require_gradebook(course: Course) -> None:
         raise LabkitError(f"No gradebook at {file}. Type: labkit grade")
 
 
-@contextlib.contextmanager
-def only_grader(build: Path) -> Iterator[None]:
+def only_grader(build: Path) -> contextlib.AbstractContextManager[None]:
     """Keep others from grading the course at the same time; raises LabkitError where one is."""
-    build.mkdir(parents=True, exist_ok=True)
-    lock, holder = FileLock(build / "grading.lock"), build / "grading.pid"
-    try:
-        held = lock.acquire(timeout=0)
-    except Timeout:
-        who = f" (process {holder.read_text()})" if holder.is_file() else ""
+
+    def refuse(other: str) -> NoReturn:
+        who = f" (process {other})" if other else ""
         raise LabkitError(
             f"This course is being graded already{who}. "
             "Wait until that has ended, then type: labkit grade"
         ) from None
-    with held:
-        write_text(holder, str(os.getpid()))
-        yield
+
+    build.mkdir(parents=True, exist_ok=True)
+    lock, holder = build / "grading.lock", build / "grading.pid"
+    return held(lock, holder, str(os.getpid()), refuse)
 
 
 def prepare_gradebook(course: Course) -> None:
@@ -101,15 +98,13 @@ def back_up(course: Course) -> Path | None:
     if not _exists(course) or not course.gradebook_file:
         return None
     folder = course.build / "backups"
-    folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"gradebook-{datetime.now():%Y%m%d-%H%M%S-%f}.db"
-    partial = target.with_suffix(".partial")
     with (
+        replacing(target) as partial,
         contextlib.closing(sqlite3.connect(course.gradebook_file)) as source,
         contextlib.closing(sqlite3.connect(partial)) as copy,
     ):
         source.backup(copy)
-    partial.replace(target)
     for old in sorted(folder.glob("gradebook-*.db"))[:-BACKUPS_KEPT]:
         old.unlink()
     return target

@@ -28,7 +28,7 @@ from nbgrader.preprocessors import (
 )
 from traitlets.config import Application, Config
 
-from labkit.course import COURSE_FILE, Course
+from labkit.course import CONFIG_FILE, COURSE_FILE, Course
 from labkit.errors import LabkitError
 from labkit.grading.gradebook.patches import names_taken_literally
 from labkit.grading.pipeline import validating
@@ -54,7 +54,6 @@ from labkit.grading.plan import prepared_folder
 from labkit.labs.lab import STUB, staff_files
 from labkit.sandbox.meter import BACKSTOP
 
-CONFIG_FILE = "nbgrader_config.py"
 # Of these, nothing that a course sets could count: other parts stand in their place.
 _REPLACED = ("CourseDirectory", "Execute", "ExecutePreprocessor", "DeduplicateIds")
 

@@ -21,15 +21,15 @@ from labkit.errors import LabkitError
 from labkit.execution.grading_data import submission_environment
 from labkit.execution.job import (
     Job,
+    accompanying_files,
     cache_run,
     cached_run,
     cached_run_path,
-    files_beside,
     run_job,
     with_outputs,
 )
 from labkit.execution.keys import run_key
-from labkit.execution.run_metadata import RunMetadata
+from labkit.execution.run_metadata import RunMetadata, forget_claims
 from labkit.files import content_hash, write_text
 from labkit.grading.judging import judge_cell, judge_plain_cell
 from labkit.labs.guides import lab_guide
@@ -98,7 +98,7 @@ class ShipExpected(CoursePart):
             files[EXPECTED] = visible.text().encode()
             if rescues := lab_rescues(lab):
                 files[RESCUES] = pack(rescues)
-        nb.metadata.pop("labkit", None)  # what the source was made from
+        forget_claims(nb)  # what the source was made from
         return nb, resources
 
 
@@ -106,7 +106,7 @@ class RunSubmission(CoursePart):
     """Execute a submission, or take its cached run."""
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
-        files = files_beside(Path(resources["metadata"]["path"]))
+        files = accompanying_files(Path(resources["metadata"]["path"]))
         if lab := self.lab_path(resources):
             files = with_rescues(files, lab, nb)
         key = run_key(self.seed, nb, files)

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from nbgrader.api import (
@@ -23,7 +23,9 @@ from nbgrader.api import (
     SubmittedNotebook,
 )
 
+from labkit.checks.results import Result
 from labkit.course import Course
+from labkit.execution.run_metadata import CellMetadata
 from labkit.grading.gradebook.database import require_gradebook
 from labkit.grading.gradebook.scores import ClassScores, read_scores
 from labkit.grading.intake import LabCells
@@ -206,16 +208,15 @@ def class_report(course: Course) -> ClassReport:
     )
 
 
-def judged_cells(notebook: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def judged_cells(notebook: Path) -> Iterator[tuple[str, tuple[Result, ...]]]:
     """The judged checks in an autograded notebook, by the id of their cell.
 
     Its own JSON reading, not nbformat's: that validates megabytes of pictures.
     """
     for cell in json.loads(notebook.read_bytes())["cells"]:
-        metadata = cell["metadata"]
-        checks = metadata.get("labkit", {}).get("checks")
-        if checks and "nbgrader" in metadata:
-            yield metadata["nbgrader"]["grade_id"], checks
+        checks = CellMetadata.of(cell).checks
+        if checks and "nbgrader" in cell["metadata"]:
+            yield cell["metadata"]["nbgrader"]["grade_id"], checks
 
 
 def _count(course: Course, submissions: Iterable[tuple[str, str]]) -> _Judged:
@@ -229,15 +230,15 @@ def _count(course: Course, submissions: Iterable[tuple[str, str]]) -> _Judged:
 
 
 def _count_cell(
-    found: _Judged, student: str, lab: str, cell: str, checks: list[dict[str, Any]]
+    found: _Judged, student: str, lab: str, cell: str, checks: tuple[Result, ...]
 ) -> None:
     for check in checks:
-        key = (lab, cell, check["name"], check["hidden"])
+        key = (lab, cell, check.name, check.hidden)
         found.judged[key] += 1
-        found.failed[key] += not check["passed"]
-    certain = {c["hint"] for c in checks if c["hint"] and c.get("certain", True)}
+        found.failed[key] += not check.passed
+    certain = {one.hint for one in checks if one.hint and one.certain}
     found.hints.update((lab, cell, hint) for hint in certain)
-    if all(NOT_TRIED.match(check["message"]) for check in checks):
+    if all(NOT_TRIED.match(check.message) for check in checks):
         found.not_tried.add((student, lab, cell))
 
 

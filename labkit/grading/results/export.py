@@ -81,12 +81,8 @@ def write_grades(grades: Iterable[Grade], path: Path) -> None:
     _write(path, [PLAIN_COLUMNS, *rows])
 
 
-def write_plain(scores: ClassScores, path: Path, roster: Path | None = None) -> Export:
+def write_plain(scores: ClassScores, path: Path) -> Export:
     """Write `student,lab,score,max_score`, one row a submission, by student and lab."""
-    if roster is not None:
-        raise LabkitError(
-            "A roster belongs to a format. Type: --format canvas or --format moodle"
-        )
     rows = _plain_rows(scores, scores.students)
     _write(path, [PLAIN_COLUMNS, *rows])
     return Export(path, len(rows), notes=_notes(scores, [row[:1] for row in rows]))
@@ -355,11 +351,10 @@ def _write(path: Path, rows: Iterable[list[str]]) -> None:
     write_text(path, stream.getvalue())
 
 
-FORMATS = {
-    "csv": ("grades.csv", write_plain),
-    "canvas": ("canvas.csv", write_canvas),
-    "moodle": ("moodle.csv", write_moodle),
-}
+PLAIN = "csv"
+# Those of learning management systems, which may come with a roster of theirs.
+WITH_ROSTER = {"canvas": write_canvas, "moodle": write_moodle}
+FILES = {PLAIN: "grades.csv", "canvas": "canvas.csv", "moodle": "moodle.csv"}
 
 
 def export_scores(
@@ -369,20 +364,27 @@ def export_scores(
     roster: Path | None = None,
     labs: Iterable[str] = (),
 ) -> Export:
-    """Write the scores of a course's gradebook in one of FORMATS.
+    """Write the scores of a course's gradebook, in a format that FILES names.
 
     Raises LabkitError where there is no gradebook, for an unknown format or lab, and for
     a roster that cannot be read.
     """
-    if form not in FORMATS:
+    if form not in FILES:
         raise LabkitError(
-            f"Unknown format {form!r}; expected one of {', '.join(FORMATS)}."
+            f"Unknown format {form!r}; expected one of {', '.join(FILES)}."
+        )
+    if roster is not None and form == PLAIN:
+        raise LabkitError(
+            "A roster belongs to a format. Type: --format canvas or --format moodle"
         )
     require_gradebook(course)
-    name, write = FORMATS[form]
     with Gradebook(course.gradebook_url) as gradebook:
         scores = read_scores(gradebook, labs)
-    done = write(scores, out or Path(name), roster)
+    path = out or Path(FILES[form])
+    if form == PLAIN:
+        done = write_plain(scores, path)
+    else:
+        done = WITH_ROSTER[form](scores, path, roster)
     done.notes += [
         f"handed in, but not graded, so without a score: {one.student}, {one.lab}"
         for one in find_submissions(course, scores.labs)
@@ -400,12 +402,11 @@ class LmsExport(ExportPlugin):
 
     def export(self, gradebook: Gradebook) -> None:
         """Write the gradebook; exit with 1 where somebody is unmatched or the input is wrong."""
-        name, write = FORMATS[self.form]
         try:
             scores = read_scores(gradebook, self.assignment, self.student)
-            done = write(
+            done = WITH_ROSTER[self.form](
                 scores,
-                Path(self.to or name),
+                Path(self.to or FILES[self.form]),
                 Path(self.roster) if self.roster else None,
             )
         except LabkitError as error:

@@ -1,11 +1,11 @@
 """How a line of ours is shown in a notebook, or printed where there is none."""
 
-import html
-import re
 from typing import Any
 
+from labkit.formatting import marked
 
-def display(shown: dict[str, str]) -> None:
+
+def show(shown: dict[str, str]) -> None:
     """Show what has a text and an HTML form; the text alone outside of a notebook."""
     from IPython import get_ipython
 
@@ -17,9 +17,8 @@ def display(shown: dict[str, str]) -> None:
 
 def line(text: str) -> None:
     """Show one line of plain words, in which `such` is code."""
-    marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
-    page = f'<div style="padding:2px 12px">{marked}</div>'
-    display({"text/plain": text, "text/html": page})
+    page = f'<div style="padding:2px 12px">{marked(text)}</div>'
+    show({"text/plain": text, "text/html": page})
 
 
 def in_points(number: float) -> str:

@@ -13,7 +13,7 @@ from labkit.checks.guide import Task
 from labkit.files import write_text
 
 # In a lab's folder, what its student's kernel keeps. No part of what is handed in.
-KEPT = ".labkit"
+KERNEL_FOLDER = ".labkit"
 START_PAGE = "start.md"
 UNANSWERED = "YOUR ANSWER HERE"
 _FILE = "progress.json"
@@ -43,7 +43,7 @@ class Progress:
 def read(folder: Path) -> Progress | None:
     """The progress kept in a lab's folder; None where there is none, or a damaged one."""
     try:
-        kept = json.loads((folder / KEPT / _FILE).read_text("utf-8"))
+        kept = json.loads((folder / KERNEL_FOLDER / _FILE).read_text("utf-8"))
         cells = {str(name): float(points) for name, points in kept["cells"].items()}
         return Progress(str(kept["lab"]), float(kept["of"]), cells)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
@@ -61,7 +61,7 @@ def record(
     kept = {task.cell: cells[task.cell] for task in checks if task.cell in cells}
     progress = Progress(lab, sum(task.points for task in checks), kept)
     try:
-        write_text(folder / KEPT / _FILE, json.dumps(vars(progress)))
+        write_text(folder / KERNEL_FOLDER / _FILE, json.dumps(vars(progress)))
         refresh(folder.parent)
     except OSError:
         pass  # a folder that cannot be written: the line in the notebook is all there is
@@ -77,7 +77,7 @@ def refresh(folder: Path) -> None:
 
 def with_bars(page: str, folder: Path) -> str:
     """The text of a start page with the bars of the labs below a folder."""
-    for place in sorted(folder.glob(f"*/{KEPT}/{_FILE}")):
+    for place in sorted(folder.glob(f"*/{KERNEL_FOLDER}/{_FILE}")):
         progress = read(place.parent.parent)
         if progress is not None:
             begin, end = _marks(progress.lab)

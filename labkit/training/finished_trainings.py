@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import keras
 import numpy as np
-from filelock import FileLock, Timeout
 
 from labkit import profile
 from labkit.data import cache
-from labkit.files import replacing
+from labkit.files import content_hash, held, replacing
 from labkit.training.history import History, clock
 from labkit.training.progress import in_notebook
 from labkit.training.recipe import Recipe, fingerprint
@@ -59,29 +57,20 @@ def _at_home() -> bool:
     return in_notebook() and not profile.strict()
 
 
-@contextlib.contextmanager
-def _turn() -> Iterator[None]:
-    user = getattr(os, "getuid", int)()
-    path = cache.place("locks", f"training-{user}")
-    lock, holder = FileLock(path), path.with_name(f"{path.name}.txt")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        other = holder.read_text("utf-8") if holder.is_file() else "another notebook"
+def _turn() -> contextlib.AbstractContextManager[None]:
+    def wait(other: str) -> None:
         print(
-            f"Another training goes on, in {other}. This one begins when it ends. Not to "
-            "wait: interrupt that one, in its notebook's menu Kernel.",
+            f"Another training goes on, in {other or 'another notebook'}. This one begins "
+            "when it ends. Not to wait: interrupt that one, in its notebook's menu Kernel.",
             flush=True,
         )
-        lock.acquire()
-    try:
-        holder.write_text(str(Path.cwd()), "utf-8")
-        yield
-    finally:
-        lock.release()
+
+    user = getattr(os, "getuid", int)()
+    lock = cache.place("locks", f"training-{user}")
+    return held(lock, lock.with_name(f"{lock.name}.txt"), str(Path.cwd()), wait)
 
 
-class Kept:
+class FinishedTraining:
     """The end of a training, in a file beside the lab's notebook.
 
     It is of the very same training: of a model with the same weights at its beginning, the
@@ -94,7 +83,7 @@ class Kept:
         self._path = FOLDER / f"{self._key}.npz"
 
     @classmethod
-    def of(cls, recipe: Recipe) -> Kept | None:
+    def of(cls, recipe: Recipe) -> FinishedTraining | None:
         """The place of a training; None outside of a lab's notebook."""
         return cls(recipe) if _at_home() and _LAB.is_file() else None
 
@@ -140,7 +129,7 @@ class Kept:
 def _key(recipe: Recipe) -> str:
     begins = [[fingerprint(_array(w)), w.trainable] for w in recipe.model.weights]
     text = json.dumps([recipe.identity(), begins])
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
+    return content_hash(text)[:24]
 
 
 def _array(weight: keras.Variable) -> np.ndarray:
