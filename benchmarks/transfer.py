@@ -21,9 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from labkit import data, kaggle, pretrained, training
+from labkit import data, kaggle, training
 from labkit.labs.functions import lab_functions
 from labkit.labs.lab import find_labs, read_lab
+from labkit.models import pretrained
 
 # isort: split
 import keras

@@ -14,7 +14,7 @@ MODULES = (
     "labkit.kaggle",
     "labkit.models",
     "labkit.plots",
-    "labkit.pretrained",
+    "labkit.models.pretrained",
     "labkit.profile",
     "labkit.study",
     "labkit.training",

@@ -9,7 +9,8 @@ nbgrader sqlalchemy typer pydantic
 """
 USES_ALL = f"""
 import sys
-from labkit import check, data, kaggle, models, plots, pretrained, profile, study, training
+from labkit import check, data, kaggle, models, plots, profile, study, training
+from labkit.models import pretrained
 from labkit import widgets
 
 assert callable(check)

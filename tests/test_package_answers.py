@@ -59,7 +59,7 @@ from labkit.checks.compare import difference as _difference
 from labkit.checks.values import decode as _decode, encode as _encode
 
 _ROOMS = (
-    "data", "kaggle", "models", "plots", "pretrained", "study", "training", "widgets",
+    "data", "kaggle", "models", "plots", "study", "training", "widgets",
 )
 # What draws pictures, waits for others or goes to the network, and takes long.
 _LEFT_OUT = ("labkit.data.cache", "labkit.data.download", "labkit.data.kaggle",

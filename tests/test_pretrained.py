@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import pytest
 
-from labkit import pretrained
 from labkit.errors import LabkitError
+from labkit.models import pretrained
 
 MOBILENET = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_96.h5"
 

@@ -55,9 +55,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from scipy.stats import binomtest
 
-from labkit import check, data, kaggle, plots, pretrained, profile, training
+from labkit import check, data, kaggle, plots, profile, training
 from labkit.data import cache
 from labkit.data.notices import progress
+from labkit.models import pretrained
 
 plt.rcParams.update(plots.STYLE)
 

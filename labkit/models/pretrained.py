@@ -83,7 +83,7 @@ def imagenet(size: int = 160) -> keras.Model:
 
     Examples
     --------
-    >>> from labkit import pretrained
+    >>> from labkit.models import pretrained
     >>> len(range(1000)[pretrained.CATS])
     5
     """
