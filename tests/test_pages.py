@@ -89,5 +89,5 @@ def test_a_page_is_one_file_that_escapes_what_it_is_given(tmp_path):
 
 
 def test_a_value_that_is_missing_is_an_error_and_not_a_gap():
-    with pytest.raises(UndefinedError, match="title"):
+    with pytest.raises(UndefinedError, match="caption"):
         pages.render("leaderboard.html", board=None)

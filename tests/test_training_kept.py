@@ -10,8 +10,8 @@ IMPORTS = """\
 import keras
 import numpy as np
 from labkit import training
-from labkit.training import kept
-kept.SECONDS = 0
+from labkit.training import finished_trainings
+finished_trainings.SECONDS = 0
 images = np.random.default_rng(0).integers(0, 255, (64, 6, 6, 1)).astype("uint8")
 labels = np.arange(64) % 2"""
 TRAIN = """\
