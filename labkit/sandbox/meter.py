@@ -39,11 +39,11 @@ class Taken:
     def excess(self, seconds: float, stretch: float = 1.0) -> str:
         """How it exceeds a limit of so many seconds, in words; empty where it does not.
 
-        `stretch`: how many times the limit counts on this machine. The clock's does not
-        grow with it.
+        `stretch`: how many times the limit counts on this machine, that on the clock too.
         """
-        if self.computing + self.idle > seconds * stretch:
-            limit = f"took more than {seconds * stretch:.0f} s"
+        seconds *= stretch
+        if self.computing + self.idle > seconds:
+            limit = f"took more than {seconds:.0f} s"
             if self.idle > self.computing:
                 return f"{limit}, most of them waiting and not computing"
             return f"{limit} of computing"
