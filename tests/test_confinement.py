@@ -143,8 +143,9 @@ def test_a_process_that_detaches_itself_dies_with_its_notebook():
 @pytest.mark.parametrize(
     "bomb",
     [
-        "import mmap\nm = mmap.mmap(-1, 6 * 2**30)\n"
-        "for i in range(0, len(m), 4096): m[i] = 1",
+        "import mmap, time\nm = mmap.mmap(-1, 6 * 2**30)\n"
+        "for i in range(0, len(m), 4096): m[i] = 1\n"
+        "time.sleep(600)",
         "import os, time\n"
         "for _ in range(5):\n"
         "    if os.fork() == 0:\n"

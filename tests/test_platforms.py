@@ -162,8 +162,9 @@ def test_the_grader_s_own_limits_hold_there(system, request):
     assert ran.texts[2] == "next"
     # Shared, so that no limit of this machine's own ends it first.
     bomb = (
-        "import mmap\nm = mmap.mmap(-1, 3 * 2**30)\n"
-        "for i in range(0, len(m), 4096): m[i] = 1"
+        "import mmap, time\nm = mmap.mmap(-1, 3 * 2**30)\n"
+        "for i in range(0, len(m), 4096): m[i] = 1\n"
+        "time.sleep(600)"
     )
     ran = run(bomb, "print('next')", policy=replace(SMALL, memory=GIB))
     assert (
