@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import nbformat
 import psutil
@@ -14,6 +15,7 @@ import pytest
 
 from labkit.authoring.release import release
 from labkit.execution import speed
+from labkit.learning import doctor
 from tests.conftest import ROOT
 
 COMMANDS = [
@@ -181,24 +183,58 @@ def test_doctor_says_what_training_computes_in(
     machine(1)
     done = run_command("labkit", "doctor", folder=course.root)
     (line,) = [one for one in done.stdout.splitlines() if "arithmetic" in one]
-    assert "float32; oneDNN: off" in line
+    assert 'float32 (class of machine: "laptop"); oneDNN: off' in line
 
 
 def test_doctor_says_what_the_labs_take_on_a_machine_like_this(
-    run_command, course, machine
+    run_command, course, machine, tmp_path_factory
 ):
     path = course.solutions / "91_tiny" / "91_tiny.py"
     text = path.read_text()
     path.write_text(
         text.replace("minutes: 75", "minutes: 75\n#     run_seconds: [60, 300]")
     )
-    for times, takes in (
-        (0.1, "1 min"),
-        (speed.REFERENCE / speed.SLOW, "5 min"),
+    release(course)
+    # A student has no texts of labs: the released ones tell it, wherever they lie.
+    student = tmp_path_factory.mktemp("student")
+    shutil.copytree(course.notebooks, student / "work")
+    slow = speed.REFERENCE / speed.SLOW
+    for folder, times, takes in (
+        (course.root, 0.1, "1 min"),
+        (student, slow, "5 min"),
+        (student / "work", slow, "5 min"),
     ):
         machine(times)
-        done = run_command("labkit", "doctor", folder=course.root)
+        done = run_command("labkit", "doctor", folder=folder)
         assert f"Run All takes about {takes} for 91_tiny" in done.stdout
+
+
+def test_doctor_takes_a_lab_that_tells_no_time(run_command, released_course, machine):
+    (expected,) = released_course.notebooks.glob("*/expected.json")
+    assert "run_seconds" not in expected.read_text()
+    other = released_course.notebooks / "of_something_else"
+    other.mkdir()
+    (other / "expected.json").write_text("[]")
+    machine(1)
+    done = run_command("labkit", "doctor", folder=released_course.root)
+    assert done.returncode == 0, done.stdout
+    assert "Run All" not in done.stdout
+
+
+def test_doctor_names_the_class_of_machine(monkeypatch):
+    from labkit.training import machine as training_machine
+
+    here = training_machine.device()
+    for kind, bfloat16, named in (
+        ("CPU", True, 'class of machine: "fast"'),
+        ("CPU", False, 'class of machine: "laptop"'),
+        ("GPU", True, "bfloat16"),
+    ):
+        found = replace(here, kind=kind, bfloat16=bfloat16)
+        monkeypatch.setattr(training_machine, "device", lambda found=found: found)
+        said = doctor._arithmetic().found
+        assert named in said
+        assert ("class" in said) == (kind == "CPU")
 
 
 def test_data_list_shows_every_set(run_command, course):

@@ -2,6 +2,7 @@
 
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
@@ -12,7 +13,8 @@ from labkit.execution.execute import execute, grading_environment
 from labkit.execution.job import with_outputs
 from labkit.execution.run_metadata import RunMetadata
 from labkit.grading.judging import limit_reached
-from labkit.sandbox import processes
+from labkit.sandbox import meter, processes
+from labkit.sandbox.meter import Taken
 from tests.busy import crowded_core
 from tests.hostile import run
 
@@ -22,6 +24,13 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.fixture
+def no_clock(monkeypatch):
+    """The clock ends nothing: other programs may take the CPUs for as long as they like."""
+    monkeypatch.setattr(meter, "BACKSTOP", 10**6)
+
+
+@pytest.mark.usefixtures("no_clock")
 def test_a_cell_that_computes_too_long_is_told_so(machine):
     machine(1)
     ran = run(ENDLESS, "print('next')", cell_seconds=1)
@@ -31,6 +40,7 @@ def test_a_cell_that_computes_too_long_is_told_so(machine):
     assert ran.texts[1] == "next"
 
 
+@pytest.mark.usefixtures("no_clock")
 def test_a_cell_that_sleeps_too_long_is_told_so(machine):
     machine(1)
     ran = run("import time; time.sleep(10**6)", "print('next')", cell_seconds=1)
@@ -48,6 +58,7 @@ def test_a_limit_that_a_notebook_claims_is_forgotten(tmp_path):
     assert limit_reached(with_outputs(handed_in, ran).cells[0]) == ""
 
 
+@pytest.mark.usefixtures("no_clock")
 @pytest.mark.parametrize(
     "program",
     [
@@ -68,6 +79,7 @@ def test_what_a_cell_has_others_compute_counts(machine, program):
     assert "the cell took more than 1 s of computing" in ran.errors[0]
 
 
+@pytest.mark.usefixtures("no_clock")
 def test_waiting_for_a_cpu_does_not_count(machine):
     machine(1)
     compute = "end = time.process_time() + 0.6\nwhile time.process_time() < end: pass"
@@ -80,6 +92,7 @@ def test_waiting_for_a_cpu_does_not_count(machine):
     assert ran.texts[2] == "done"
 
 
+@pytest.mark.usefixtures("no_clock")
 def test_limits_grow_on_a_slower_machine(machine):
     machine(3)
     compute = "import time\nwhile time.process_time() < begin + 1.5: pass"
@@ -87,6 +100,42 @@ def test_limits_grow_on_a_slower_machine(machine):
     assert ran.errors == ["", ""]
     ran = run(ENDLESS, cell_seconds=1)
     assert "the cell took more than 3 s of computing" in ran.errors[0]
+
+
+class LeapingClock:
+    """A clock that leaps while a cell runs, as if other programs had the CPU so long."""
+
+    def __init__(self, seconds):
+        self._seconds = seconds
+        self._looks = None
+
+    def on_cell(self, **_):
+        self._looks = 0
+
+    def monotonic(self):
+        if self._looks is None:
+            return time.monotonic()
+        self._looks += 1
+        return time.monotonic() + (self._seconds if self._looks > 3 else 0)
+
+
+def test_the_clock_s_own_limit_grows_on_a_slower_machine(machine, monkeypatch):
+    machine(3)
+    compute = (
+        "import time\nend = time.process_time() + 2\n"
+        "while time.process_time() < end: pass"
+    )
+    limits = {"cell_seconds": 10, "seconds": 10}
+    for seconds, stopped in ((150, ""), (350, "was not done after 300 s on the clock")):
+        clock = LeapingClock(seconds)
+        monkeypatch.setattr(meter, "time", SimpleNamespace(monotonic=clock.monotonic))
+        code = ENDLESS if stopped else compute
+        ran = run(code, on_cell=clock.on_cell, **limits)
+        assert stopped in ran.errors[0]
+        assert bool(ran.errors[0]) == bool(stopped)
+    assert Taken(computing=300, clock=3500).excess(120, 3) == ""
+    late = Taken(computing=300, clock=3700).excess(120, 3)
+    assert late == "was not done after 3600 s on the clock"
 
 
 def test_a_faster_machine_shortens_no_limit_and_the_slowest_has_an_end(machine):

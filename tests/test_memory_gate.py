@@ -8,6 +8,8 @@ import pytest
 from labkit.execution import memory_gate
 from labkit.execution.memory_gate import MemoryGate
 
+PATIENCE = 60  # seconds, for what comes at once on an idle machine
+
 
 @pytest.fixture
 def free(monkeypatch):
@@ -25,7 +27,7 @@ def free(monkeypatch):
 def enter(gate, inside, leave):
     with gate.room_for_one(threading.Event()):
         inside.release()
-        leave.wait(5)
+        leave.wait(PATIENCE)
 
 
 def test_a_second_one_waits_until_there_is_room(free):
@@ -35,10 +37,10 @@ def test_a_second_one_waits_until_there_is_room(free):
     runs = [threading.Thread(target=enter, args=(gate, inside, leave)) for _ in "ab"]
     for run in runs:
         run.start()
-    assert inside.acquire(timeout=2)  # one may always run
+    assert inside.acquire(timeout=PATIENCE)  # one may always run
     assert not inside.acquire(timeout=0.2)
     free.gib = 4.0
-    assert inside.acquire(timeout=2)
+    assert inside.acquire(timeout=PATIENCE)
     leave.set()
     for run in runs:
         run.join()
@@ -49,7 +51,7 @@ def test_who_waits_goes_when_all_is_over(free):
     free.gib = 0.1
     first = threading.Thread(target=enter, args=(gate, inside, leave))
     first.start()
-    assert inside.acquire(timeout=2)
+    assert inside.acquire(timeout=PATIENCE)
     over = threading.Event()
     over.set()
     with gate.room_for_one(over):

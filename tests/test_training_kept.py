@@ -68,15 +68,21 @@ def test_a_second_training_waits_for_the_first_and_says_so(lab, tmp_path, monkey
     place.parent.mkdir(parents=True)
     place.with_name(f"{place.name}.txt").write_text("work/another")
     held = f"""\
-import threading, time
+import threading
 from filelock import FileLock
-held = threading.Event()
+held, waiting = threading.Event(), threading.Event()
 def hold():
     with FileLock({str(place)!r}):
         held.set()
-        time.sleep(1)
-threading.Thread(target=hold).start()
+        waiting.wait()
+threading.Thread(target=hold, daemon=True).start()
 held.wait()
+acquire = FileLock.acquire
+def acquiring(lock, **options):
+    if lock.lock_file == {str(place)!r} and not options:  # it has tried without waiting
+        waiting.set()
+    return acquire(lock, **options)
+FileLock.acquire = acquiring
 """
     text = shown(run_all(cells(IMPORTS, held + TRAIN.format(epochs=1)), lab).cells[1])
     assert text.startswith("Another training goes on, in work/another. This one begins")

@@ -21,6 +21,7 @@ import nbformat
 import pytest
 from packaging.requirements import Requirement
 
+from labkit.authoring.release import release
 from labkit.labs.answers import solve
 from labkit.labs.lab import find_labs, read_lab
 from tests.conftest import ROOT, make_course
@@ -196,6 +197,19 @@ def test_train_runs_a_lab_with_tensorflow(environment_with, tmp_path):
     done = environment_with("train").run("labkit", "check", notebook)
     passed = re.search(r"(\d+) of (\d+) visible checks passed", done.stdout)
     assert passed and passed[1] == passed[2], done.stdout + done.stderr
+
+
+def test_train_says_how_long_the_labs_take(environment_with, tmp_path):
+    """A student has no jupytext, and no text of a lab."""
+    course = make_course(tmp_path / "course")
+    text = course.lab("91_tiny").read_text()
+    timed = text.replace("minutes: 75", "minutes: 75\n#     run_seconds: [60, 300]")
+    course.lab("91_tiny").write_text(timed)
+    release(course)
+    handed_out = tmp_path / "handed_out"
+    shutil.copytree(course.notebooks, handed_out)
+    done = environment_with("train").run("labkit", "doctor", folder=handed_out)
+    assert re.search(r"Run All takes about .* for 91_tiny", done.stdout), done.stdout
 
 
 def test_grade_releases_a_lab(environment_with, tmp_path):

@@ -1,4 +1,4 @@
-"""What a lab tells its student's kernel: its tasks, its exercises, where names are made.
+"""What a lab tells its student: its tasks, its exercises, where names are made, its time.
 
 It ships in `expected.json`, beside the visible values; the release writes it.
 """
@@ -40,13 +40,15 @@ class Guide:
     """The tasks and the exercises of a lab, and the heading under which a name is made.
 
     `version` is that of the labkit which released the lab; empty for labs released
-    before there were guides.
+    before there were guides. `run_seconds` is what its solution takes on the fast and on
+    the laptop class of machine, where training takes time worth telling.
     """
 
     version: str = ""
     tasks: tuple[Task, ...] = ()
     exercises: Mapping[str, Exercise] = field(default_factory=dict)
     places: Mapping[str, str] = field(default_factory=dict)
+    run_seconds: tuple[float, float] | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Guide":
@@ -59,11 +61,15 @@ class Guide:
         }
         tasks = tuple(Task(**one) for one in data.get("tasks", ()))
         places = dict(data.get("places", {}))
-        return cls(data.get("version", ""), tasks, exercises, places)
+        run_seconds = None
+        if told := data.get("run_seconds"):
+            fast, slow = map(float, told)
+            run_seconds = fast, slow
+        return cls(data.get("version", ""), tasks, exercises, places, run_seconds)
 
     def to_json(self) -> dict[str, Any]:
-        """The guide as JSON-ready data."""
-        return asdict(self)
+        """The guide as JSON-ready data; without a time where it tells none."""
+        return {name: v for name, v in asdict(self).items() if v is not None}
 
     def exercise_of(self, name: str) -> str | None:
         """The exercise that a name belongs to; None for any other name."""

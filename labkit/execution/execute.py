@@ -105,7 +105,8 @@ def grading_policy(environment: dict[str, str], limits: Limits) -> Policy:
     return Policy(
         readable=tuple(readable),
         memory=limits.memory,
-        cpu_seconds=math.ceil(limits.submission_seconds * BACKSTOP),
+        # The most that counts on any machine, and room for a kernel's own start.
+        cpu_seconds=math.ceil(limits.submission_seconds * BACKSTOP) + STARTUP_SECONDS,
     )
 
 
@@ -155,7 +156,7 @@ def execute(
         # What a confined kernel would still do at its end is of no use to anybody.
         shutdown_kernel="graceful" if policy is None else "immediate",
     )
-    watch = _Watch(client, provisioner, policy, seconds)
+    watch = _Watch(client, provisioner, policy, seconds, environment)
     client.on_notebook_start = watch.begin
     stopped = ""
     _running.add(client)
@@ -231,17 +232,21 @@ class _Watch:
         provisioner: WarmProvisioner,
         policy: Policy | None,
         seconds: float | None,
+        environment: dict[str, str],
     ) -> None:
         self._client = client
         self._provisioner = provisioner
         self._policy = policy
         self._seconds = seconds or math.inf
+        self._stretch = partial(stretch, environment)
         self._watchdog: Watchdog | None = None
 
     def begin(self, **_: Any) -> None:
         """Called by nbclient as the first cell is about to run."""
         seconds = self._seconds * BACKSTOP + _GRACE_SECONDS
-        self._watchdog = Watchdog(self._provisioner.process, self._policy, seconds)
+        self._watchdog = Watchdog(
+            self._provisioner.process, self._policy, seconds, self._stretch
+        )
         self._client.meter = self._watchdog.meter
         self._watchdog.start()
 

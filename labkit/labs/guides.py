@@ -1,4 +1,4 @@
-"""What the release tells students beside a lab's text: points, and who makes which name."""
+"""What the release tells students beside a lab's text: points, names, how long it runs."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -32,7 +32,8 @@ def lab_guide(lab: Lab) -> Guide:
         if cell.cell_type == "code" and "check" not in cell.metadata:
             for name in sorted(names(cell.source).defined & used):
                 places.setdefault(name, heading.replace("`", ""))
-    return Guide(__version__, tuple(_tasks(lab)), _exercises(lab, cells), places)
+    tasks, exercises = tuple(_tasks(lab)), _exercises(lab, cells)
+    return Guide(__version__, tasks, exercises, places, lab.run_seconds)
 
 
 def _tasks(lab: Lab) -> Iterator[Task]:

@@ -1,5 +1,6 @@
 """What this machine can do for the labs, and what to type where it cannot."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -8,7 +9,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
+from labkit.checks.protocol import EXPECTED
+from labkit.checks.references import References
+from labkit.checks.released import released_labs
 from labkit.errors import LabkitError, extras, install_command, libraries
 from labkit.machine.cores import cores
 
@@ -141,10 +146,12 @@ def _arithmetic() -> Finding:
     try:
         from labkit.training.machine import device
 
-        fast = device().bfloat16
+        here = device()
     except Exception:  # said under "accelerator"
         return Finding("arithmetic", "unknown: Keras does not start", needed=False)
-    found = "bfloat16, which is fast here" if fast else "float32"
+    found = "bfloat16, which is fast here" if here.bfloat16 else "float32"
+    if here.kind == "CPU":
+        found += f' (class of machine: "{"fast" if here.bfloat16 else "laptop"}")'
     if os.environ.get("KERAS_BACKEND") != "tensorflow":
         return Finding("arithmetic", found, needed=False)
     onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "TensorFlow's choice")
@@ -172,27 +179,48 @@ def _speed() -> Iterator[Finding]:
         needed=False,
     )
     if labs := _lab_times(found):
-        yield Finding("labs", f"Run All takes about {labs}", needed=False)
+        from labkit.training.machine import device
+
+        text = f"Run All takes about {labs}"
+        if device().kind == "GPU":  # with which no lab was timed
+            text += "; without the GPU"
+        yield Finding("labs", text, needed=False)
 
 
 def _lab_times(speed: float) -> str:
-    """What the labs of this course that train take on a machine of this speed, in words."""
-    if not find_spec("jupytext"):  # which reads the texts; a student has none
-        return ""
-    from labkit.course import Course
+    """What the labs here that train take on a machine of this speed, in words."""
     from labkit.execution.speed import between
     from labkit.formatting import duration
-    from labkit.labs.lab import find_labs, read_lab
+
+    return ", ".join(
+        f"{duration(round(between(*lab.guide.run_seconds, speed), -1))} for {lab.lab}"
+        for lab in _released()
+        if lab.guide.run_seconds
+    )
+
+
+def _released() -> list[References]:
+    """What came with the labs that somebody works on here.
+
+    In a course folder those it releases; elsewhere those in this folder or in the one
+    that `labkit lab` makes, else those of the package.
+    """
+    from labkit.course import Course
 
     try:
-        labs = [read_lab(path) for path in find_labs(Course.here().solutions)]
-    except LabkitError:  # not in a course folder
-        return ""
-    return ", ".join(
-        f"{duration(round(between(*lab.run_seconds, speed), -1))} for {lab.name}"
-        for lab in labs
-        if lab.run_seconds
-    )
+        return _readable(Course.here().notebooks)
+    except LabkitError:
+        here = Path.cwd()
+    return _readable(here) or _readable(here / "work") or _readable(released_labs())
+
+
+def _readable(folder: Path) -> list[References]:
+    """What came with the labs in a folder, in order, where it can be read."""
+    found = []
+    for path in sorted(folder.glob(f"*/{EXPECTED}")):
+        with contextlib.suppress(LabkitError):  # `labkit lab` makes it anew
+            found.append(References.load(path))
+    return found
 
 
 def _confinement() -> Finding:

@@ -71,7 +71,9 @@ _PLAIN_UNLOCKED = (
 )
 _PLAIN_ELSEWHERE = (
     "it can use the network",
-    "a process that it detaches can outlive its notebook",
+    "its memory is looked at five times a second, not bounded",
+    "a process that it detaches can outlive its notebook, and what it takes counts for"
+    " nothing",
 )
 # The first version that keeps signals and abstract sockets inside.
 _LANDLOCK_NEEDED = 6

@@ -1,13 +1,19 @@
-"""Which processes descend from which, and the memory and time they take, from /proc.
+"""Which processes descend from which, and the memory and time they take.
 
-Looked at five times a second for each kernel. psutil takes twice the CPU time for it, and
-knows neither the states of threads nor how much of memory no file backs.
+Looked at five times a second for each kernel, in /proc. psutil takes twice the CPU time
+for it, and knows neither the states of threads nor how much of memory no file backs: it
+is asked where there is no /proc, on macOS and on Windows.
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-# Whether the system tells of its processes here; Linux does.
+import psutil
+
+_Told = TypeVar("_Told")
+# Whether there is a /proc with all that; on Linux there is.
 KNOWN = Path("/proc/self/stat").exists()
 
 
@@ -23,6 +29,8 @@ def children() -> dict[int, list[int]]:
 
 def tree(root: int) -> list[int]:
     """A process and all that descend from it, parents first."""
+    if not KNOWN:
+        return [root, *_told(root, _descendants, list[int]())]
     below, found = children(), [root]
     for pid in found:
         found += below.get(pid, [])
@@ -32,14 +40,25 @@ def tree(root: int) -> list[int]:
 def memory(pids: list[int], enough: int) -> int:
     """Bytes of memory that processes take, shared ones counted once.
 
-    Counted exactly, which takes long, only where a rough count is above `enough`.
+    Counted exactly, which takes long, only where a rough count is above `enough`. Without
+    /proc it is what they have in memory, and what they share counts for each of them.
     """
+    if not KNOWN:
+        return sum(_told(pid, lambda one: one.memory_info().rss, 0) for pid in pids)
     rough = sum(_own_memory(pid) for pid in pids)
     return rough if rough <= enough else sum(_fair_memory(pid) for pid in pids)
 
 
 def cpu_seconds(pids: list[int]) -> float:
-    """CPU seconds that processes have used, and those of their children that have ended."""
+    """CPU seconds that processes have used, and those of their children that have ended.
+
+    Of those that have ended only Linux tells.
+    """
+    if not KNOWN:
+        # Of the user, of the system, and both of ended children, which may be zeros.
+        return sum(
+            _told(pid, lambda one: sum(one.cpu_times()[:4]), 0.0) for pid in pids
+        )
     ticks = 0
     for pid in pids:
         ticks += sum(map(int, _stat(f"/proc/{pid}")[11:15]))
@@ -47,9 +66,24 @@ def cpu_seconds(pids: list[int]) -> float:
 
 
 def wanting(pids: list[int]) -> bool:
-    """Whether any of their threads computes, or waits for a CPU or for the disk."""
+    """Whether any of their threads computes, or waits for a CPU or for the disk.
+
+    Only /proc tells.
+    """
     threads = (thread for pid in pids for thread in _threads(pid))
     return any(_stat(thread)[:1] in ([b"R"], [b"D"]) for thread in threads)
+
+
+def _descendants(process: psutil.Process) -> list[int]:
+    return [one.pid for one in process.children(recursive=True)]
+
+
+def _told(pid: int, ask: Callable[[psutil.Process], _Told], nothing: _Told) -> _Told:
+    """What psutil tells of a process; nothing where it has ended."""
+    try:
+        return ask(psutil.Process(pid))
+    except psutil.Error:
+        return nothing
 
 
 def _threads(pid: int) -> list[str]:

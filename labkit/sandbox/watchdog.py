@@ -1,6 +1,8 @@
 """Watches a kernel from outside: what it takes, and where that is too much, its end."""
 
 import threading
+from collections.abc import Callable
+from functools import cache
 from typing import Protocol
 
 from labkit.sandbox.meter import LOOK_SECONDS, Meter
@@ -22,11 +24,18 @@ class Watchdog(threading.Thread):
     """Measures a kernel, and ends one whose processes take too much of its policy.
 
     It is ended after `seconds` on the clock, too, whatever else is done about its time.
-    `reason` then says why, in plain words. `meter` counts the time that it takes, `peak`
-    is the most memory it took, in bytes. Without a policy it is measured alone.
+    On a slower machine these are `stretch()` times as many; it is asked once they have
+    passed. `reason` then says why, in plain words. `meter` counts the time that it takes,
+    `peak` is the most memory it took, in bytes. Without a policy it is measured alone.
     """
 
-    def __init__(self, process: Process, policy: Policy | None, seconds: float) -> None:
+    def __init__(
+        self,
+        process: Process,
+        policy: Policy | None,
+        seconds: float,
+        stretch: Callable[[], float],
+    ) -> None:
         super().__init__(name="labkit-watchdog", daemon=True)
         self.reason = ""
         self.peak = 0
@@ -34,6 +43,7 @@ class Watchdog(threading.Thread):
         self._process = process
         self._policy = policy
         self._seconds = seconds
+        self._stretch = cache(stretch)  # it may take a while to find out
         self._over = threading.Event()
 
     def run(self) -> None:
@@ -52,9 +62,13 @@ class Watchdog(threading.Thread):
         self._over.set()
         self.join()
 
+    def _late(self) -> bool:
+        clock = self.meter.taken.clock
+        return clock > self._seconds and clock > self._seconds * self._stretch()
+
     def _problem(self, pids: list[int], policy: Policy) -> str:
-        if self.meter.taken.clock > self._seconds:
-            return f"The notebook was not done after {self._seconds:.0f} s on the clock and was ended."
+        if self._late():
+            return f"The notebook was not done after {self._seconds * self._stretch():.0f} s on the clock and was ended."
         if len(pids) > policy.processes:
             return f"The notebook started more than {policy.processes} processes and was ended."
         taken = memory(pids, policy.memory)
