@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 import labkit
+from labkit.authoring.new import _IGNORED
 from labkit.errors import extras, libraries
 from labkit.labs.lab import find_labs
 from tests.conftest import BIN, ROOT
@@ -164,8 +166,44 @@ def test_the_version_stands_everywhere_where_one_command_raises_it():
     assert version == labkit.__version__
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == version
     for file in settings["bumpversion"]["files"]:
-        searched = file.get("search", version)
+        searched = file.get("search", version).format(current_version=version)
         assert (ROOT / file["filename"]).read_text().count(searched) == 1
+    raised = {file["filename"] for file in settings["bumpversion"]["files"]}
+    name = re.compile(rf"(?<![\d.]){re.escape(version)}(?![\d.])")
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        if name.search(page.read_text()) and page.name != "CHANGELOG.md":
+            assert str(page.relative_to(ROOT)) in raised
+
+
+def test_the_version_can_be_raised():
+    if shutil.which("bump-my-version", path=BIN) is None:
+        pytest.skip("bump-my-version is not installed")
+    words = ["bump", "minor", "--dry-run", "--allow-dirty", "-v"]
+    done = subprocess.run(
+        [BIN / "bump-my-version", *words], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "cnn_labkit-0.2.0-py3-none-any.whl" in done.stdout + done.stderr
+
+
+def patterns(file: str) -> list[str]:
+    lines = (ROOT / file).read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_no_image_holds_what_no_repository_holds():
+    """Rosters, grades and true classes; a name without a slash holds in every folder."""
+    private = [one.removesuffix("/") for one in patterns(".gitignore")]
+    private = [one if "/" in one else f"**/{one}" for one in private]
+    assert len(private) > 20
+    assert [one for one in private if one not in patterns(".dockerignore")] == []
+
+
+def test_a_new_course_keeps_the_same_out_of_its_repository():
+    new = {line for line in _IGNORED.splitlines() if not line.startswith("#")}
+    tools = r"\.venv.*|.*(cache|egg-info)_*/|\*\.pyc|!?datasets/.*"
+    here = {one for one in patterns(".gitignore") if not re.fullmatch(tools, one)}
+    assert new == here
 
 
 def test_workflows_and_forms_parse_and_name_files_that_exist():
@@ -191,6 +229,15 @@ def test_the_container_copies_what_is_there_and_is_not_root():
     assert re.search(r"^USER (?!root|0)", text, re.M)
     settings = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
     assert settings["remoteUser"] == "student"
+    # The image's environment is ready, so make would leave the image's copy installed.
+    home = re.search(r"^WORKDIR (.*)", text, re.M)[1]
+    assert settings["containerEnv"]["VENV"] == f"{home}/.venv"
+    (editable,) = re.findall(
+        r"\$\(BIN\)/python -m pip install.*(--no-deps .*--editable \.)",
+        (ROOT / "Makefile").read_text(),
+    )
+    install = f"$VENV/bin/python -m pip install {editable}"
+    assert settings["postCreateCommand"] == install
     told = (ROOT / "docs" / "containers.md").read_text()
     for flag in settings["runArgs"]:
         assert flag.replace("=", " ", 1) in told

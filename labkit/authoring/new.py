@@ -17,6 +17,7 @@ _IGNORED = """\
 build/
 work/
 .labkit/
+.ipynb_checkpoints/
 submitted/
 autograded/
 feedback/
