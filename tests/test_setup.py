@@ -10,8 +10,10 @@ import pytest
 import yaml
 
 import labkit
+from labkit.authoring.badges import Home, badges, course_home
 from labkit.authoring.new import _IGNORED
-from labkit.errors import extras, libraries
+from labkit.course import Course
+from labkit.errors import LabkitError, extras, libraries
 from labkit.labs.lab import find_labs
 from tests.conftest import BIN, ROOT
 
@@ -204,6 +206,76 @@ def test_a_new_course_keeps_the_same_out_of_its_repository():
     tools = r"\.venv.*|.*(cache|egg-info)_*/|\*\.pyc|!?datasets/.*"
     here = {one for one in patterns(".gitignore") if not re.fullmatch(tools, one)}
     assert new == here
+
+
+def copy_of_the_project(folder):
+    for name in (
+        *("pyproject.toml", "CITATION.cff", "LICENSE", "docs/package.md"),
+        *("labkit/__init__.py", ".ci/address.py"),
+    ):
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+
+
+def given_address(folder, name: str):
+    words = [sys.executable, ".ci/address.py", name]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True)
+
+
+def test_one_command_gives_the_project_its_address_wherever_it_stands(tmp_path):
+    copy_of_the_project(tmp_path)
+    for name in ("someone/else", "someone/cnn.kit"):  # and gives another one
+        assert given_address(tmp_path, name).returncode == 0
+    address = "https://github.com/someone/cnn.kit"
+    project = tomllib.loads((tmp_path / "pyproject.toml").read_text())["project"]
+    assert project.pop("urls") == {"Repository": address}
+    citation = yaml.safe_load((tmp_path / "CITATION.cff").read_text())
+    assert citation.pop("repository-code") == address
+    former, cited = project_and_citation()
+    assert (project, citation) == (former, cited)
+    words = [sys.executable, "-m", "hatchling", "metadata"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert json.loads(done.stdout)["urls"] == {"Repository": address}
+
+    home = course_home(Course.at(tmp_path))
+    assert home == Home("someone/cnn.kit", "main", kit=True)
+    said = badges(home, "notebooks/01_neuron/01_neuron.ipynb", ["neuron.svg"])
+    install = '"cnn-labkit[networks] @ git+https://github.com/someone/cnn.kit@main"'
+    assert f"\n%pip install {install}\n" in said
+    assert said.count("/01_neuron/01_neuron.ipynb)") == 3
+    assert "/someone/cnn.kit/main/notebooks/01_neuron/neuron.svg" in said
+
+
+def project_and_citation() -> tuple[dict, dict]:
+    """Without the address, which has to be the same in both."""
+    described = project()
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    addresses = described.pop("urls", {}).get("Repository")
+    assert addresses == citation.pop("repository-code", None)
+    return described, citation
+
+
+def test_an_address_is_an_owner_and_a_name(tmp_path):
+    copy_of_the_project(tmp_path)
+    before = (tmp_path / "pyproject.toml").read_text()
+    done = given_address(tmp_path, "https://github.com/someone/kit")
+    assert done.returncode == 1 and "owner/name" in done.stderr
+    assert (tmp_path / "pyproject.toml").read_text() == before
+
+
+def test_course_toml_leads_the_badges_elsewhere_than_pyproject_toml(tmp_path):
+    assert course_home(Course.at(tmp_path)) is None
+    settings, described = tmp_path / "course.toml", tmp_path / "pyproject.toml"
+    described.write_text(
+        '[project]\nname = "mine"\n[project.urls]\n'
+        'Repository = "https://github.com/someone/mine.git"\n'
+    )
+    assert course_home(Course.at(tmp_path)) == Home("someone/mine", "main")
+    settings.write_text('repository = "else/where"\nbranch = "autumn"\n')
+    assert course_home(Course.at(tmp_path)) == Home("else/where", "autumn")
+    described.write_text("[project")
+    with pytest.raises(LabkitError, match=r"pyproject.toml: not TOML"):
+        course_home(Course.at(tmp_path))
 
 
 def test_workflows_and_forms_parse_and_name_files_that_exist():
