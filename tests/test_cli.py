@@ -12,38 +12,27 @@ from dataclasses import replace
 import nbformat
 import psutil
 import pytest
+import typer
 
 from labkit.authoring.release import release
+from labkit.cli import app
 from labkit.execution import speed
 from labkit.learning import doctor
 from tests.conftest import ROOT
 
-COMMANDS = [
-    ["doctor"],
-    ["lab"],
-    ["release"],
-    ["check"],
-    ["run"],
-    ["study"],
-    ["try"],
-    ["grade"],
-    ["feedback"],
-    ["export"],
-    ["report"],
-    ["similarity"],
-    ["demo"],
-    ["kernel", "install"],
-    ["data", "list"],
-    ["data", "fetch"],
-    ["data", "verify"],
-    ["kaggle", "check"],
-    ["kaggle", "split"],
-    ["kaggle", "predict"],
-    ["kaggle", "score"],
-    ["kaggle", "leaderboard"],
-    ["kaggle", "submit"],
-    ["kaggle", "report"],
-]
+
+def commands(group: typer.core.TyperGroup, *words: str) -> list[list[str]]:
+    """The words of each command below a group."""
+    found = []
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            found += commands(command, *words, name)
+        else:
+            found.append([*words, name])
+    return found
+
+
+COMMANDS = commands(typer.main.get_command(app))
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)

@@ -55,10 +55,15 @@ def anchors(page: Path) -> set[str]:
     return {text.strip().replace(" ", "-") for text in kept}
 
 
-def code(page: Path, *kinds: str) -> Iterator[str]:
-    """The lines of code on a page, of blocks or of `code_inline`; one that goes on is one."""
+def code(
+    page: Path, *kinds: str, languages: tuple[str, ...] | None = None
+) -> Iterator[str]:
+    """The lines of code on a page, of blocks or of `code_inline`; one that goes on is one.
+
+    With `languages` only of blocks that name one of them; "" is a block that names none.
+    """
     for token in tokens(page):
-        if token.type in kinds:
+        if token.type in kinds and (languages is None or token.info in languages):
             yield from token.content.replace("\\\n", " ").splitlines()
 
 

@@ -423,6 +423,10 @@ def test_labkit_export_exits_with_1_where_somebody_is_unmatched(
     canvas_roster(roster)
     assert run_command(*words, folder=graded.root).returncode == 0
     assert not (graded.root / "canvas-unmatched.csv").exists()
+    moodle_roster(tmp_path / "participants.csv")
+    words = ["labkit", "export", "--format", "moodle", "--roster", "participants.csv"]
+    assert run_command(*words, folder=graded.root).returncode == 0
+    assert (graded.root / "moodle.csv").is_file()
 
 
 @pytest.mark.parametrize(

@@ -284,6 +284,18 @@ def test_points_that_students_have_not_seen_are_told(course, hand_in, run_comman
     assert "instead of" not in done.stdout + done.stderr
 
 
+def test_badges_are_no_difference_to_the_lab_that_is_graded(
+    course, hand_in, run_command
+):
+    course.settings_file.write_text('repository = "someone/a-course"\n')
+    release(course)
+    assert "colab" in course.released(LAB).read_text()
+    hand_in("one")
+    done = run_command("labkit", "grade", folder=course.root)
+    assert done.returncode == 0
+    assert "is not what" not in " ".join((done.stdout + done.stderr).split())
+
+
 def test_the_gradebook_is_backed_up_before_a_regrade(course, hand_in):
     hand_in("one")
     scores(course)

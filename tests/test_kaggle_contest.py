@@ -289,6 +289,20 @@ def test_a_run_file_that_carries_objects_or_lies_is_refused(gathered, tmp_path):
     assert kaggle.report(kaggle.Evidence.load(path), tmp_path / "page.html").is_file()
 
 
+def test_the_page_of_one_run_and_a_board_to_be_shown(gathered, course, run):
+    gathered.save(course.root / "run.npz")
+    done = run("kaggle", "report", "run.npz")
+    assert done.exit_code == 0, done.output
+    done = run(*COMMAND)
+    assert done.exit_code == 0, done.output
+    done = run(*COMMAND, "--pseudonyms", "names.csv", "--out", "public/")
+    assert done.exit_code == 0, done.output
+    with (course.root / "public" / "leaderboard.csv").open(newline="") as file:
+        shown = {row["student"] for row in csv.DictReader(file)}
+    assert len(shown) == len(CLASS) and not shown & CLASS.keys()
+    assert (course.root / "names.csv").is_file()
+
+
 def test_no_run_files_are_told(course, run):
     done = run("kaggle", "report")
     assert done.exit_code == 2

@@ -48,7 +48,9 @@ def test_a_new_course_has_its_settings_and_one_lab(tmp_path, run_command, monkey
     root = tmp_path / "my course"
     found = {str(path.relative_to(root)) for path in everything(root)}
     lab = f"solutions/{LAB}/{LAB}.py"
-    assert found == {".gitignore", "nbgrader_config.py", "course.toml", lab}
+    binder = ".binder/requirements.txt"
+    assert found == {".gitignore", binder, "nbgrader_config.py", "course.toml", lab}
+    assert (root / binder).read_text() == "cnn-labkit[train]\n"
     assert f"cd 'my course', then: labkit release {LAB}" in done.stdout
     text = (root / "course.toml").read_text()
     assert "# [limits]" in text and "# [kaggle]" in text
@@ -179,8 +181,13 @@ def test_the_steps_of_the_first_lab_are_as_the_page_says(tmp_path, run_command):
             continue
         ran = run_command(*words, folder=folder)
         failed += [step] if ran.returncode else []
+        if words[:2] == ["labkit", "new"]:  # step 3 changes it
+            (text,) = folder.glob("solutions/02_*/*.py")
+            changed = text.read_text().replace("taken in fog", "taken through steam")
+            text.write_text(changed)
     assert failed == ["labkit check notebooks/02_edges/02_edges.ipynb"]
     wanted = ("init", "new", "run", "release", "try", "check", "demo")
     assert [["labkit", name] for name in wanted if ["labkit", name] not in done] == []
-    assert (folder / "notebooks" / "02_edges" / "02_edges.ipynb").is_file()
+    released = (folder / "notebooks" / "02_edges" / "02_edges.ipynb").read_text()
+    assert "taken through steam" in released
     assert (folder / "build" / "demo" / "index.html").is_file()

@@ -536,10 +536,15 @@ def test_badges_lead_to_the_course_s_repository_where_it_has_one(released_course
     (path,) = released_course.notebooks.glob("*/*.ipynb")
     assert "badge" not in path.read_text()
     released_course.settings_file.write_text('repository = "someone/a-course"\n')
+    (released_course.lab(LAB).parent / "picture of it.svg").write_text("<svg/>")
     release(released_course)
     first = nbformat.read(path, as_version=4).cells[0].source
     place = f"someone/a-course/blob/main/notebooks/91_tiny/{path.name}"
     assert f"(https://colab.research.google.com/github/{place})" in first
     assert f"src=https://github.com/{place})" in first
     assert f"gh/someone/a-course/main?labpath=notebooks/91_tiny/{path.name})" in first
-    assert "cnn-labkit[train] @ git+https://github.com/someone/a-course@main" in first
+    # Not from the course's repository, which holds no package.
+    assert '\n%pip install "cnn-labkit[networks]"\n' in first
+    raw = "https://raw.githubusercontent.com/someone/a-course/main/notebooks/91_tiny"
+    for name in ("expected.json", "picture of it.svg"):
+        assert f'-o "{name}" "{raw}/{name.replace(" ", "%20")}"\n' in first

@@ -9,6 +9,7 @@ from labkit.checks import released
 from labkit.checks.cell import check
 from labkit.checks.protocol import EXPECTED
 from labkit.errors import LabkitError
+from labkit.learning.check_notebook import _lay_beside
 from tests.conftest import ROOT
 
 FILES = sorted((ROOT / "notebooks").glob(f"*/{EXPECTED}"))
@@ -54,3 +55,17 @@ def test_a_check_compares_where_nothing_lies_beside_it(alone, capsys):
 def test_a_check_of_no_lab_says_what_is_missing(alone):
     with pytest.raises(LabkitError, match=f"no {EXPECTED} is there"):
         check("no such check", 1)
+
+
+def test_what_came_with_a_lab_lies_where_it_is_checked_but_for_what_is_there(tmp_path):
+    lab, place = tmp_path / "lab", tmp_path / "place"
+    for folder, names in {
+        lab: ("lab.ipynb", EXPECTED, "rescues.dat", "table.csv"),
+        place: ("rescues.dat",),
+    }.items():
+        folder.mkdir()
+        for name in names:
+            (folder / name).write_text(folder.name)
+    _lay_beside(lab, place)
+    found = {path.name: path.read_text() for path in place.iterdir()}
+    assert found == {"rescues.dat": "place", "table.csv": "lab"}

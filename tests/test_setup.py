@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -9,7 +10,10 @@ import pytest
 import yaml
 
 import labkit
-from labkit.errors import extras, libraries
+from labkit.authoring.badges import Home, badges, course_home
+from labkit.authoring.new import _IGNORED
+from labkit.course import Course
+from labkit.errors import LabkitError, extras, libraries
 from labkit.labs.lab import find_labs
 from tests.conftest import BIN, ROOT
 
@@ -169,8 +173,114 @@ def test_the_version_stands_everywhere_where_one_command_raises_it():
     assert version == labkit.__version__
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == version
     for file in settings["bumpversion"]["files"]:
-        searched = file.get("search", version)
+        searched = file.get("search", version).format(current_version=version)
         assert (ROOT / file["filename"]).read_text().count(searched) == 1
+    raised = {file["filename"] for file in settings["bumpversion"]["files"]}
+    name = re.compile(rf"(?<![\d.]){re.escape(version)}(?![\d.])")
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        if name.search(page.read_text()) and page.name != "CHANGELOG.md":
+            assert str(page.relative_to(ROOT)) in raised
+
+
+def test_the_version_can_be_raised():
+    if shutil.which("bump-my-version", path=BIN) is None:
+        pytest.skip("bump-my-version is not installed")
+    words = ["bump", "minor", "--dry-run", "--allow-dirty", "-v"]
+    done = subprocess.run(
+        [BIN / "bump-my-version", *words], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "cnn_labkit-0.2.0-py3-none-any.whl" in done.stdout + done.stderr
+
+
+def patterns(file: str) -> list[str]:
+    lines = (ROOT / file).read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_no_image_holds_what_no_repository_holds():
+    """Rosters, grades and true classes; a name without a slash holds in every folder."""
+    private = [one.removesuffix("/") for one in patterns(".gitignore")]
+    private = [one if "/" in one else f"**/{one}" for one in private]
+    assert len(private) > 20
+    assert [one for one in private if one not in patterns(".dockerignore")] == []
+
+
+def test_a_new_course_keeps_the_same_out_of_its_repository():
+    new = {line for line in _IGNORED.splitlines() if not line.startswith("#")}
+    tools = r"\.venv.*|.*(cache|egg-info)_*/|\*\.pyc|!?datasets/.*"
+    here = {one for one in patterns(".gitignore") if not re.fullmatch(tools, one)}
+    assert new == here
+
+
+def copy_of_the_project(folder):
+    for name in (
+        *("pyproject.toml", "CITATION.cff", "LICENSE", "docs/package.md"),
+        *("labkit/__init__.py", ".ci/address.py"),
+    ):
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+
+
+def given_address(folder, name: str):
+    words = [sys.executable, ".ci/address.py", name]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True)
+
+
+def test_one_command_gives_the_project_its_address_wherever_it_stands(tmp_path):
+    copy_of_the_project(tmp_path)
+    for name in ("someone/else", "someone/cnn.kit"):  # and gives another one
+        assert given_address(tmp_path, name).returncode == 0
+    address = "https://github.com/someone/cnn.kit"
+    project = tomllib.loads((tmp_path / "pyproject.toml").read_text())["project"]
+    assert project.pop("urls") == {"Repository": address}
+    citation = yaml.safe_load((tmp_path / "CITATION.cff").read_text())
+    assert citation.pop("repository-code") == address
+    former, cited = project_and_citation()
+    assert (project, citation) == (former, cited)
+    words = [sys.executable, "-m", "hatchling", "metadata"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert json.loads(done.stdout)["urls"] == {"Repository": address}
+
+    home = course_home(Course.at(tmp_path))
+    assert home == Home("someone/cnn.kit", "main", kit=True)
+    said = badges(home, "notebooks/01_neuron/01_neuron.ipynb", ["neuron.svg"])
+    install = '"cnn-labkit[networks] @ git+https://github.com/someone/cnn.kit@main"'
+    assert f"\n%pip install {install}\n" in said
+    assert said.count("/01_neuron/01_neuron.ipynb)") == 3
+    assert "/someone/cnn.kit/main/notebooks/01_neuron/neuron.svg" in said
+
+
+def project_and_citation() -> tuple[dict, dict]:
+    """Without the address, which has to be the same in both."""
+    described = project()
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    addresses = described.pop("urls", {}).get("Repository")
+    assert addresses == citation.pop("repository-code", None)
+    return described, citation
+
+
+def test_an_address_is_an_owner_and_a_name(tmp_path):
+    copy_of_the_project(tmp_path)
+    before = (tmp_path / "pyproject.toml").read_text()
+    done = given_address(tmp_path, "https://github.com/someone/kit")
+    assert done.returncode == 1 and "owner/name" in done.stderr
+    assert (tmp_path / "pyproject.toml").read_text() == before
+
+
+def test_course_toml_leads_the_badges_elsewhere_than_pyproject_toml(tmp_path):
+    assert course_home(Course.at(tmp_path)) is None
+    settings, described = tmp_path / "course.toml", tmp_path / "pyproject.toml"
+    described.write_text(
+        '[project]\nname = "mine"\n[project.urls]\n'
+        'Repository = "https://github.com/someone/mine.git"\n'
+    )
+    assert course_home(Course.at(tmp_path)) == Home("someone/mine", "main")
+    settings.write_text('repository = "else/where"\nbranch = "autumn"\n')
+    assert course_home(Course.at(tmp_path)) == Home("else/where", "autumn")
+    described.write_text("[project")
+    with pytest.raises(LabkitError, match=r"pyproject.toml: not TOML"):
+        course_home(Course.at(tmp_path))
 
 
 def test_workflows_and_forms_parse_and_name_files_that_exist():
@@ -196,6 +306,15 @@ def test_the_container_copies_what_is_there_and_is_not_root():
     assert re.search(r"^USER (?!root|0)", text, re.M)
     settings = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
     assert settings["remoteUser"] == "student"
+    # The image's environment is ready, so make would leave the image's copy installed.
+    home = re.search(r"^WORKDIR (.*)", text, re.M)[1]
+    assert settings["containerEnv"]["VENV"] == f"{home}/.venv"
+    (editable,) = re.findall(
+        r"\$\(BIN\)/python -m pip install.*(--no-deps .*--editable \.)",
+        (ROOT / "Makefile").read_text(),
+    )
+    install = f"$VENV/bin/python -m pip install {editable}"
+    assert settings["postCreateCommand"] == install
     told = (ROOT / "docs" / "containers.md").read_text()
     for flag in settings["runArgs"]:
         assert flag.replace("=", " ", 1) in told

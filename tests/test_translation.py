@@ -127,6 +127,16 @@ def test_students_get_the_language_asked_for(prose):
     assert not (prose.notebooks / LAB / "de.po").exists()
 
 
+def test_a_translation_is_no_difference_to_the_lab_that_is_graded(prose, run_command):
+    translated(prose, GERMAN)
+    release(prose, language="de")
+    (prose.submission("one", LAB)).mkdir(parents=True)
+    shutil.copy(prose.released(LAB), prose.submission("one", LAB))
+    done = run_command("labkit", "grade", folder=prose.root)
+    assert done.returncode == 0, done.stderr
+    assert "is not what" not in " ".join((done.stdout + done.stderr).split())
+
+
 def test_a_language_that_no_lab_has_is_refused(prose):
     translated(prose, {}, "fr")
     with pytest.raises(

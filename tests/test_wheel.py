@@ -71,6 +71,37 @@ def wheel_requirements(wheel: Path) -> tuple[str, ...]:
     return tuple(about.get_all("Requires-Dist"))
 
 
+# What each extra asks for beyond the base, on any system.
+NETWORKS = {"imagehash", "keras", "optuna", "pandas", "seaborn"}
+TRAIN = {*NETWORKS, "tensorflow", "tensorflow-cpu"}
+GRADE = {*NETWORKS, "alembic", "babel", "copydetect", "jupytext", "markdown-it-py"}
+GRADE |= {"nbgrader", "pyyaml", "sqlalchemy"}
+KAGGLE = {"kaggle", "kagglehub"}
+CLUSTER = {*GRADE, "distributed"}
+EXTRAS = {
+    "networks": NETWORKS,
+    "train": TRAIN,
+    "gpu": {*NETWORKS, "tensorflow"},
+    "grade": GRADE,
+    "kaggle": KAGGLE,
+    "cluster": CLUSTER,
+    "all": TRAIN | CLUSTER | KAGGLE,
+}
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_the_wheel_s_metadata_ask_for_what_an_extra_brings_and_no_more(built, extra):
+    asked = map(Requirement, wheel_requirements(built["wheel"]))
+    found = {one.name for one in asked if f'extra == "{extra}"' in str(one.marker)}
+    assert found == EXTRAS[extra]
+
+
+def test_tensorflow_comes_with_train_and_gpu_alone(built):
+    for extra in ("", "networks", "grade", "kaggle", "cluster"):
+        asked = needed(built["wheel"], extra)
+        assert not [name for name in asked if name.startswith("tensorflow")], extra
+
+
 def needed(wheel: Path, extra: str) -> set[str]:
     """The distributions that the wheel asks for with an extra, and what those ask for."""
     waiting, seen = [(NAME, ""), (NAME, extra)], set()
@@ -210,6 +241,27 @@ def test_train_says_how_long_the_labs_take(environment_with, tmp_path):
     shutil.copytree(course.notebooks, handed_out)
     done = environment_with("train").run("labkit", "doctor", folder=handed_out)
     assert re.search(r"Run All takes about .* for 91_tiny", done.stdout), done.stdout
+
+
+def test_networks_says_in_one_line_what_brings_tensorflow(environment_with, tmp_path):
+    cell = nbformat.v4.new_code_cell("from labkit import check\nimport tensorflow")
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    nbformat.write(notebook, tmp_path / "mine.ipynb")
+    run = (
+        "import nbformat\n"
+        "from nbclient import NotebookClient\n"
+        "notebook = nbformat.read('mine.ipynb', as_version=4)\n"
+        "NotebookClient(notebook, allow_errors=True).execute()\n"
+        "(error,) = notebook.cells[0].outputs\n"
+        "print(*error.traceback, sep='\\n')\n"
+    )
+    done = environment_with("networks").run("python", "-c", run, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    assert (
+        f'tensorflow is not installed. Type in a terminal: pip install "{NAME}[train]"'
+        == line
+    )
 
 
 def test_grade_releases_a_lab(environment_with, tmp_path):

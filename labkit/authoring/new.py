@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from labkit.course import CONFIG_FILE, COURSE_FILE, COURSE_TEXT, Course
-from labkit.errors import LabkitError
+from labkit.errors import PACKAGE, LabkitError
 from labkit.files import write_text
 
 # The lab that a new course begins with.
@@ -17,6 +17,7 @@ _IGNORED = """\
 build/
 work/
 .labkit/
+.ipynb_checkpoints/
 submitted/
 autograded/
 feedback/
@@ -56,6 +57,7 @@ def init_course(folder: Path) -> list[Path]:
         folder / CONFIG_FILE: _template("nbgrader_config.txt"),
         folder / COURSE_FILE: COURSE_TEXT.format(seed=secrets.token_hex(16)),
         folder / ".gitignore": _IGNORED,
+        folder / ".binder" / "requirements.txt": f"{PACKAGE}[train]\n",
     }
     for path, text in texts.items():
         write_text(path, text)

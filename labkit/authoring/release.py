@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from labkit.authoring.badges import add_badges
+from labkit.authoring.badges import add_badges, course_home
 from labkit.authoring.gate import CellTime, file_faults, grading_faults
 from labkit.authoring.guide import exercise_faults
 from labkit.checks.earned_points import KERNEL_FOLDER, START_PAGE
@@ -246,9 +246,8 @@ def _make(
     translation = read_translation(lab, language) if language else None
     if translation:
         translate_release(folder, translation)
-    if course.settings.repository:
-        repository, branch = course.settings.repository, course.settings.branch
-        add_badges(course.released(lab.name), repository, branch)
+    if home := course_home(course):
+        add_badges(course.released(lab.name), home)
     references = lab_references(lab.path, course.build, course.seed)
     others = {other.stem for other in find_labs(course.solutions)}
     found = file_faults(lab, folder, references, others)

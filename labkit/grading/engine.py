@@ -211,7 +211,7 @@ def _unreleased(course: Course, lab: str) -> str:
     current = registered_release(course, lab) / given.name
     if not (given.is_file() and current.is_file()):
         return ""
-    if given.read_bytes() == current.read_bytes():
+    if _graded_part(given) == _graded_part(current):
         return ""
     before, now = (_points(path) for path in (given, current))
     other = [
@@ -224,6 +224,18 @@ def _unreleased(course: Course, lab: str) -> str:
         f"{': ' if other else ''}{', '.join(other)}. "
         f"It is graded by the latter. For students to get it, type: labkit release {lab}"
     )
+
+
+def _graded_part(notebook: Path) -> list[tuple[str, object]]:
+    """The code of a notebook, and the cells that nbgrader knows, with what it knows.
+
+    Other prose does not count: students' has badges, or is in another language.
+    """
+    return [
+        (cell.source, cell.metadata.get("nbgrader"))
+        for cell in nbformat.read(notebook, as_version=4).cells
+        if cell.cell_type == "code" or "nbgrader" in cell.metadata
+    ]
 
 
 def _points(notebook: Path) -> dict[str, float]:

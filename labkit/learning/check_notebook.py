@@ -64,8 +64,7 @@ def check_notebook(
                 "*.ipynb", ".ipynb_checkpoints", KERNEL_FOLDER
             ),
         )
-        if not (place / RESCUES).exists() and (expected.parent / RESCUES).is_file():
-            shutil.copy(expected.parent / RESCUES, place)
+        _lay_beside(expected.parent, place)
         rescued = _leave_asked(place / RESCUES, notebook, references)
         ran = execute(
             notebook, place, grading_environment(), on_cell=CellWatch(notebook, on_cell)
@@ -81,6 +80,15 @@ def check_notebook(
         if cell.cell in rescued:
             cell.rescued, cell.points = True, 0.0
     return Checked(cells, _points(path, notebook, cells))
+
+
+def _lay_beside(lab: Path, place: Path) -> None:
+    """Put what came with a lab where its notebook runs, if it is not there: its tables."""
+    for file in sorted(lab.iterdir()):
+        target = place / file.name
+        known = file.suffix == ".ipynb" or file.name == EXPECTED
+        if file.is_file() and not known and not target.exists():
+            shutil.copy(file, target)
 
 
 def _leave_asked(
