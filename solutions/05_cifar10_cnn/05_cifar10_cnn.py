@@ -91,7 +91,8 @@ plots.image_grid(
 # Each of these three *planes* is stored row by row, from the top. Here is one
 # picture's row, the planes in it, and the picture that they make:
 
-# %%
+# %% tags=["folded"]
+# Draws a picture's row, its three planes, and the picture.
 picture = d.train_images[three_of_each[1]]
 fig, axes = plt.subplot_mosaic(
     [["row"] * 4, ["red", "green", "blue", "picture"]],
@@ -120,7 +121,7 @@ plt.show()
 
 # %% [markdown]
 # Keras wants *channels last*: the shape $(N, 32, 32, 3)$, where the three
-# colours of one pixel stand side by side.<sup>1</sup>
+# colours of one pixel stand side by side.<sup>[1](#Footnotes)</sup>
 #
 # The next cell makes such rows, and shows what goes wrong if you only call
 # `rows.reshape(-1, 32, 32, 3)`.
@@ -220,7 +221,8 @@ plots.image_grid(to_images(rows), title=d.title("The same rows through to_images
 # scaled by these same numbers. They play the pictures that nobody has seen
 # yet, and of those you know no mean.
 
-# %%
+# %% tags=["folded"]
+# Draws how often each pixel value occurs, channel by channel.
 fig, axes = plt.subplots(1, 3, figsize=(9, 2.2), sharey=True, layout="constrained")
 for axis, channel, colour in zip(axes, range(3), ("red", "green", "blue"), strict=True):
     values = d.train_images[:2000, ..., channel]
@@ -236,7 +238,8 @@ plt.show()
 # Write `standardise`. It takes the training pictures and any
 # number of other sets (`*others` collects them in a tuple), and returns all
 # of them standardised, in one tuple. Mind a channel that never changes: its
-# deviation is 0. Such a channel only loses its mean.
+# deviation is 0 (of decimal numbers not quite, because their mean is rounded).
+# Such a channel only loses its mean.
 
 
 # %% solution="standardise"
@@ -431,8 +434,8 @@ def batches(x, y, size, seed):
     x: array (N, ...), y: array (N,). size: samples a batch. seed: an int;
     the same seed gives the same order, another seed another one.
     Every sample comes exactly once, with its own label, and may come in any
-    batch. Where `size` does not
-    divide N, the last batch is shorter. x and y are not changed.
+    batch. Where `size` does not divide N, the last batch is shorter. x and y
+    are not changed.
     """
     ### BEGIN SOLUTION
     order = np.random.default_rng(seed).permutation(len(x))
@@ -1396,7 +1399,8 @@ tutorial.summary()
 # | 2 | Conv3x3-128, Conv3x3-128, Conv3x3-128, max-pool | 8x8x128 |
 # | 3 | FC-1024, FC-1024, FC-10 | 10 |
 #
-# Count the layers that have weights: 2 + 3 + 3 = **8**.<sup>2</sup>
+# Count the layers that have weights: 2 + 3 + 3 =
+# **8**.<sup>[2](#Footnotes)</sup>
 #
 # ### Exercise: `build_simple_cnn`
 #
@@ -1512,31 +1516,27 @@ def multiplications(model):
     return found
 
 
-def draw_costs(models):
-    """Draw where each model's parameters and multiplications are."""
-    fig, axes = plt.subplots(1, 2, figsize=(9, 2.4), layout="constrained")
-    for row, model in enumerate(models):
-        costs = np.array(list(multiplications(model).values()))
-        for axis, values in zip(axes, costs.T, strict=True):
-            left = 0
-            for number, value in enumerate(values):
-                kind = plots.BLUE if number < len(values) - 3 else plots.ORANGE
-                axis.barh(row, value, left=left, color=kind, edgecolor="white")
-                left += value
-            axis.text(left, row, f" {left / 1e6:.1f} million", va="center")
-    for axis, title in zip(
-        axes, ("parameters", "multiplications a picture"), strict=True
-    ):
-        axis.set(title=title, xticks=[], yticks=range(len(models)))
-        axis.set_yticklabels([model.name for model in models])
-        axis.spines[:].set_visible(False)
-        axis.margins(x=0.25)
-    fig.suptitle("Blue: convolutions. Orange: dense layers. One box a layer.")
-    plt.show()
-
-
 simple = build_simple_cnn()
-draw_costs([tutorial, simple])
+costs = [(model.name, multiplications(model)) for model in (tutorial, simple)]
+
+# %% tags=["folded"]
+# Draws where each network's parameters and multiplications are.
+fig, axes = plt.subplots(1, 2, figsize=(9, 2.4), layout="constrained")
+for row, (_, of_layers) in enumerate(costs):
+    for axis, values in zip(axes, np.array(list(of_layers.values())).T, strict=True):
+        left = 0
+        for number, value in enumerate(values):
+            kind = plots.BLUE if number < len(values) - 3 else plots.ORANGE
+            axis.barh(row, value, left=left, color=kind, edgecolor="white")
+            left += value
+        axis.text(left, row, f" {left / 1e6:.1f} million", va="center")
+for axis, title in zip(axes, ("parameters", "multiplications a picture"), strict=True):
+    axis.set(title=title, xticks=[], yticks=range(len(costs)))
+    axis.set_yticklabels([name for name, _ in costs])
+    axis.spines[:].set_visible(False)
+    axis.margins(x=0.25)
+fig.suptitle("Blue: convolutions. Orange: dense layers. One box a layer.")
+plt.show()
 
 # %% [markdown]
 # Most parameters sit in one dense layer, the first: 8,192 · 1,024 in the
@@ -1847,7 +1847,8 @@ def rise_is_fixed(step, steps, peak, rise=0.2):
     return np.interp(np.asarray(step) / steps, [0, 0.2, 1], [0, peak, 0])
 
 
-# %%
+# %% tags=["folded"]
+# Draws your rate beside two others.
 steps = np.arange(0.0, 1001)
 fig, axes = plt.subplots(figsize=(9, 2.4), layout="constrained")
 axes.plot(
@@ -1971,12 +1972,18 @@ def scales_in_place(gradients, longest):
 # `training.fit` where you give it `clip_norm=L`. Is it the same? A step with
 # the rate 1 from weights of 0 shows the gradient that was used:
 
+
 # %%
+def clipped_by_keras(gradients, longest):
+    """What Keras makes of gradients, shown by a step from weights of 0."""
+    at_zero = [keras.Variable(np.zeros(part.shape, "float32")) for part in gradients]
+    sgd = keras.optimizers.SGD(1.0, global_clipnorm=longest)
+    sgd.apply([keras.ops.convert_to_tensor(part) for part in gradients], at_zero)
+    return [0 - keras.ops.convert_to_numpy(part) for part in at_zero]
+
+
 gradients = [np.array([[3.0, 0.0]], "float32"), np.array([4.0], "float32")]
-at_zero = [keras.Variable(np.zeros(part.shape, "float32")) for part in gradients]
-sgd = keras.optimizers.SGD(1.0, global_clipnorm=1.0)
-sgd.apply([keras.ops.convert_to_tensor(part) for part in gradients], at_zero)
-print("Keras's:", *(0 - keras.ops.convert_to_numpy(part) for part in at_zero))
+print("Keras's:", *clipped_by_keras(gradients, 1.0))
 print("yours  :", *clip(gradients, 1.0))
 
 # %% [markdown]
@@ -2001,17 +2008,18 @@ def losses_with(longest):
                 return losses
 
 
+twice = {"as it comes": losses_with(None), "clipped to 0.5": losses_with(0.5)}
+
+
+# %% tags=["folded"]
+# Draws the losses of both trainings.
 def running_mean(values, width=5):
     """The mean of each value and those up to `width` - 1 before it."""
     return [np.mean(values[max(0, i - width + 1) : i + 1]) for i in range(len(values))]
 
 
 fig, axes = plt.subplots(figsize=(9, 2.8), layout="constrained")
-for longest, colour, label in (
-    (None, plots.VERMILION, "as it comes"),
-    (0.5, plots.BLUE, "clipped to 0.5"),
-):
-    losses = losses_with(longest)
+for (label, losses), colour in zip(twice.items(), (plots.VERMILION, plots.BLUE)):
     axes.plot(losses, color=colour, alpha=0.3)
     axes.plot(running_mean(losses), color=colour, lw=2.5, label=label)
 axes.axhline(np.log(10), color=plots.INK, ls=":", label="guessing: ln 10 = 2.30")
@@ -2038,9 +2046,9 @@ plt.show()
 # $$w \leftarrow w - \eta \, \hat g - \eta \lambda w$$
 #
 # with the optimiser's step $\hat g$ and the learning rate $\eta$. That is
-# *decoupled weight decay*: `weight_decay` in Keras and in `training.fit`. Biases
-# scale nothing, so `training.fit` leaves them out. (Keras's own optimisers
-# take them along unless you call `exclude_from_weight_decay`.)
+# *decoupled weight decay*: `weight_decay` in Keras and in `training.fit`.
+# Biases scale nothing, so `training.fit` leaves them out. (Keras's own
+# optimisers take them along unless you call `exclude_from_weight_decay`.)
 #
 # ## 8. Two layers that know whether they train
 #
@@ -2053,21 +2061,28 @@ plt.show()
 
 
 # %%
-def draw_spreads(normalise=lambda sums: sums):
-    """The spread of the sums in ten layers of ReLU neurons, for three sizes of weights."""
+def spreads(size, normalise=lambda sums: sums):
+    """The deviation of the sums in ten layers of ReLU neurons, for weights of one size."""
+    rng = np.random.default_rng(0)
+    x, found = rng.normal(size=(200, 100)), []
+    for _ in range(10):
+        sums = normalise(x @ rng.normal(0, size, (100, 100)))
+        found.append(np.std(sums))
+        x = np.maximum(sums, 0)
+    return found
+
+
+as_they_come = {size: spreads(size) for size in (0.28, 0.14, 0.07)}
+
+
+# %% tags=["folded"]
+# Draws the deviation in each layer, a line for each size of weights.
+def draw_spreads(of_sizes):
+    """Draw the deviations in ten layers, given as {size of weights: deviations}."""
     fig, axes = plt.subplots(figsize=(9, 2.6), layout="constrained")
-    for size, colour in (
-        (0.28, plots.VERMILION),
-        (0.14, plots.GREEN),
-        (0.07, plots.BLUE),
-    ):
-        rng = np.random.default_rng(0)
-        x, spreads = rng.normal(size=(200, 100)), []
-        for _ in range(10):
-            sums = normalise(x @ rng.normal(0, size, (100, 100)))
-            spreads.append(np.std(sums))
-            x = np.maximum(sums, 0)
-        axes.plot(range(1, 11), spreads, "o-", color=colour, label=f"weights of {size}")
+    colours = plots.VERMILION, plots.GREEN, plots.BLUE
+    for (size, found), colour in zip(of_sizes.items(), colours, strict=True):
+        axes.plot(range(1, 11), found, "o-", color=colour, label=f"weights of {size}")
     axes.set(
         xlabel="layer", ylabel="deviation of its sums", yscale="log", ylim=(5e-4, 2e3)
     )
@@ -2076,7 +2091,7 @@ def draw_spreads(normalise=lambda sums: sums):
     plt.show()
 
 
-draw_spreads()
+draw_spreads(as_they_come)
 
 # %% [markdown]
 # Each layer multiplies the spread by about the same factor. Twice the weights
@@ -2259,8 +2274,14 @@ def moves_the_old_mean(mean, batch_mean, momentum=0.9):
 # The ten layers once more, each with your `batch_norm`. All three lines lie on
 # one another: the size of the weights no longer matters.
 
+
 # %%
-draw_spreads(lambda sums: batch_norm(sums, np.ones(100), np.zeros(100)))
+def normalised(sums):
+    """The sums through batch normalisation, each neuron to mean 0 and deviation 1."""
+    return batch_norm(sums, np.ones(100), np.zeros(100))
+
+
+draw_spreads({size: spreads(size, normalised) for size in as_they_come})
 
 # %% [markdown]
 # This is why batch normalisation stands in the recipe below. With it the
@@ -2364,7 +2385,8 @@ def drops_in_place(x, rate, rng):
     return x
 
 
-# %%
+# %% tags=["folded"]
+# Draws what dropout leaves, and how much the next layer's sum scatters.
 rng = np.random.default_rng(3)
 answers_of_100 = rng.uniform(0, 1, 100)
 fig, axes = plt.subplots(1, 2, figsize=(9, 2.6), layout="constrained")
@@ -2437,7 +2459,7 @@ plt.show()
 # | the 5th step: past the deck's run | 1.2 | 79.3 % | 70 % |
 #
 # At grading the whole notebook runs with a small set of drawn pictures, so
-# that it takes seconds. There your network must learn from 600 pictures:
+# that it takes seconds. There your network must learn from 540 pictures:
 # batch normalisation and few parameters help with that too.
 
 
@@ -2476,9 +2498,9 @@ def build_best():
 # What you have built is used. Your `learning_rate` is the schedule, your `crop`
 # moves the pictures, your `augment` varies them in the long training of the
 # profile `full` (section 12 says how to start that), and your `early_stop`
-# judges the result. `clip_norm` does what your `clip` does. (Where one of the
-# first three does not work yet, the kit's own takes its place, and a line says
-# so.)
+# judges the result. `clip_norm` does what your `clip` does; behind the training
+# you see it. (Where one of the first three does not work yet, or gives what
+# does not fit, the kit's own takes its place, and a line says so.)
 #
 # [*Label smoothing*](../glossary.md#label-smoothing) takes a tenth of each
 # target and spreads it over all ten classes. So the network is asked for 91 %
@@ -2518,14 +2540,29 @@ print("in bfloat16:", *(float(keras.ops.cast(v, "bfloat16")) for v in (1.01, 1.0
 
 
 # %%
-def working(mine, ours, *example):
-    """`mine` where it answers the example, else `ours`, with a line about it."""
+def working(mine, ours, fits):
+    """`mine` where what it gives fits, else `ours`, with a line about it."""
     try:
-        mine(*example)
+        why = "" if fits(mine) else "what it gives does not fit"
     except Exception as error:
-        print(f"{mine.__name__}: {type(error).__name__}; the kit's own is used instead")
-        return ours
-    return mine
+        why = type(error).__name__
+    if why:
+        print(f"{mine.__name__}: {why}; the kit's own is used instead")
+    return ours if why else mine
+
+
+def gives_pictures(function):
+    """Whether pictures come back in the shape and dtype in which they came."""
+    some = d.train_images[:64]
+    made = np.asarray(function(some.copy(), np.random.default_rng(1)))
+    return made.shape == some.shape and made.dtype == some.dtype
+
+
+def gives_rates(function):
+    """Whether it gives a rate from 0 to the peak in the middle of each step."""
+    rates = [function(step + 0.5, 200, 0.01) for step in range(200)]
+    rates = np.array([np.asarray(rate, float).item() for rate in rates])
+    return bool(np.all(rates >= 0)) and 0.001 < rates.max() <= 0.0101
 
 
 def light_augment(images, rng):
@@ -2546,19 +2583,21 @@ if d.stand_in and profile.name() != "grading":
     epochs, batch_size = 4, 64  # few pictures, easily learned: small batches
 
 # %%
-by_example = d.train_images[:4], np.random.default_rng(1)
-light = working(light_augment, given_augment, *by_example)
+light = working(light_augment, given_augment, gives_pictures)
+varied = light
+if profile.name() == "full":
+    varied = working(augment, light, gives_pictures)
 settings = dict(
     epochs=epochs,
     minutes=profile.pick(quick=3, full=None),  # fewer epochs where they take longer
     batch_size=batch_size,
     optimizer="adam",
     learning_rate=0.01,
-    schedule=working(learning_rate, "one-cycle", 1, 10, 0.01),
+    schedule=working(learning_rate, "one-cycle", gives_rates),
     clip_norm=1.0,
     weight_decay=0.02,
     label_smoothing=0.1,
-    augment=working(augment, light, *by_example) if profile.name() == "full" else light,
+    augment=varied,
 )
 
 # %%
@@ -2597,6 +2636,41 @@ print(
 # best, and stopping early would throw them away. Patience is for trainings at
 # a constant rate, and for those that learn by heart.
 #
+# And your `clip`? Here are the gradients of one batch, for your network as it
+# begins and as it is now. Where their global norm is above 1, `clip_norm=1.0`
+# has shortened such gradients. Does yours make the same of them?
+
+
+# %%
+def gradients_of(model, pictures, labels):
+    """The gradients of a batch, shown by a step of a copy with the rate 1."""
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    sgd = keras.optimizers.SGD(1.0)
+    copy.compile(optimizer=sgd, loss="sparse_categorical_crossentropy")
+    before = [keras.ops.convert_to_numpy(v).copy() for v in copy.trainable_variables]
+    copy.train_on_batch(pictures, labels)
+    after = [keras.ops.convert_to_numpy(v) for v in copy.trainable_variables]
+    return [old - new for old, new in zip(before, after, strict=True)]
+
+
+def agree(mine, theirs):
+    """Whether two lists hold the same arrays, but for rounding."""
+    try:
+        pairs = zip(mine, theirs, strict=True)
+        return all(np.allclose(one, other, atol=1e-5) for one, other in pairs)
+    except (TypeError, ValueError):
+        return False
+
+
+one_batch = d.train_images[taught[:batch_size]], d.train_labels[taught[:batch_size]]
+for when, network_then in (("untrained", build_best()), ("trained", best)):
+    found = gradients_of(network_then, *one_batch)
+    norm = np.sqrt(sum(np.sum(np.square(part)) for part in found))
+    same = agree(clip(found, 1.0), clipped_by_keras(found, 1.0))
+    print(f"{when:9}  global norm {norm:.2f}, yours clips it as Keras does: {same}")
+
+# %% [markdown]
 # From here on, look at the **validation** pictures as often as you like. The
 # test pictures wait until section 13.
 
@@ -2738,11 +2812,11 @@ def too_large():
 # 10,000 test pictures has a standard error of 0.4 points, the difference of two
 # such accuracies one of about 0.55, and another seed moves each of them too. So
 # the last five rows, with differences of 0.7 points or less, may be chance.
-# That is no reason to leave these ideas out for good. A training of six epochs has no time to learn by heart,
-# which moves, weight decay and label smoothing work against; batch
-# normalisation makes up for pixels that are not scaled. That batch
-# normalisation and the changing rate are worth so much is why a short training
-# works at all.
+# That is no reason to leave these ideas out for good. A training of six epochs
+# has no time to learn by heart, which moves, weight decay and label smoothing
+# work against; batch normalisation makes up for pixels that are not scaled.
+# That batch normalisation and the changing rate are worth so much is why a
+# short training works at all.
 #
 # ### A question on your design
 #
@@ -2863,6 +2937,9 @@ def divides_by_nothing(labels, predicted, classes):
 # %%
 predicted = both.argmax(axis=1)
 shares = np.array(class_accuracy(truth, predicted, len(d.class_names)))
+
+# %% tags=["folded"]
+# Draws the accuracy of each class.
 ranking = np.argsort(shares)
 fig, axes = plt.subplots(figsize=(9, 3), layout="constrained")
 bars = axes.barh(np.array(d.class_names)[ranking], shares[ranking], color=plots.BLUE)
@@ -3084,9 +3161,10 @@ plots.feature_maps(
 #
 # Feature maps show what a network *makes* of a picture. On what does its answer
 # hang? The plainest way to find out: hide a part, and see what the answer
-# loses. Lay a grey square over one tile of the picture after the other. Where
-# the label's probability falls, the network has seen something that speaks for
-# the label; where it rises, something that spoke against it.
+# loses. That is called [**occlusion**](../glossary.md#occlusion). Lay a grey
+# square over one tile of the picture after the other. Where the label's
+# probability falls, the network has seen something that speaks for the label;
+# where it rises, something that spoke against it.
 #
 # $$\text{map}_{ij} = p(\text{label} \mid \text{picture}) -
 # p(\text{label} \mid \text{picture with tile } i, j \text{ hidden})$$
@@ -3234,13 +3312,17 @@ def paints_on_the_picture(model, image, label, size):
     return (said[0, label] - said[1:, label]).reshape(shape)
 
 
-# %%
+# %% tags=["folded"]
+# Draws four right answers and four wrong ones, and what hiding each tile costs.
 sure = both.max(axis=1)
 surest = np.argsort(-sure, kind="stable")
 right_ones = surest[(predicted == truth)[surest]][:4]
 wrong_ones = surest[(predicted != truth)[surest]][:4]
+looked_at = [*right_ones, *wrong_ones]
 fig, axes = plt.subplots(2, 8, figsize=(9, 2.9), layout="constrained")
-for (above, below), one in zip(axes.T, [*right_ones, *wrong_ones]):
+for axis in axes[:, len(looked_at) :].flat:  # fewer than four wrong answers
+    axis.set_axis_off()
+for (above, below), one in zip(axes.T, looked_at):
     falls = occlusion(best, judged[one], predicted[one], 4)
     reach = max(np.abs(falls).max(), 0.05)
     above.imshow(judged[one])
@@ -3268,8 +3350,8 @@ plt.show()
 #
 # How soon can a network recognise 94 of 100 pictures, about as many as Andrej
 # Karpathy got right by eye in 2011? In 2024 Keller Jordan got it below four
-# seconds, on one large GPU. His network has no new kind of layer. It is a collection of small
-# ideas, each of which saves some of the steps:
+# seconds, on one large GPU. His network has no new kind of layer. It is a
+# collection of small ideas, each of which saves some of the steps:
 #
 # | idea | why |
 # |---|---|
@@ -3297,6 +3379,8 @@ plt.show()
 fast = models.fast_cifar10_cnn(d.train_images)
 print(f"{fast.count_params():,} parameters")
 
+# %% tags=["folded"]
+# Draws how alike the numbers of a patch are, and how alike the answers to it.
 (standard,) = standardise(d.train_images[:500])
 kernel = fast.get_layer("whitening").get_weights()[0]
 patches = np.lib.stride_tricks.sliding_window_view(standard, (2, 2), axis=(1, 2))
@@ -3350,8 +3434,10 @@ if profile.name() == "full":
 # them. So the best of your networks looks a little better there than it is.
 # The test pictures are for one measurement, of the one network that you keep.
 # Whoever goes on changing things afterwards and measures anew has made them
-# validation pictures, too. (The figures of section 9 break this rule: some of
-# our settings were tried out on the test pictures. So expect a little less.)
+# validation pictures, too: what is known of them has got into the choice. That
+# is [*leakage*](../glossary.md#leakage), the common mistake of the two friends
+# in section 2. (The figures of section 9 break this rule: some of our settings
+# were tried out on the test pictures. So expect a little less.)
 #
 # When you will change nothing more, put `True` here and run the next two
 # cells.
@@ -3375,7 +3461,8 @@ else:
 # %% [markdown]
 # ## Keep your results
 #
-# The next cell writes down what your network reached.
+# The next cell writes down what your network reached. (Lab 08 can go on with
+# it: `best.save("best_cnn.keras")` in a cell of its own keeps the network.)
 
 # %%
 scores |= {
@@ -3408,19 +3495,21 @@ scores
 # ## Going further
 #
 # - Train with your own `augment` in place of `light_augment`, once for 12 and
-#   once for 30 epochs. When does the stronger one pay? And `Dropout(0.2)` before
-#   the last layer?
+#   once for 30 epochs. When does the stronger one pay? And `Dropout(0.2)`
+#   before the last layer?
 # - Make the network wider (64, 128, 256) and train for 30 epochs: more than
 #   90 % is within reach of a GPU.
 # - Add a *shortcut* around two convolutions, `layers.add([x, y])`: that is
 #   the idea of residual networks.
 # - Label a hundred test pictures by hand. How good are you?
 #
-# ## Notes on the slides
+# ## Footnotes
 #
-# 1. One of the course's decks calls the order "channel, width, height". The rows
-#    come first, so it is channel, **height**, width. A picture read the deck's
-#    way lies on its side.
+# Where this lab and the course's slides differ:
+#
+# 1. One deck calls the order "channel, width, height". The rows come first, so
+#    it is channel, **height**, width. A picture read the deck's way lies on its
+#    side.
 # 2. The deck's title says "9 weight layers". Pooling has no weights, and its
 #    list has no ninth layer.
 #
@@ -3445,8 +3534,8 @@ scores
 # - R. Pascanu, T. Mikolov, Y. Bengio: *On the difficulty of training recurrent
 #   neural networks*, 2013 (clipping the norm).
 # - A. Krogh, J. Hertz: *A simple weight decay can improve generalization*,
-#   1992; I. Loshchilov, F. Hutter: *Decoupled weight decay regularization*,
-#   2019.
+#   1992; I. Loshchilov, F. Hutter: *Decoupled weight decay
+#   regularization*, 2019.
 # - L. Smith: *A disciplined approach to neural network hyper-parameters*, 2018
 #   (rates that rise and fall).
 # - A. Karpathy: *Lessons learned from manually classifying CIFAR-10*, 2011

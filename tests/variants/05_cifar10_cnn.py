@@ -41,7 +41,7 @@ def standardise(train, *others):
     for channel in range(train.shape[-1]):
         values = train[..., channel].astype(float)
         means.append(values.mean())
-        deviations.append(values.std() or 1.0)
+        deviations.append(values.std() if values.std() > 1e-6 else 1.0)
     return tuple([((s - np.array(means)) / np.array(deviations)).astype(np.float32) for s in [train, *others]])
 """,
         """
@@ -58,7 +58,7 @@ def standardise(train, *others):
 def standardise(train, *others):
     mean = np.mean(train, (0, 1, 2), keepdims=True)
     variance = np.mean((train - mean) ** 2, (0, 1, 2), keepdims=True)
-    variance[variance == 0] = 1
+    variance[variance < 1e-12] = 1
     scale = lambda images: np.float32((images - mean) / np.sqrt(variance))
     return (scale(train), *map(scale, others))
 """,

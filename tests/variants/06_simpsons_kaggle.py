@@ -335,27 +335,6 @@ def grad_cam(model, image, label, layer):
     return resized / max(resized.max(), 1e-30)
 """,
     ],
-    "feature_maps": [
-        """
-def feature_maps(model, image, layer_name):
-    value = keras.ops.convert_to_tensor(image[None].astype("float32"))
-    for layer in model.layers:
-        value = layer(value)
-        if layer.name == layer_name:
-            return np.array(value)[0]
-""",
-        """
-def feature_maps(model, image, layer_name):
-    part = keras.Model(model.inputs, model.get_layer(layer_name).output)
-    return part.predict(np.expand_dims(image, 0), verbose=0)[0]
-""",
-        """
-def feature_maps(model, image, layer_name):
-    names = [layer.name for layer in model.layers]
-    part = keras.Sequential(model.layers[: names.index(layer_name) + 1])
-    return np.asarray(part(image[np.newaxis])).squeeze(axis=0)
-""",
-    ],
 }
 
 # Answers that break what the text of their exercise asks for.
