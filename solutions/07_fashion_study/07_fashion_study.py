@@ -10,6 +10,7 @@
 #     title: "7 · Six networks, compared"
 #     summary: Compare six networks on pictures of clothes, and find out which differences are real.
 #     minutes: 150
+#     run_seconds: [259, 307]
 #     sample_mistakes: [compares_all_pictures, draws_evenly]
 #     study:
 #       dataset: fashion_mnist

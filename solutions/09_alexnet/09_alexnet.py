@@ -10,6 +10,7 @@
 #     title: "9 · AlexNet in miniature"
 #     summary: Rebuild the ideas of 2012 by hand, and measure what each of them brings.
 #     minutes: 120
+#     run_seconds: [157, 269]
 #     study:
 #       dataset: cifar10
 #       networks: [whole, no_response, plain_pooling, no_dropout, no_crops, no_colour,
