@@ -59,6 +59,8 @@ def environment(tmp_path_factory):
             patch.setenv("LABKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("PATH", f"{BIN}{os.pathsep}{os.environ['PATH']}")
         patch.delenv("LABKIT_PROFILE", raising=False)
+        # What this run was asked for is not asked of one that a test starts.
+        patch.delenv("PYTEST_ADDOPTS", raising=False)
         patch.delenv("LABKIT_EXPECTED", raising=False)
         # nbgrader and Jupyter keep state below the home folder.
         for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):

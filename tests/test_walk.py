@@ -50,6 +50,7 @@ def jupyterlab(server, chromium) -> Iterator:
     yield server.begin(page)
     page.close()
 
+
 # The texts of outputs that are wider than the notebook gives them room.
 CUT_OFF = """[...document.querySelectorAll('.jp-Notebook .jp-OutputArea-output')]
     .filter(output => output.scrollWidth > output.clientWidth + 1)

@@ -26,7 +26,7 @@ from labkit.sandbox.meter import BACKSTOP
 REFERENCE = 5000
 # And on the two classes of machine on which whole labs were timed: in bfloat16, and a
 # server's CPU held to AVX2 and float32. A laptop's own, with AVX2, learns 2,170 pictures
-# of lab 04's network where that one learns 2,470: docs/benchmarks.md.
+# of another network where that one learns 2,470: docs/benchmarks.md.
 FAST, SLOW = 7500, 3900
 BATCH = 128
 _BATCHES, _ROUNDS = 20, 4
