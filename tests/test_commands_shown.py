@@ -180,6 +180,8 @@ def graded(environment, tmp_path_factory) -> Course:
     release(course)
     update_translation(read_lab(course.lab(LABS[0])), "de")
     write_competition(root)
+    with course.settings_file.open("a") as settings:
+        settings.write(f'\n[kaggle]\nlab = "{LABS[5]}"\n')
     people = "alice,a@example.org\nbob,b@example.org\n"
     (root / "participants.csv").write_text(f"Username,Email address\n{people}")
     shutil.copytree(course.notebooks, root / "work")
