@@ -194,6 +194,12 @@ def test_links_and_images_that_lead_nowhere_stop_the_release(course):
     assert text.count("leads nowhere") == 4
 
 
+def test_a_link_to_a_heading_that_jupyterlab_does_not_find_stops_the_release(course):
+    replace(course, "# # A tiny lab\n", "# # Größe\n# [a](#Größe)\n")
+    with pytest.raises(LabError, match=r"plain letters .* Give 'Größe.* another"):
+        release(course)
+
+
 def test_a_solution_over_its_budget_stops_the_release(course, machine):
     machine(1)
     replace(course, "minutes: 75", "minutes: 75\n#     grading_seconds: 0.5")

@@ -12,6 +12,7 @@ import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 from markdown_it import MarkdownIt
@@ -260,8 +261,21 @@ def _link_faults(notebook: NotebookNode, folder: Path, labs: set[str]) -> list[s
     for text in texts:
         for target in _targets(text):
             if not _resolves(target, folder, labs, anchors):
-                found.append(f"the link {target!r} leads nowhere")
+                found.append(
+                    f"the link {target!r} leads nowhere" + _why(target, anchors)
+                )
     return found
+
+
+def _why(target: str, anchors: set[str]) -> str:
+    """JupyterLab compares a link as the browser encodes it with the heading as written."""
+    heading = unquote(target.removeprefix("#"))
+    if heading.isascii() or heading not in anchors:
+        return ""
+    return (
+        ": JupyterLab follows a link within a notebook only to a heading of plain "
+        f"letters (a to z). Give {heading!r} another name"
+    )
 
 
 def _anchors(text: str) -> set[str]:
