@@ -49,6 +49,23 @@ def test_the_examples_give_what_they_say(module, monkeypatch, tmp_path, capsys):
     assert runner.tries and not runner.failures, capsys.readouterr().out
 
 
+def lacking(function) -> set[str]:
+    """The sections that a function's docstring should have and has not."""
+    signature = inspect.signature(function)
+    wanted = {"Examples"} | ({"Parameters"} if signature.parameters else set())
+    if signature.return_annotation not in (None, "None", "NoReturn"):
+        wanted.add("Returns")
+    sections = re.findall(r"^(\w+)\n-+$", inspect.getdoc(function) or "", re.M)
+    return wanted - set(sections) - ({"Returns"} if "Yields" in sections else set())
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_each_function_says_what_it_takes_and_gives_with_an_example(module):
+    functions = {n: v for n, v in public(module).items() if inspect.isfunction(v)}
+    found = {name: lacking(value) for name, value in functions.items()}
+    assert not {name: sections for name, sections in found.items() if sections}
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_the_parameters_described_are_those_there_are(module):
     for name, value in public(module).items():

@@ -60,6 +60,15 @@ def fetch(name: str, to: str | Path | None = None, competition: str = "") -> lis
     ------
     DataError
         The name is unknown, no mirror gives a file that verifies, or LABKIT_OFFLINE forbids downloads.
+
+    Examples
+    --------
+    >>> import os
+    >>> from labkit import data
+    >>> os.environ["LABKIT_OFFLINE"] = "1"
+    >>> data.fetch("mnist", to="course_data")
+    Traceback (most recent call last):
+    labkit.data.errors.DataError: LABKIT_OFFLINE is set. For the real data type `unset LABKIT_OFFLINE`.
     """
     entry = registry.entry(name)
     if competition and not entry.kaggle:

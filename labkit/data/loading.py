@@ -276,6 +276,20 @@ def verify(name: str) -> list[hashes.FileCheck]:
     ------
     DataError
         The name is unknown, or there is no file.
+
+    Examples
+    --------
+    A file that was cut short:
+
+    >>> import os
+    >>> from pathlib import Path
+    >>> from labkit import data
+    >>> Path("course_data/mnist").mkdir(parents=True)
+    >>> Path("course_data/mnist/t10k-labels-idx1-ubyte.gz").write_bytes(b"1f8b")
+    4
+    >>> os.environ["LABKIT_DATA"] = "course_data"
+    >>> {check.file.name: check.found[:14] for check in data.verify("mnist")}["t10k-labels-idx1-ubyte.gz"]
+    'sha256:bee6870'
     """
     entry = registry.entry(name)
     found = sources.find(entry)

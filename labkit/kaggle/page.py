@@ -35,6 +35,23 @@ def report(
     -------
     path : Path
         The file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit import kaggle, models
+    >>> model = models.simpsons_cnn(32)
+    >>> pictures = np.zeros((4, 32, 32, 3), np.uint8)
+    >>> evidence = kaggle.Evidence.of(
+    ...     model,
+    ...     pictures,
+    ...     labels=[0, 1, 0, 1],
+    ...     probabilities=np.tile([0.8, 0.2], (4, 1)),
+    ...     class_names=["bart", "marge"],
+    ...     history={"loss": [0.7, 0.6]},
+    ... )
+    >>> kaggle.report(evidence, "team.html", team="Springfield").name
+    'team.html'
     """
     path = Path(path)
     pages.write(

@@ -97,6 +97,18 @@ def submit(
         The file has faults; nothing is sent then.
     LabkitError
         Kaggle refuses, or does not answer within a minute.
+
+    Examples
+    --------
+    A file with a fault never reaches Kaggle:
+
+    >>> from pathlib import Path
+    >>> from labkit import kaggle
+    >>> size = Path("spoilt.csv").write_text("id,character\\n1,bart\\n2,\\n")
+    >>> kaggle.submit("spoilt.csv", "the-simpsons", "one empty class")
+    Traceback (most recent call last):
+    labkit.kaggle.faults.SubmissionError: spoilt.csv: 1 fault in 2 rows
+      fault: line 3: empty class
     """
     path = Path(path)
     report = check(path, sample)

@@ -55,6 +55,12 @@ def alexnet(groups: int = 2) -> keras.Model:
     Returns
     -------
     keras.Model
+
+    Examples
+    --------
+    >>> from labkit import models
+    >>> models.alexnet(groups=1).count_params()
+    62378344
     """
 
     # Not a layer of the module: it could be imported as an answer to an exercise.

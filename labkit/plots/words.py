@@ -23,6 +23,16 @@ def describe(figure: Figure) -> str:
     Of a line both ends are told, of bars each or their range, of pictures how many and
     their captions.
 
+    Parameters
+    ----------
+    figure : Figure
+        Of Matplotlib, such as every function of `plots` returns.
+
+    Returns
+    -------
+    text : str
+        At most 600 characters.
+
     Examples
     --------
     >>> from labkit import plots

@@ -371,6 +371,17 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         The same rows; each measure is a text.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from labkit import study
+    >>> from labkit.study.results import MEASURES
+    >>> row = {"network": "vgg", "augmented": False, "seeds": 3, "parameters": 746_986}
+    >>> for name in MEASURES:
+    ...     row |= {name: 0.926, f"{name} low": 0.925, f"{name} high": 0.927}
+    >>> study.readable(pd.DataFrame([row])).accuracy[0]
+    '92.60% (92.50% to 92.70%)'
     """
     shown = table[["network", "augmented", "seeds", "parameters"]].copy()
     for name in MEASURES:

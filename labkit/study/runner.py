@@ -65,6 +65,19 @@ def run(
     LabkitError
         The plan names a network or an augmentation that is not there, or leaves no picture
         to train or to measure with.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from labkit import study
+    >>> def linear():
+    ...     last = keras.layers.Dense(10, activation="softmax")
+    ...     return keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), last])
+    >>> plan = study.Plan("garments", ("linear",), epochs=1, pictures=120)
+    >>> def quiet(line): ...
+    >>> results = study.run(plan, "trainings", {"linear": linear}, announce=quiet)
+    >>> [str(outcome.training) for outcome in results.outcomes]
+    ['linear, plain, seed 0']
     """
     pictures = dataset or data.load(plan.dataset)
     study = _Study(plan, Path(folder), builders, pictures, progress)

@@ -3,10 +3,12 @@
 import glob
 import math
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 from jupyter_core.paths import jupyter_config_path
 from nbconvert.preprocessors import ClearMetadataPreprocessor, CSSHTMLHeaderPreprocessor
+from nbformat import NotebookNode
 from nbgrader.apps.baseapp import NbGrader
 from nbgrader.preprocessors import (
     AssignLatePenalties,
@@ -30,6 +32,8 @@ from traitlets.config import Application, Config
 
 from labkit.course import CONFIG_FILE, COURSE_FILE, Course
 from labkit.errors import LabkitError
+from labkit.execution.execute import grading_environment
+from labkit.execution.speed import stretch
 from labkit.grading.gradebook.patches import names_taken_literally
 from labkit.grading.pipeline import validating
 from labkit.grading.pipeline.mending import (
@@ -152,9 +156,14 @@ def configure(config: Config, course: Course, stage: Stage = "whole") -> Config:
         CSSHTMLHeaderPreprocessor,
     ]
     # Only `nbgrader validate` still uses nbgrader's Execute: as patient as the grader.
-    config.Execute.timeout = math.ceil(course.limits.cell_seconds * BACKSTOP)
+    config.Execute.timeout_func = partial(_patience, course.limits.cell_seconds)
     config.Execute.extra_arguments = ["--ext", validating.__name__]
     return config
+
+
+def _patience(limit: float, _cell: NotebookNode) -> int:
+    """The seconds on the clock that `nbgrader validate` gives a cell on this machine."""
+    return math.ceil(limit * stretch(grading_environment()) * BACKSTOP)
 
 
 def own_settings(course: Course) -> Config:
