@@ -1624,7 +1624,7 @@ else:
                 "the paper, points": paper,
                 "here, points": f"{brought[name].mean():+.2f}",
                 "95 % interval": f"{ends[name].low:+.2f} to {ends[name].high:+.2f}",
-                "p, corrected": f"{p:.3f}",
+                "p, corrected": f"{p:.3f}" if p >= 0.001 else "< 0.001",
                 "": "" if p < 0.05 else "within chance",
             }
             for (name, idea, paper), p in zip(CLAIMS, corrected)
