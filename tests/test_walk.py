@@ -114,10 +114,18 @@ def test_a_lab_from_the_first_mistake_to_points_on_the_start_page(jupyterlab, wo
     assert bars(jupyterlab)["2"] == before
 
 
-def test_what_is_ours_on_a_notebook_s_page_is_accessible(jupyterlab):
-    """Checks that passed, failed, wait; hints; figures; the prose, also where it is narrow."""
+def barriers(jupyterlab, *parts: str) -> str:
+    """What axe finds by WCAG 2.1, A and AA, in these parts of the notebook; "" for nothing."""
     from axe_playwright_python.sync_playwright import Axe
 
+    where = {"include": [[f".jp-Notebook {part}"] for part in parts]}
+    asked = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+    found = Axe().run(jupyterlab.page, where, asked)
+    return found.generate_report() if found.violations_count else ""
+
+
+def test_what_is_ours_on_a_notebook_s_page_is_accessible(jupyterlab):
+    """Checks that passed, failed, wait; hints; figures; the prose, also where it is narrow."""
     second = lab("02")
     jupyterlab.open(f"{second.name}/{second.name}.ipynb")
     jupyterlab.menu("Run", "Run All Cells")
@@ -125,21 +133,54 @@ def test_what_is_ours_on_a_notebook_s_page_is_accessible(jupyterlab):
     wrong = "def output_size(size, *rest, **more):\n    return 3"
     jupyterlab.write("output_size", wrong)
     jupyterlab.run("output_size", "check-output_size")
-    ours = [".jp-RenderedHTMLCommon", ".jp-RenderedImage"]
-    where = {"include": [[f".jp-Notebook {part}"] for part in ours]}
-    asked = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
     assert not jupyterlab.page.locator("#jp-left-stack").is_visible()
     for theme, width in (("Light", 1200), ("Dark", 900)):
         jupyterlab.page.set_viewport_size({"width": width, "height": 800})
         jupyterlab.theme(f"JupyterLab {theme}")
         for cell in ("check-output_size", "check-convolve", "check-response"):
             jupyterlab.select(cell)
-            found = Axe().run(jupyterlab.page, where, asked)
-            assert found.violations_count == 0, found.generate_report()
+            assert not barriers(
+                jupyterlab, ".jp-RenderedHTMLCommon", ".jp-RenderedImage"
+            )
             assert jupyterlab.page.evaluate(CUT_OFF) == []
     figures = jupyterlab.page.locator(".jp-Notebook img.labkit-figure")
     assert figures.count() > 3
     assert all(len(one.get_attribute("alt")) > 20 for one in figures.all())
+
+
+EXPLORERS = """
+import numpy as np
+from labkit import data
+from labkit.widgets import convolution, layers, neuron, optimisers, pooling, softmax
+from IPython.display import display
+
+photo = data.photograph()[:60, :60] / 255
+steps = [np.full((3, 3), step) for step in (0.1, 0.2)]
+for explorer in (
+    neuron.explore_neuron(),
+    neuron.explore_learning_rate(),
+    convolution.explore_sliding_window(np.eye(5), np.ones((3, 3))),
+    convolution.explore_kernel(photo, {"blur": np.ones((3, 3)) / 9}, "blur"),
+    convolution.explore_learning(photo[..., 0], steps, [0.2, 0.1]),
+    pooling.explore_pooling(photo),
+    softmax.explore_softmax(),
+    optimisers.explore_optimisers(),
+    layers.explore_layer_sizes(),
+):
+    display(explorer)
+"""
+
+
+def test_every_explorer_is_accessible(jupyterlab, work):
+    cell = nbformat.v4.new_code_cell(EXPLORERS, id="explorers")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), work / "explorers.ipynb")
+    jupyterlab.open("explorers.ipynb")
+    jupyterlab.run("explorers")
+    assert jupyterlab.errors() == []
+    assert jupyterlab.page.locator(".jp-Notebook .jupyter-widgets img").count() == 9
+    for theme in ("Light", "Dark"):
+        jupyterlab.theme(f"JupyterLab {theme}")
+        assert not barriers(jupyterlab, ".jp-OutputArea-output")
 
 
 def test_lab_06_ends_with_a_submission_and_a_restart_keeps_the_points(

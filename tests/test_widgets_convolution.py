@@ -28,7 +28,7 @@ def sum_shown(explorer) -> float:
 
 
 def pixels(explorer) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(explorer.picture.value)).convert("RGB"))
+    return np.asarray(Image.open(io.BytesIO(explorer.picture.png)).convert("RGB"))
 
 
 @pytest.mark.parametrize(("stride", "padding"), [(1, 0), (2, 0), (3, 1), (2, 2)])

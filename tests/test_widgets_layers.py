@@ -8,7 +8,7 @@ from labkit.widgets.layers import explore_layer_sizes
 
 
 def picture(explorer) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(explorer.picture.value)).convert("RGB"))
+    return np.asarray(Image.open(io.BytesIO(explorer.picture.png)).convert("RGB"))
 
 
 def test_it_starts_with_the_tutorials_2304():

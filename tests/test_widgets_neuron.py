@@ -18,7 +18,7 @@ from labkit.widgets.neuron import (
 
 
 def pixels(explorer: Explorer) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(explorer.picture.value)).convert("RGB"))
+    return np.asarray(Image.open(io.BytesIO(explorer.picture.png)).convert("RGB"))
 
 
 @pytest.mark.parametrize("explore", [explore_neuron, explore_learning_rate])
@@ -33,7 +33,7 @@ def test_a_front_end_without_widgets_gets_the_same_picture(explore):
     explorer = explore()
     bundle, told = explorer._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle
-    assert base64.b64decode(bundle["image/png"]) == explorer.picture.value
+    assert base64.b64decode(bundle["image/png"]) == explorer.picture.png
     assert told["image/png"]["alt"]
 
 

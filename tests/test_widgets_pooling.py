@@ -42,7 +42,7 @@ def words(explorer) -> list[str]:
 
 
 def shown(explorer) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(explorer.picture.value)).convert("RGB"))
+    return np.asarray(Image.open(io.BytesIO(explorer.picture.png)).convert("RGB"))
 
 
 @pytest.mark.parametrize("mode", ["max", "average", "sum"])

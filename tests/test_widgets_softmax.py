@@ -24,10 +24,10 @@ def test_softmax_says_how_much_likelier_the_first_class_is():
 
 def test_softmax_follows_its_sliders():
     explorer = explore_softmax((2.0, 0.0, 1.0))
-    before = explorer.picture.value
+    before = explorer.picture.png
     explorer.controls["z1"].value = 4.0
     assert "z1 leads z0 by 2.00" in explorer.sentence.value
-    assert explorer.picture.value != before
+    assert explorer.picture.png != before
 
 
 def test_adding_to_all_scores_changes_no_probability():

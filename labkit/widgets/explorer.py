@@ -19,7 +19,6 @@ The figures belong to no pyplot state, so none stays open.
 import base64
 import html
 import io
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +29,20 @@ from matplotlib.figure import Figure
 from labkit.plots import describe
 
 DPI = 100
+
+
+class Picture(ipywidgets.HTML):
+    """A picture with an alternative text, for which `ipywidgets.Image` has no place."""
+
+    png = b""
+
+    def show(self, png: bytes, alt: str) -> None:
+        self.png = png
+        source = base64.b64encode(png).decode("ascii")
+        self.value = (
+            f'<img src="data:image/png;base64,{source}" alt="{html.escape(alt)}"'
+            ' style="max-width: 100%">'
+        )
 
 
 class Explorer(ipywidgets.VBox):
@@ -44,9 +57,7 @@ class Explorer(ipywidgets.VBox):
     ) -> None:
         self._figure, self._draw = figure, draw
         self.controls = controls
-        self.picture = ipywidgets.Image(
-            format="png", layout={"max_width": "100%", "object_fit": "contain"}
-        )
+        self.picture = Picture()
         self.sentence = ipywidgets.HTML()
         row = ipywidgets.HBox(list(controls.values()), layout={"flex_flow": "row wrap"})
         super().__init__([row, self.picture, self.sentence])
@@ -61,17 +72,16 @@ class Explorer(ipywidgets.VBox):
         self._figure.savefig(
             buffer, format="png", dpi=DPI, pil_kwargs={"compress_level": 1}
         )
-        self.picture.value = buffer.getvalue()
+        self._words = f"{describe(self._figure)} {text}"
+        self.picture.show(buffer.getvalue(), self._words)
         self.sentence.value = f"<b>{html.escape(text)}</b>"
 
     def _repr_mimebundle_(
         self, **options: Any
     ) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
         bundle = super()._repr_mimebundle_(**options)
-        still = base64.b64encode(self.picture.value).decode("ascii")
-        sentence = re.sub("<[^>]*>", "", self.sentence.value)
-        alt = f"{describe(self._figure)} {html.unescape(sentence)}"
-        return {**bundle, "image/png": still}, {"image/png": {"alt": alt}}
+        still = base64.b64encode(self.picture.png).decode("ascii")
+        return {**bundle, "image/png": still}, {"image/png": {"alt": self._words}}
 
 
 def loss_axes(axes: Axes, title: str) -> None:

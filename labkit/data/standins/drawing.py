@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+
+from labkit.machine.cores import cores
 
 Array = np.ndarray
 
@@ -103,9 +106,12 @@ def in_blocks(
 
     draw: from a generator and labels (B,) to uint8 images (B, H, W) or (B, H, W, 3).
     """
-    images, labels = [], []
-    for block in range(-(-count // BLOCK)):
-        rng = np.random.default_rng([seed, block])
-        labels.append(balanced_labels(rng, BLOCK, classes))
-        images.append(draw(rng, labels[-1]))
+
+    def block(number: int) -> tuple[Array, Array]:
+        rng = np.random.default_rng([seed, number])
+        labels = balanced_labels(rng, BLOCK, classes)
+        return draw(rng, labels), labels
+
+    with ThreadPoolExecutor(cores()) as pool:
+        images, labels = zip(*pool.map(block, range(-(-count // BLOCK))), strict=True)
     return np.concatenate(images)[:count], np.concatenate(labels)[:count]
