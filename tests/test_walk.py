@@ -154,14 +154,14 @@ from labkit import data
 from labkit.widgets import convolution, layers, neuron, optimisers, pooling, softmax
 from IPython.display import display
 
-photo = data.photograph()[:60, :60] / 255
+photo = data.photograph()[200:260, 300:360]
 steps = [np.full((3, 3), step) for step in (0.1, 0.2)]
 for explorer in (
     neuron.explore_neuron(),
     neuron.explore_learning_rate(),
     convolution.explore_sliding_window(np.eye(5), np.ones((3, 3))),
     convolution.explore_kernel(photo, {"blur": np.ones((3, 3)) / 9}, "blur"),
-    convolution.explore_learning(photo[..., 0], steps, [0.2, 0.1]),
+    convolution.explore_learning(photo[..., 0] / 255, steps, [0.2, 0.1]),
     pooling.explore_pooling(photo),
     softmax.explore_softmax(),
     optimisers.explore_optimisers(),
@@ -173,11 +173,18 @@ for explorer in (
 
 def test_every_explorer_is_accessible(jupyterlab, work):
     cell = nbformat.v4.new_code_cell(EXPLORERS, id="explorers")
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), work / "explorers.ipynb")
+    python = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata=python)
+    nbformat.write(notebook, work / "explorers.ipynb")
     jupyterlab.open("explorers.ipynb")
     jupyterlab.run("explorers")
     assert jupyterlab.errors() == []
-    assert jupyterlab.page.locator(".jp-Notebook .jupyter-widgets img").count() == 9
+    page = jupyterlab.page
+    assert page.locator(".jp-Notebook .jupyter-widgets img").count() == 9
+    page.get_by_role("slider", name="window").press("ArrowRight")
+    page.get_by_text("Window 2 of 9").wait_for()
+    page.get_by_role("button", name="Play").first.press("Enter")
+    page.get_by_text("Row 0, column 1: ").wait_for()
     for theme in ("Light", "Dark"):
         jupyterlab.theme(f"JupyterLab {theme}")
         assert not barriers(jupyterlab, ".jp-OutputArea-output")

@@ -206,8 +206,7 @@ def test_a_kernel_that_learns_is_seen_at_each_step():
 def test_a_page_without_widgets_shows_what_was_learned():
     explorer = explore_learning(**learned())
     assert "Step 2: the error is 0.01." in explorer.sentence.value
-    play = explorer.children[0].children[0]
-    assert play.max == 2
+    assert explorer.controls["step"].max == 2
 
 
 def test_each_kernel_has_its_error():

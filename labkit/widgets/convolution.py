@@ -33,43 +33,24 @@ def explore_sliding_window(
     """
     image, kernel = np.asarray(image, float), np.asarray(kernel, float)
     _check_shapes(image, kernel)
-    play, steps = _played(1, interval=700)
+    steps = whole("step", 0, 0, 1, interval=700)
     figure, show = _sliding_picture(kernel)
 
     def draw(step: int, stride: int, padding: int) -> str:
         padded = np.pad(image, padding)
         windows = sliding_window_view(padded, kernel.shape)[::stride, ::stride]
         sums = (windows * kernel).sum(axis=(2, 3))
-        steps.max = play.max = sums.size - 1
+        steps.max = sums.size - 1
         now = divmod(min(step, sums.size - 1), sums.shape[1])
         return show(padded, sums, now, stride, padding)
 
-    explorer = Explorer(
+    return Explorer(
         figure,
         draw,
         step=steps,
         stride=whole("stride", stride, 1, 3),
         padding=whole("padding", padding, 0, 2),
     )
-    return _with_play(explorer, play)
-
-
-def _played(last: int, interval: int) -> tuple[ipywidgets.Play, ipywidgets.IntSlider]:
-    """A button that plays the steps from 0 to `last`, and the slider that it moves.
-
-    interval: milliseconds a step.
-    """
-    steps = whole("step", 0, 0, last)
-    play = ipywidgets.Play(interval=interval, max=last)
-    ipywidgets.jslink((play, "value"), (steps, "value"))
-    return play, steps
-
-
-def _with_play(explorer: Explorer, play: ipywidgets.Play) -> Explorer:
-    """Put the button before the explorer's other controls."""
-    controls = explorer.children[0]
-    controls.children = (play, *controls.children)
-    return explorer
 
 
 def _check_shapes(image: np.ndarray, kernel: np.ndarray) -> None:
@@ -217,9 +198,17 @@ class KernelBoxes(ipywidgets.VBox):
         self._kernels = {key: np.asarray(k, float) for key, k in kernels.items()}
         self.menu = choice("kernel", list(kernels), name)
         self.menu.style.description_width = "50px"
-        self.boxes = [ipywidgets.FloatText(layout={"width": "72px"}) for _ in range(9)]
+        # Their labels are for screen readers alone.
+        self.boxes = [
+            ipywidgets.FloatText(
+                description=f"row {row}, column {column}",
+                style={"description_width": "0px"},
+                layout={"width": "80px"},
+            )
+            for row, column in np.ndindex(3, 3)
+        ]
         grid = ipywidgets.GridBox(
-            self.boxes, layout={"grid_template_columns": "repeat(3, 80px)"}
+            self.boxes, layout={"grid_template_columns": "repeat(3, 88px)"}
         )
         super().__init__([self.menu, grid])
         self._fill()
@@ -316,12 +305,13 @@ def explore_learning(
             f"There are {len(tables)} kernels and {len(errors)} errors; expected one"
             " of each for every step, and one step or more."
         )
-    play, steps = _played(len(tables) - 1, interval=150)
-    steps.value = steps.max  # a page without widgets shows what was learned
+    last = len(tables) - 1
+    # At its end: a page without widgets shows what was learned.
+    steps = whole("step", last, 0, last, interval=150)
     windows = sliding_window_view(image, tables[0].shape)
     maps = np.tensordot(tables, windows, axes=([1, 2], [2, 3]))
     show = _learning_picture(tables, maps, np.asarray(errors, float))
-    return _with_play(Explorer(*show, step=steps), play)
+    return Explorer(*show, step=steps)
 
 
 @styled

@@ -27,6 +27,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from labkit.plots import describe
+from labkit.widgets.slider import Slider
 
 DPI = 100
 
@@ -40,8 +41,8 @@ class Picture(ipywidgets.HTML):
         self.png = png
         source = base64.b64encode(png).decode("ascii")
         self.value = (
-            f'<img src="data:image/png;base64,{source}" alt="{html.escape(alt)}"'
-            ' style="max-width: 100%">'
+            f'<img class="labkit-figure" style="max-width: 100%" alt="{html.escape(alt)}"'
+            f' src="data:image/png;base64,{source}">'
         )
 
 
@@ -94,29 +95,24 @@ def loss_axes(axes: Axes, title: str) -> None:
     axes.grid(True)
 
 
-def slider(label: str, value: float, low: float, high: float) -> ipywidgets.FloatSlider:
+def slider(label: str, value: float, low: float, high: float) -> Slider:
     """A slider for a decimal number, in steps of 0.1."""
-    return ipywidgets.FloatSlider(value=value, min=low, max=high, description=label)
+    return Slider(label=label, value=value, min=low, max=high, step=0.1)
 
 
 def whole(
-    label: str, value: int, low: int, high: int, step: int = 1
-) -> ipywidgets.IntSlider:
-    """A slider for a whole number."""
-    return ipywidgets.IntSlider(
-        value=value, min=low, max=high, step=step, description=label
+    label: str, value: int, low: int, high: int, step: int = 1, interval: int = 0
+) -> Slider:
+    """A slider for a whole number; played by a button, `interval` milliseconds a step."""
+    return Slider(
+        label=label, value=value, min=low, max=high, step=step, interval=interval
     )
 
 
-def rate(value: float) -> ipywidgets.FloatLogSlider:
+def rate(value: float) -> Slider:
     """A slider for a learning rate, from 0.001 to 3.2."""
-    return ipywidgets.FloatLogSlider(
-        value=value,
-        min=-3,
-        max=0.5,
-        step=0.02,
-        description="rate",
-        readout_format=".3f",
+    return Slider(
+        label="rate", value=value, min=-3, max=0.5, step=0.02, logarithmic=True
     )
 
 
