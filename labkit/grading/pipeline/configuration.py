@@ -2,8 +2,7 @@
 
 import glob
 import math
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from jupyter_core.paths import jupyter_config_path
@@ -156,14 +155,21 @@ def configure(config: Config, course: Course, stage: Stage = "whole") -> Config:
         CSSHTMLHeaderPreprocessor,
     ]
     # Only `nbgrader validate` still uses nbgrader's Execute: as patient as the grader.
-    config.Execute.timeout_func = partial(_patience, course.limits.cell_seconds)
+    config.Execute.timeout_func = _Patience(course.limits.cell_seconds)
     config.Execute.extra_arguments = ["--ext", validating.__name__]
     return config
 
 
-def _patience(limit: float, _cell: NotebookNode) -> int:
+@dataclass(
+    frozen=True
+)  # compared by value: a setting of somebody's own is one that differs
+class _Patience:
     """The seconds on the clock that `nbgrader validate` gives a cell on this machine."""
-    return math.ceil(limit * stretch(grading_environment()) * BACKSTOP)
+
+    limit: float
+
+    def __call__(self, _cell: NotebookNode) -> int:
+        return math.ceil(self.limit * stretch(grading_environment()) * BACKSTOP)
 
 
 def own_settings(course: Course) -> Config:
