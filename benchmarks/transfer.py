@@ -70,7 +70,8 @@ class Task:
 def thousand(size: int) -> tuple[np.ndarray, np.ndarray]:
     """The lab's pictures and labels."""
     found = data.load("cats_dogs", size=size)
-    pictures = np.concatenate([found.train_images, found.test_images])[:1000]
+    parts = [found.train_images[:1000], found.test_images[:1000]]
+    pictures = np.concatenate(parts)[:1000]
     return pictures, np.concatenate([found.train_labels, found.test_labels])[:1000]
 
 

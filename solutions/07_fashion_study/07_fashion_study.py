@@ -373,10 +373,10 @@ def pools_by_averages(batch_norm=False):
 # ### Train them all
 #
 # To be fair, all six get the same pictures, the same number of epochs and the
-# same learning rates. `labkit study 07`, typed in a terminal, trains all six,
-# without and with augmentation, each with three seeds: 36 trainings of six epochs,
-# two hours on two cores with bfloat16, and longer on others. It can be
-# interrupted: the same command goes on where it stopped.
+# same learning rates. `labkit study 07`, typed in a terminal in the kit's folder,
+# trains all six, without and with augmentation, each with three seeds: 36 trainings
+# of six epochs, two hours on two cores with bfloat16, and longer on others. It can
+# be interrupted: the same command goes on where it stopped.
 #
 # The next cell does its quick form: a part of the pictures, one seed, no
 # augmentation, a minute and a half for each network at most. What is trained is
@@ -437,7 +437,7 @@ def kept(name):
     """A table that `labkit study 07` wrote and that came with this lab; None without it."""
     if Path(name).is_file():
         return pd.read_csv(name)
-    print(f"{name} is not here. `labkit study 07` makes it, in build/study/.")
+    print(f"{name} is not here. In the kit's folder `labkit study 07` makes it.")
     return None
 
 
