@@ -18,6 +18,7 @@ COPY --chown=student:student labkit/__init__.py labkit/__init__.py
 COPY --chown=student:student notebooks notebooks
 COPY --chown=student:student datasets datasets
 RUN make setup
+ENV PATH=/home/student/cnn-labkit/.venv/bin:$PATH
 
 COPY --chown=student:student . .
 # Copying has made pyproject.toml and the locks newer; they are the same.
