@@ -28,16 +28,15 @@ class Slider(anywidget.AnyWidget):
 
     @traitlets.validate("value")
     def _within(self, proposal: traitlets.Bunch) -> float:
-        value = proposal["value"]
-        low, high = self._ends()
-        return type(value)(min(max(value, low), high))
+        return self._clamped(proposal["value"])
 
     @traitlets.observe("min", "max")
     def _moved(self, _change: traitlets.Bunch) -> None:
-        low, high = self._ends()
-        self.value = type(self.value)(min(max(self.value, low), high))
+        self.value = self._clamped(self.value)
 
-    def _ends(self) -> tuple[float, float]:
+    def _clamped(self, value: float) -> float:
+        """The nearest value between the ends; a whole number stays one."""
+        low, high = self.min, self.max
         if self.logarithmic:
-            return 10**self.min, 10**self.max
-        return self.min, self.max
+            low, high = 10**low, 10**high
+        return type(value)(min(max(value, low), high))

@@ -160,9 +160,8 @@ def configure(config: Config, course: Course, stage: Stage = "whole") -> Config:
     return config
 
 
-@dataclass(
-    frozen=True
-)  # compared by value: a setting of somebody's own is one that differs
+# Compared by value: a setting of somebody's own is one that differs from ours.
+@dataclass(frozen=True)
 class _Patience:
     """The seconds on the clock that `nbgrader validate` gives a cell on this machine."""
 
