@@ -220,12 +220,15 @@ def cifar10_cnn(size: int = 32) -> keras.Model:
 
 
 def six_convolutions(width: int = 1) -> keras.Model:
-    """For 28x28 grey pictures: 156,682 parameters, and 622,090 where it is twice as wide."""
+    """For 28x28 grey pictures: 156,682 parameters, and 594,058 where it is twice as wide.
+
+    The first convolution is never wider: at full size it costs most, and sees 9 numbers.
+    """
     return keras.Sequential(
         [
             layers.Input((28, 28, 1)),
             layers.Rescaling(1 / 127.5, offset=-1),
-            *block(32 * width, pool=True),
+            *block(32, pool=True),
             *block(48 * width),
             *block(48 * width, pool=True),
             *block(64 * width),
@@ -299,7 +302,7 @@ TASKS = [
         "fashion_mnist",
         "95 % in 3,600 s",
         lambda _: six_convolutions(width=2),
-        AT_LENGTH | {"epochs": 26},
+        AT_LENGTH | {"epochs": 40},
         looks={"flips": True, "shifts": 1},
         networks=2,
         plain=(PLAIN_FASHION,),

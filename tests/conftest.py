@@ -112,6 +112,20 @@ def machine(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def warned(recwarn):
+    """Return a function: the warnings so far, without those of what other tests left open.
+
+    Those come in whichever test runs as Python collects what is left.
+    """
+    others = (ResourceWarning, pytest.PytestWarning)
+    return lambda: [
+        str(warning.message)
+        for warning in recwarn
+        if not issubclass(warning.category, others)
+    ]
+
+
+@pytest.fixture
 def assert_accessible():
     """Fail on what axe-core finds in a page on a phone, in light and in dark colours."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")

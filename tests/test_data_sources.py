@@ -409,7 +409,7 @@ class Python2Pickler(pickle._Pickler):
     dispatch[bytes] = dispatch[str] = save_string
 
 
-def test_a_batch_written_by_python_2(recwarn):
+def test_a_batch_written_by_python_2(warned):
     rows = np.random.default_rng(0).integers(0, 256, (4, 3072), dtype=np.uint8)
     stream = io.BytesIO()
     content = {"data": rows, "labels": [3, 1, 4, 1], "filenames": ["a.png"] * 4}
@@ -418,7 +418,7 @@ def test_a_batch_written_by_python_2(recwarn):
     assert b"numpy.core.multiarray" in written
     images, labels = readers.read_cifar_batch(written, "data_batch_1")
     np.testing.assert_array_equal(images.transpose(0, 3, 1, 2).reshape(4, -1), rows)
-    assert labels.tolist() == [3, 1, 4, 1] and not recwarn.list
+    assert labels.tolist() == [3, 1, 4, 1] and warned() == []
 
 
 class Evil:

@@ -79,7 +79,7 @@ def test_a_truth_with_excels_mark_and_names_with_spaces_counts(truth, submission
     assert kaggle.score(submission, truth).accuracy == 0.75
 
 
-def test_the_only_class_is_scored_without_a_warning(tmp_path, run_command, recwarn):
+def test_the_only_class_is_scored_without_a_warning(tmp_path, run_command, warned):
     for name in ("truth", "submission"):
         (tmp_path / f"{name}.csv").write_text("id,character\n1,bart\n2,bart\n")
     words = ["labkit", "kaggle", "score", "submission.csv", "--truth", "truth.csv"]
@@ -89,9 +89,7 @@ def test_the_only_class_is_scored_without_a_warning(tmp_path, run_command, recwa
     assert kaggle.score(
         tmp_path / words[3], tmp_path / words[5]
     ).confusion.tolist() == [[2]]
-    # Others are of what another test left open, whenever it is collected.
-    kinds = (UserWarning, RuntimeWarning, FutureWarning)
-    assert [str(w.message) for w in recwarn if issubclass(w.category, kinds)] == []
+    assert warned() == []
 
 
 def test_a_file_with_faults_has_no_score(truth, submission):

@@ -118,7 +118,7 @@ def test_descent_in_the_round_bowl_shrinks_each_weight_by_the_same_share():
     np.testing.assert_allclose(path, path[0] * 0.75 ** np.arange(5)[:, None])
 
 
-def test_explorers_give_no_warning_and_leave_no_figure_open(recwarn, capfd):
+def test_explorers_give_no_warning_and_leave_no_figure_open(warned, capfd):
     from matplotlib import pyplot
 
     explorer = explore_learning_rate()
@@ -128,7 +128,7 @@ def test_explorers_give_no_warning_and_leave_no_figure_open(recwarn, capfd):
             explorer.controls["lr"].value = rate
     for activation in ACTIVATIONS:
         explore_neuron(activation, w=(8.0, -8.0), b=8.0)
-    assert not recwarn.list
+    assert warned() == []
     assert capfd.readouterr().err == ""
     assert pyplot.get_fignums() == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Callable
 
 import keras
@@ -45,13 +46,18 @@ class Batches(keras.utils.PyDataset):
         alternate_flips: bool = False,
         seed: int = 0,
     ) -> None:
-        super().__init__()
+        # With more than one worker Keras fetches the batches itself. With one, tf.data does,
+        # whose tuning of itself often misses that an epoch has ended, and sleeps on for up
+        # to as long as the epoch took.
+        super().__init__(workers=2)
         self.images, self.targets = images, targets
         self.batch_size, self.augment, self.seed = batch_size, augment, seed
         self.alternate_flips = alternate_flips
         # Which pictures begin mirrored, if they are mirrored in turns.
         self.sides = np.random.default_rng(seed).integers(0, 2, len(images))
         self.steps = -(-len(images) // batch_size)
+        # An augmentation may keep something of its own between its calls.
+        self.one_at_a_time = threading.Lock()
         self.begin(0)
 
     def __len__(self):
@@ -73,7 +79,8 @@ class Batches(keras.utils.PyDataset):
             # A generator of its own for each batch: the result does not depend on
             # which thread asks for which batch first.
             rng = np.random.default_rng([self.seed, self.epoch, index])
-            images = self.augment(images, rng)
+            with self.one_at_a_time:
+                images = self.augment(images, rng)
         return images, self.targets[chosen]
 
     def on_epoch_end(self):
