@@ -565,7 +565,7 @@ class Repeated(keras.utils.PyDataset):
     """As many batches, all of them the first one, which is there already."""
 
     def __init__(self, batches: training.Batches) -> None:
-        super().__init__()
+        super().__init__(workers=batches.workers)
         self.batch, self.steps = batches[0], len(batches)
 
     def __len__(self) -> int:

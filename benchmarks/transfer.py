@@ -5,10 +5,10 @@
     LABKIT_DATA=<folder> python benchmarks/transfer.py best_cnn.keras --ways imagenet
     LABKIT_DATA=<folder> python benchmarks/transfer.py best_cnn.keras --ways imagenet_own
 
-best_cnn.keras is a network for CIFAR-10, lab 05's `best`. Each way learns from 800 of 1,000
-pictures and is tested with the other 200, groups of near-duplicates on one side; each seed
-is another split and another training. The functions are the lab's own. What is done is
-kept in a file: the same command goes on where it was interrupted.
+best_cnn.keras is a network for CIFAR-10, such as lab 05 keeps in the cache. Each way learns
+from 800 of 1,000 pictures and is tested with the other 200, groups of near-duplicates on
+one side; each seed is another split and another training. The functions are the lab's own.
+What is done is kept in a file: the same command goes on where it was interrupted.
 """
 
 from __future__ import annotations

@@ -18,6 +18,12 @@ MODULES = (
     "labkit.profile",
     "labkit.study",
     "labkit.training",
+    "labkit.widgets.convolution",
+    "labkit.widgets.layers",
+    "labkit.widgets.neuron",
+    "labkit.widgets.optimisers",
+    "labkit.widgets.pooling",
+    "labkit.widgets.softmax",
 )
 
 

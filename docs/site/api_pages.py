@@ -10,9 +10,16 @@ MODULES = (
     "labkit.plots",
     "labkit.profile",
     "labkit.models",
+    "labkit.models.pretrained",
     "labkit.training",
     "labkit.study",
     "labkit.kaggle",
+    "labkit.widgets.convolution",
+    "labkit.widgets.layers",
+    "labkit.widgets.neuron",
+    "labkit.widgets.optimisers",
+    "labkit.widgets.pooling",
+    "labkit.widgets.softmax",
 )
 INDEX = """\
 # What notebooks import

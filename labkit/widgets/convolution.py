@@ -18,6 +18,8 @@ from labkit.plots import BLUE, INK, MUTED, VERMILION, Figure
 from labkit.plots.style import styled
 from labkit.widgets.explorer import Explorer, choice, whole
 
+__all__ = ["explore_kernel", "explore_learning", "explore_sliding_window"]
+
 MOST = 10  # rows or columns of which the numbers can still be read
 WIDEST = 450  # pixels of a photograph that is filtered anew at each change
 BRIGHTNESS, STRENGTH = "brightness 0 to 255", "strength |value|"
@@ -26,10 +28,33 @@ BRIGHTNESS, STRENGTH = "brightness 0 to 255", "strength |value|"
 def explore_sliding_window(
     image: np.ndarray, kernel: np.ndarray, stride: int = 1, padding: int = 0
 ) -> Explorer:
-    """Slide a kernel (k, k) over a small image (H, W) and see each sum as it is made.
+    """Slide a kernel over a small image and see each sum as it is made.
 
-    Raises ValueError where the image has more than 10 rows or columns, or the kernel
-    is not a square that fits into it.
+    Parameters
+    ----------
+    image : array (H, W)
+        At most 10 rows and 10 columns.
+    kernel : array (k, k)
+    stride, padding : int
+        As they are at first; there is a control for each.
+
+    Returns
+    -------
+    Explorer
+
+    Raises
+    ------
+    ValueError
+        Where the image is too large, or the kernel is not a square that fits into it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit.widgets.convolution import explore_sliding_window
+    >>> explorer = explore_sliding_window(np.arange(16).reshape(4, 4), np.eye(2))
+    >>> explorer.controls["step"].value = 1
+    >>> explorer.sentence.value
+    '<b>Row 0, column 1: 1·1 + 6·1 = 7</b>'
     """
     image, kernel = np.asarray(image, float), np.asarray(kernel, float)
     _check_shapes(image, kernel)
@@ -236,8 +261,27 @@ def explore_kernel(
 ) -> Explorer:
     """Edit a 3x3 kernel and see at once what it makes of a photograph.
 
-    `photograph`: (H, W) or (H, W, 3), 0 to 255, used in grey and at most 450 pixels
-    wide. `kernels`: the (3, 3) arrays to begin with; `name` is the first of them.
+    Parameters
+    ----------
+    photograph : array (H, W) or (H, W, 3)
+        0 to 255; shown in grey and at most 450 pixels wide.
+    kernels : dict of str to array (3, 3)
+        What can be begun with.
+    name : str
+        The kernel that is there at first.
+
+    Returns
+    -------
+    Explorer
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit.widgets.convolution import explore_kernel
+    >>> photograph = np.tile(np.arange(40) * 6, (30, 1))
+    >>> explorer = explore_kernel(photograph, {"mean": np.full((3, 3), 1 / 9)}, "mean")
+    >>> explorer.sentence.value
+    '<b>The weights sum to 1: flat areas keep their brightness. The values run from 6 to 228.</b>'
     """
     grey = _grey(photograph)
     figure, show = _kernel_picture(grey)
@@ -296,8 +340,31 @@ def explore_learning(
 ) -> Explorer:
     """See a kernel learn: its weights at each step, its feature map, and the error.
 
-    image: (H, W). kernels: one (k, k) a step. errors: one number above 0 a step.
-    Raises ValueError where there is not one error for each kernel, or there is none.
+    Parameters
+    ----------
+    image : array (H, W)
+    kernels : sequence of arrays (k, k)
+        One a step.
+    errors : sequence of float
+        One above 0 a step.
+
+    Returns
+    -------
+    Explorer
+
+    Raises
+    ------
+    ValueError
+        Where there is not one error for each kernel, or there is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit.widgets.convolution import explore_learning
+    >>> kernels = [np.zeros((3, 3)), np.ones((3, 3))]
+    >>> explorer = explore_learning(np.ones((6, 6)), kernels, errors=[1.0, 0.1])
+    >>> explorer.sentence.value
+    '<b>Step 1: the error is 0.1.</b>'
     """
     image, tables = np.asarray(image, float), np.asarray(kernels, float)
     if len(tables) != len(errors) or not len(tables):

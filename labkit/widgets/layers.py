@@ -7,6 +7,8 @@ from labkit.plots import BLUE, INK, MUTED, VERMILION, Figure
 from labkit.plots.style import styled
 from labkit.widgets.explorer import Explorer, choice, whole
 
+__all__ = ["explore_layer_sizes"]
+
 FILTERS, DENSE = 64, 384
 POOLS = {"2x2, stride 2": 2, "3x3, stride 2": 3}
 HIGHEST = 32  # of the pictures, in pixels
@@ -19,10 +21,30 @@ def explore_layer_sizes(
     pool: str = "2x2, stride 2",
     stages: int = 2,
 ) -> Explorer:
-    """Picture sizes through stages of one convolution of 64 filters and one max-pooling.
+    """Show picture sizes through stages of one convolution of 64 filters and one max-pooling.
 
     Pooling windows that do not fit whole are dropped. The sentence says how many numbers
     reach the first dense layer, which has 384 neurons, and what they cost there.
+
+    Parameters
+    ----------
+    size : int
+        The picture's, in pixels, at first; there is a control for each of these.
+    kernel_size : int
+    padding : {"same", "valid"}
+    pool : str
+        One of `labkit.widgets.layers.POOLS`.
+    stages : int
+
+    Returns
+    -------
+    Explorer
+
+    Examples
+    --------
+    >>> from labkit.widgets.layers import explore_layer_sizes
+    >>> explore_layer_sizes(size=32).sentence.value
+    '<b>8 · 8 · 64 = 4,096 numbers enter the dense layer: with 384 neurons it has 1,573,248 parameters.</b>'
     """
     figure = Figure(figsize=(9.0, 2.7))
     axes = figure.add_axes((0, 0, 1, 1))

@@ -13,6 +13,8 @@ from labkit.plots import BLUE, INK, VERMILION, Figure
 from labkit.plots.style import styled
 from labkit.widgets.explorer import Explorer, choice, loss_axes, rate, slider, whole
 
+__all__ = ["explore_learning_rate", "explore_neuron"]
+
 WIDE = (9.0, 3.5)  # inches
 
 
@@ -32,6 +34,25 @@ def explore_neuron(
 
     Left, its output over the plane of its inputs, and the line z = 0. Right, the
     activation function (blue) and its slope (orange), with the z of the four corners.
+
+    Parameters
+    ----------
+    activation : str
+        One of `labkit.widgets.neuron.ACTIVATIONS`.
+    w : pair of float
+        The weights at first, from -8 to 8.
+    b : float
+        The bias at first, likewise.
+
+    Returns
+    -------
+    Explorer
+
+    Examples
+    --------
+    >>> from labkit.widgets.neuron import explore_neuron
+    >>> explore_neuron(w=(8.0, 8.0), b=-4.0).sentence.value
+    '<b>Inputs on flat ground (slope below 0.02), which teach next to nothing: 4 of 4.</b>'
     """
     return Explorer(
         *_neuron_picture(),
@@ -160,6 +181,23 @@ def explore_learning_rate(surface: str = "long valley", lr: float = 0.01) -> Exp
     """Gradient descent on a loss surface: too small a learning rate, right, diverging.
 
     Left, the path over the two weights; right, the loss after each step.
+
+    Parameters
+    ----------
+    surface : str
+        One of `labkit.widgets.neuron.SURFACES`.
+    lr : float
+        The learning rate at first, from 0.001 to 3.2.
+
+    Returns
+    -------
+    Explorer
+
+    Examples
+    --------
+    >>> from labkit.widgets.neuron import explore_learning_rate
+    >>> explore_learning_rate("round bowl", lr=0.25).sentence.value
+    '<b>Right: under 0.1% of the loss is left after 30 steps.</b>'
     """
     return Explorer(
         *_descent_picture(),

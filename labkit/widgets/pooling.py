@@ -10,6 +10,8 @@ from labkit.plots import INK, MUTED, VERMILION, Figure
 from labkit.plots.style import styled
 from labkit.widgets.explorer import Explorer, choice, whole
 
+__all__ = ["explore_pooling"]
+
 SMALL = np.random.default_rng(3).integers(0, 10, (7, 7))
 MODES: dict[str, Callable] = {"max": np.max, "average": np.mean, "sum": np.sum}
 
@@ -22,9 +24,28 @@ def explore_pooling(
 ) -> Explorer:
     """Pool a 7x7 picture of digits, window by window, and a photograph.
 
-    photograph: (H, W) or (H, W, 3), uint8 or floats in 0..1. Windows that do not fit
-    whole are left out; pixels that no window reaches are struck out. Sums of the
-    photograph are drawn divided by the largest.
+    Windows that do not fit whole are left out; pixels that no window reaches are struck
+    out. Sums of the photograph are drawn divided by the largest.
+
+    Parameters
+    ----------
+    photograph : array (H, W) or (H, W, 3)
+        uint8, or floats from 0 to 1.
+    size, stride : int
+        At first, from 1 to 4.
+    mode : str
+        One of `labkit.widgets.pooling.MODES`.
+
+    Returns
+    -------
+    Explorer
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit.widgets.pooling import explore_pooling
+    >>> explore_pooling(np.zeros((30, 40)), size=3, stride=2).sentence.value
+    '<b>Window 1 of 9: the max of 8, 0, 1, 5, 0, 0, 2, 1, 6 is 8. Of the photograph&#x27;s pixels 22% are left.</b>'
     """
     photograph = np.asarray(photograph)
     if photograph.dtype == np.uint8:
@@ -68,7 +89,7 @@ def _picture(photograph: np.ndarray) -> tuple[Figure, Callable[..., str]]:
         _numbers(result, small, f"{mode}, {size}x{size}, stride {stride}")
         _outline(result, row, column, 1)
         _show(after, large / max(1.0, large.max()), "photograph, pooled")
-        share = (large.shape[0] * large.shape[1]) / photograph[..., :1].size
+        share = np.prod(large.shape[:2]) / np.prod(photograph.shape[:2])
         return (
             f"Window {small.shape[1] * row + column + 1} of {small.size}: the {mode} of "
             f"{', '.join(map(str, values.ravel()))} is {small[row, column]:.3g}. Of the photograph's "

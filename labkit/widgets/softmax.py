@@ -9,6 +9,8 @@ from labkit.plots import BLUE, MUTED, VERMILION, Figure
 from labkit.plots.style import styled
 from labkit.widgets.explorer import Explorer, slider, whole
 
+__all__ = ["explore_shift", "explore_softmax", "moved"]
+
 PALE = "#A9CCE3"
 MOST_SHIFT = 8  # pixels
 
@@ -16,8 +18,29 @@ MOST_SHIFT = 8  # pixels
 def explore_softmax(scores: Sequence[float] = (2.0, 1.0, 0.0, -1.0)) -> Explorer:
     """Turn scores into probabilities, and see which changes of the scores matter.
 
-    scores: 2 to 6 numbers from -4 to 4, one a class. "add" is added to all of them,
-    then "times" multiplies them.
+    The control "add" is added to all of them, then "times" multiplies them.
+
+    Parameters
+    ----------
+    scores : sequence of float
+        2 to 6, one a class, from -4 to 4.
+
+    Returns
+    -------
+    Explorer
+
+    Raises
+    ------
+    ValueError
+        Where there are fewer or more.
+
+    Examples
+    --------
+    >>> from labkit.widgets.softmax import explore_softmax
+    >>> explorer = explore_softmax([2.0, 1.0])
+    >>> explorer.controls["add"].value = 3.0
+    >>> explorer.sentence.value
+    '<b>z0 leads z1 by 1.00, so it is exp(1.00) = 2.72 times as likely.</b>'
     """
     if not 2 <= len(scores) <= 6:
         raise ValueError(f"There are {len(scores)} scores; expected 2 to 6.")
@@ -89,10 +112,31 @@ def explore_shift(
 ) -> Explorer:
     """Move a digit to and fro, and see what each model takes it for.
 
-    images (N, H, W) uint8, labels (N,) class numbers; models: name -> function that
-    gives probabilities (1, C) for an image (1, H, W). right: the first
-    move, up to 8 pixels; a pixel that leaves on one side is gone, black comes in on the
-    other. A wrong answer is orange.
+    A pixel that leaves on one side is gone, black comes in on the other. A wrong answer
+    is orange.
+
+    Parameters
+    ----------
+    images : uint8 array (N, H, W)
+    labels : array (N,)
+        Class numbers.
+    models : mapping of str to function
+        Each gives probabilities (1, 10) for an image (1, H, W).
+    right : int
+        How far it is moved at first, up to 8 pixels.
+    title : str
+
+    Returns
+    -------
+    Explorer
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit.widgets.softmax import explore_shift
+    >>> models = {"always 1": lambda image: np.eye(10)[[1]]}
+    >>> explore_shift(np.zeros((1, 9, 9), "uint8"), np.array([1]), models).sentence.value
+    '<b>This is a 1. always 1 says 1 (100%).</b>'
     """
     most = MOST_SHIFT
     return Explorer(
@@ -104,7 +148,25 @@ def explore_shift(
 
 
 def moved(images: np.ndarray, right: int, down: int) -> np.ndarray:
-    """Return images (N, H, W) moved by whole pixels, less than H and W; zeros come in."""
+    """Return images moved by whole pixels; zeros come in.
+
+    Parameters
+    ----------
+    images : array (N, H, W)
+    right, down : int
+        Less than W and H; below 0 to the left and up.
+
+    Returns
+    -------
+    array of the same shape and dtype
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labkit.widgets.softmax import moved
+    >>> moved(np.array([[[1, 2, 3]]]), right=1, down=0).tolist()
+    [[[0, 1, 2]]]
+    """
     height, width = images.shape[1:3]
     padded = np.pad(images, ((0, 0), (abs(down),) * 2, (abs(right),) * 2))
     top, left = abs(down) - down, abs(right) - right

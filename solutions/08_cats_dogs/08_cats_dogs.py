@@ -50,6 +50,7 @@ import json
 import re
 import tempfile
 import time
+import tracemalloc
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -267,7 +268,35 @@ def forgets_the_label(picture, label):
 # As text, 25,000 rows are a file of about 270 MB. Read at once and cut into
 # words, it would take gigabytes. So we read it in **blocks**: a generator
 # (lab 05) hands out a few hundred rows at a time and forgets them again.
-#
+# `tracemalloc`, which comes with Python, counts what is in memory at the worst
+# moment:
+
+
+# %%
+def peak_memory(function, *arguments):
+    """The most bytes that Python holds at once while a function runs."""
+    tracemalloc.start()
+    try:
+        function(*arguments)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def cut_line_by_line(path):
+    with path.open() as file:
+        for line in file:
+            line.split(";")
+
+
+with tempfile.TemporaryDirectory() as folder:
+    hundred_rows = Path(folder, "table.csv")
+    hundred_rows.write_text((";".join(["207"] * 3073) + "\n") * 100)
+    print(f"the file {hundred_rows.stat().st_size:12,} bytes")
+    print(f"its text {peak_memory(hundred_rows.read_text):12,} bytes at the worst")
+    print(f"line by line {peak_memory(cut_line_by_line, hundred_rows):8,} bytes")
+
+# %% [markdown]
 # A file of that length always has a damaged line somewhere: a disk was full, a
 # download broke off. A program that stops with "invalid literal" leaves you
 # with 25,000 lines to look through. So name the line: *line 13,007*, counted
@@ -327,7 +356,8 @@ def write_table(path, rows):
     """Write rows as text: a line for each, its numbers joined by ";".
 
     path: the file to write. rows: arrays (3073,), uint8, in an array (N, 3073)
-    or one by one from a generator; then no more than one is in memory.
+    or one by one from a generator; then no more than one, and its line, is in
+    memory.
     """
     ### BEGIN SOLUTION
     with Path(path).open("w", encoding="utf-8") as file:
@@ -400,6 +430,19 @@ check("where each row begins, drawn", np.concatenate(blocks)[:, :5])
 check("bytes of each block", [block.nbytes for block in blocks])
 check("one block for all", (len(whole), whole[-1, -9:]))
 check("blocks that come before a damaged end", sound_blocks)
+
+
+def read_to_the_end(path):
+    for _ in read_table(path, 2):
+        pass
+
+
+with tempfile.TemporaryDirectory() as folder:
+    longer = saved(folder, np.concatenate([many] * 4))
+    half = longer.stat().st_size / 2
+    check(
+        "less than half the file in memory", peak_memory(read_to_the_end, longer) < half
+    )
 where = [int(number) for number in rng.permutation(np.arange(12, count + 1))[:6]]
 damages = {
     "cut short": lambda line: line[: line.rindex(";")],
@@ -436,7 +479,8 @@ def _checked(line, number):
 
 
 def _lines(path):
-    return Path(path).read_text(encoding="utf-8").splitlines()
+    with Path(path).open(encoding="utf-8") as file:
+        yield from (line.rstrip("\n") for line in file)
 
 
 def _in_blocks(rows, size):
@@ -453,7 +497,8 @@ def _in_blocks(rows, size):
 def reads_it_whole(path, size):
     """You read all lines before you hand out the first block. A table of 25,000 rows may
     not fit: go on to the next line only when the block before has been handed out."""
-    rows = [_checked(line, number) for number, line in enumerate(_lines(path), 1)]
+    lines = list(_lines(path))
+    rows = [_checked(line, number) for number, line in enumerate(lines, 1)]
     yield from _in_blocks(rows, size)
 
 
@@ -549,6 +594,12 @@ with tempfile.TemporaryDirectory() as folder:
     write_table(path, many[:2])
     first_line = path.read_text().splitlines()[0]
 check("an older file is written over", first_line[:11])
+longer = np.concatenate([many] * 4)
+with tempfile.TemporaryDirectory() as folder:
+    path = Path(folder, "table.csv")
+    peak = peak_memory(write_table, path, iter(longer))
+    half = path.stat().st_size / 2
+check("less than half the file in memory", peak < half)
 ### END HIDDEN TESTS
 
 
@@ -578,6 +629,13 @@ def writes_one_long_line(path, rows):
 def adds_to_the_file(path, rows):
     """You add to a file that is there already. Open it to write anew, with "w"."""
     _written(path, rows, mode="a")
+
+
+def joins_all_lines_first(path, rows):
+    """You join the lines of all rows before you write the first. 25,000 of them are 270 MB:
+    write each as soon as you have it."""
+    lines = [";".join(map(str, row.tolist())) + "\n" for row in rows]
+    Path(path).write_text("".join(lines))
 
 
 def writes_the_array(path, rows):
@@ -2388,10 +2446,9 @@ scores = {"from scratch": told("from scratch", looked_at(sound, sized[test]))}
 #    by these numbers;
 # 3. [**fine-tune**](../glossary.md#fine-tuning): replace the last layer and train on, gently.
 #
-# Take *your* network from lab 05, if you have it: type
-# `best.save("best_cnn.keras")` in a cell at the end of that lab, and run it.
-# Where there is none, the next cell trains one like it, in two minutes at most,
-# and keeps it for the next time.
+# If you ran lab 05 to its end on this machine, *your* network was kept there, and
+# the next cell takes it. Where there is none, the cell trains one like it, in two
+# minutes at most, and keeps it for the next time.
 
 
 # %%
@@ -2468,7 +2525,7 @@ def loaded(path):
 
 def known_network(cifar):
     """Lab 05's network: the student's own, the one that was kept, or a new one."""
-    own = Path("../05_cifar10_cnn/best_cnn.keras")
+    own = cache.place("networks", f"{cifar.name}-own.keras")
     kept = cache.place("networks", f"{cifar.name}-{profile.name()}.keras")
     if profile.name() != "grading":
         for path in filter(Path.is_file, (own, kept)):

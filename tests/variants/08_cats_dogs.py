@@ -79,7 +79,8 @@ def read_table(path, size):
 
 def write_table(path, rows):
     lines = (";".join(str(int(value)) for value in row) for row in rows)
-    Path(path).write_text("".join(line + "\\n" for line in lines))
+    with Path(path).open("w") as file:
+        file.writelines(line + "\\n" for line in lines)
 """,
         """
 def read_table(path, size):
@@ -466,6 +467,11 @@ def write_table(path, rows):
         for n in range(len(rows)):
             file.write(";".join(map(str, rows[n].tolist())) + "\\n")
 """,
+        """
+def write_table(path, rows):
+    lines = (";".join(map(str, row.tolist())) for row in rows)
+    Path(path).write_text("".join(line + "\\n" for line in lines))
+""",
     ],
     "read_table": [
         """
@@ -473,6 +479,20 @@ def read_table(path, size):
     table = np.loadtxt(path, delimiter=";", dtype=np.uint8)
     for start in range(0, len(table), size):
         yield table[start : start + size]
+""",
+        """
+def read_table(path, size):
+    block = []
+    for number, line in enumerate(Path(path).read_text().splitlines(), start=1):
+        words = line.split(";")
+        if len(words) != 3073 or not all(w.isdigit() and int(w) < 256 for w in words):
+            raise ValueError(f"line {number} is damaged")
+        block.append(np.array(words, dtype=np.uint8))
+        if len(block) == size:
+            yield np.stack(block)
+            block = []
+    if block:
+        yield np.stack(block)
 """,
     ],
     "parts": [
