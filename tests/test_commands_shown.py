@@ -81,6 +81,7 @@ ELSEWHERE = {
         "test_export.py",
         '"nbgrader",\n        "export",',
     ),
+    r"nbgrader zip_collect 02_convolution": ("test_nbgrader.py", '"zip_collect", lab'),
     r"labkit kaggle split \S+ --test \S+": (
         "test_kaggle_predict.py",
         '"labkit", "kaggle", "split", "train.zip", "--test", "train.zip"]',

@@ -222,6 +222,23 @@ def test_moodle_reads_the_same_scores_for_the_same_people(
     assert done.complete
 
 
+def test_moodles_grading_worksheet_finds_whom_its_files_are_named_after(
+    graded, tmp_path
+):
+    table = [["Identifier", "Full name", "Email address", "Status", "Grade"]]
+    for student, first, last, *_ in CLASS:
+        mail = f"of-{student}@worksheet.org"
+        table.append([f"Participant {student}", f"{first} {last}", mail, "", ""])
+    _write(tmp_path / "sheet.csv", [*table[:3], table[5]])
+    done = export_scores(
+        graded, "moodle", tmp_path / "moodle.csv", tmp_path / "sheet.csv"
+    )
+    header, *written = rows(tmp_path / "moodle.csv")
+    assert header == ["Email address", *LABS]
+    assert [row[1:] for row in written] == [["9.5", "20"], ["3.25", "-"], ["-", "7"]]
+    assert len(done.unmatched) == 2
+
+
 def test_moodle_never_gets_an_identifier_that_somebody_lacks(graded, tmp_path):
     header = ("Surname", "First name", "ID number", "Email address")
     roster = moodle_roster(tmp_path / "people.csv", header)

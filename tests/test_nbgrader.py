@@ -3,6 +3,7 @@
 import copy
 import csv
 import shutil
+import zipfile
 from datetime import datetime
 
 import nbformat
@@ -165,6 +166,35 @@ def test_nbgrader_takes_the_run_that_labkit_has_made(course, released):
     assert nbgrader_api(course).autograde(LAB, "perfect", force=True)["success"]
     assert when() == first
     assert {one.student: one.score for one in read_grades(course)} == {"perfect": 7}
+
+
+def test_what_canvas_and_moodle_download_is_sorted_by_student(course, nbgrader):
+    lab = "02_convolution"
+    files = {
+        "canvas.zip": {
+            f"doejane_7001_99012_{lab}.ipynb": "7001",
+            f"muellerana_LATE_7002_99013_{lab}-2.ipynb": "7002",
+        },
+        "moodle.zip": {
+            f"Ana Müller_7003_assignsubmission_file/{lab}.ipynb": "7003",
+            f"Ngọc Nguyễn_7004_assignsubmission_file_/{lab}.ipynb": "7004",
+            f"Síle O'Dea_7005_assignsubmission_file_{lab}.ipynb": "7005",
+        },
+    }
+    archive = course.root / "downloaded" / lab / "archive"
+    archive.mkdir(parents=True)
+    for name, members in files.items():
+        with zipfile.ZipFile(archive / name, "w") as file:
+            for member, student in members.items():
+                file.writestr(member, student)
+    nbgrader("zip_collect", lab)
+    found = {
+        path.parent.parent.name: path for path in course.submitted.rglob("*.ipynb")
+    }
+    assert {student: path.read_text() for student, path in found.items()} == {
+        student: student for one in files.values() for student in one.values()
+    }
+    assert {path.name for path in found.values()} == {f"{lab}.ipynb"}
 
 
 LATE = """

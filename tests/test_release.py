@@ -289,9 +289,9 @@ def ends_at_a_byte(x):
     text = course.lab(LAB).read_text()
     line = 1 + text.splitlines().index('# %% check="double" points=3')
     assert str(caught.value).splitlines() == [
-        f"{course.lab(LAB)}: no drawn check catches the mistake ends_at_a_byte of double "
-        f"(line {line}), so the values that others know hide it. Put what it gets wrong "
-        "among the drawn inputs"
+        f"{course.lab(LAB)}:{line}: no drawn check catches the mistake ends_at_a_byte of "
+        "double, so the values that others know hide it. Put what it gets wrong among the "
+        "drawn inputs"
     ]
 
 

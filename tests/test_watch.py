@@ -47,6 +47,17 @@ def test_a_mistake_that_is_not_caught_is_told_with_its_line(course):
     assert "does not catch the mistake adds_two" in fault
 
 
+def test_what_no_drawn_check_catches_is_told_with_its_line(course):
+    at_255 = "    return np.minimum(2 * np.asarray(x, float), 255)"
+    mistake = f'def ends_at_a_byte(x):\n    """You stop at 255."""\n{at_255}\n\n\n'
+    path, before = change(course, "def adds_two(x):", f"{mistake}def adds_two(x):")
+    (fault,) = look(course, path, before).faults
+    line = path.read_text().splitlines().index('# %% check="double" points=3') + 1
+    assert fault.startswith(
+        f"{path}:{line}: no drawn check catches the mistake ends_at"
+    )
+
+
 def test_a_text_that_cannot_be_read_is_told_with_its_line(course):
     path, before = change(course, "half_of_ten = 5", "half_of_ten = (5")
     (fault,) = look(course, path, before).faults

@@ -39,6 +39,7 @@ from labkit.labs.headings import anchor, headings
 from labkit.labs.lab import MARKERS, Lab, cell_id
 from labkit.labs.reference_run import cell_duration, lab_references
 from labkit.labs.rescues import lab_rescues
+from labkit.labs.script import Fault
 from labkit.labs.source import source_notebook
 
 SOLUTION, BLANK, RESCUED = "the_solution", "the_blank_lab", "the_rescued_lab"
@@ -68,7 +69,6 @@ def file_faults(
         + [f"the release holds {what}" for what in _leaks(lab, notebook, text)]
         + _expected_faults(folder)
         + _reference_faults(folder, references)
-        + drawn_faults(lab, references)
         + _staff_files(lab, folder)
         + _link_faults(notebook, folder, labs)
     )
@@ -197,22 +197,26 @@ def _reference_faults(folder: Path, references: References) -> list[str]:
     return faults
 
 
-def drawn_faults(lab: Lab, references: References) -> list[str]:
+def drawn_faults(lab: Lab, references: References) -> list[Fault]:
     """What is wrong with a lab's drawn checks: known before, or blind to a mistake."""
-    return _drawing_faults(references) + _undrawn_mistakes(lab, references)
+    return _drawing_faults(lab, references) + _undrawn_mistakes(lab, references)
 
 
-def _drawing_faults(references: References) -> list[str]:
+def _drawing_faults(lab: Lab, references: References) -> list[Fault]:
     """Drawn checks of which everybody knows the right value before the course draws."""
     return [
-        f"the drawn check {check.name!r} expects the same for every seed, so it can be "
-        "known before. Check a value that depends on what check.rng() gives"
-        for check in references.checks()
+        Fault(
+            lab.line(name),
+            f"the drawn check {check.name!r} expects the same for every seed, so it can be "
+            "known before. Check a value that depends on what check.rng() gives",
+        )
+        for name, checks in references.cells.items()
+        for check in checks
         if check.fixed
     ]
 
 
-def _undrawn_mistakes(lab: Lab, references: References) -> list[str]:
+def _undrawn_mistakes(lab: Lab, references: References) -> list[Fault]:
     """Mistakes with which full marks can be had, by sending what is known."""
     faults = []
     declared = [
@@ -225,9 +229,9 @@ def _undrawn_mistakes(lab: Lab, references: References) -> list[str]:
         drawn = [check for check in references.cells.get(name, []) if check.drawn]
         if not drawn or any(check.catches(mistake) for check in drawn):
             continue
-        which = f"the mistake {mistake} of {exercise} (line {lab.line(name)})"
+        which = f"the mistake {mistake} of {exercise}"
         noticed = [check.name for check in drawn if mistake in check.caught]
-        faults.append(
+        text = (
             f"the drawn check {noticed[0]!r} catches {which} only by what is the same for "
             "every seed, such as a no for a yes, which others know. Let what is drawn "
             "depend on it: `check(name, number if yes else 'no')`"
@@ -235,6 +239,7 @@ def _undrawn_mistakes(lab: Lab, references: References) -> list[str]:
             else f"no drawn check catches {which}, so the values that others know hide "
             "it. Put what it gets wrong among the drawn inputs"
         )
+        faults.append(Fault(lab.line(name), text))
     return faults
 
 

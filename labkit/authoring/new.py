@@ -18,6 +18,7 @@ build/
 work/
 .labkit/
 .ipynb_checkpoints/
+downloaded/
 submitted/
 autograded/
 feedback/

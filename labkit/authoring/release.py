@@ -8,7 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from labkit.authoring.badges import add_badges, course_home
-from labkit.authoring.gate import CellTime, file_faults, grading_faults
+from labkit.authoring.gate import (
+    CellTime,
+    drawn_faults,
+    file_faults,
+    grading_faults,
+)
 from labkit.authoring.guide import exercise_faults
 from labkit.checks.earned_points import KERNEL_FOLDER, START_PAGE
 from labkit.checks.protocol import EXPECTED
@@ -187,8 +192,7 @@ def make_labs(
     for path in paths:
         with _noted(path, faults):
             labs.append(read_lab(path))
-            asked = exercise_faults(labs[-1])
-            faults += [f"{path}:{line}: {text}" for line, text in asked]
+            faults += [one.at(path) for one in exercise_faults(labs[-1])]
     sound = [lab.path for lab in labs]
     unready = prepare_references(sound, course.build, course.seed, announce)
     made = {}
@@ -253,6 +257,7 @@ def _make(
     found = file_faults(lab, folder, references, others)
     found += translation.faults() if translation else []
     faults += [f"{lab.path}: {fault}" for fault in found]
+    faults += [one.at(lab.path) for one in drawn_faults(lab, references)]
     checks = len(list(references.checks()))
     english = _count_english(lab, translation) if language else 0
     return Released(lab.name, [], checks, _count_mistakes(lab), english=english)

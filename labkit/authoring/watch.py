@@ -57,12 +57,12 @@ def look(course: Course, path: Path, before: Lab | None) -> Finding:
     try:
         lab = read_lab(path)
         changed = changed_exercises(before, lab)
-        faults = [f"{path}:{line}: {text}" for line, text in exercise_faults(lab)]
+        faults = [one.at(path) for one in exercise_faults(lab)]
         part = _part(lab, changed)
         if part.cells("check"):
             environment = reference_environment(course.build, course.seed)
             references = record_references(part, environment)
-            faults += [f"{path}: {text}" for text in drawn_faults(part, references)]
+            faults += [one.at(path) for one in drawn_faults(part, references)]
     except LabError as error:
         return Finding(path, changed, str(error).splitlines())
     return Finding(path, changed, faults)

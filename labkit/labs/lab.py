@@ -34,7 +34,7 @@ class LabError(LabkitError):
     @classmethod
     def of(cls, path: Path, faults: Iterable[Fault]) -> "LabError":
         """The error that tells the faults of a lab, each with file and line."""
-        return cls("\n".join(f"{path}:{line}: {text}" for line, text in faults))
+        return cls("\n".join(one.at(path) for one in faults))
 
 
 @dataclass(frozen=True)

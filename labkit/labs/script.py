@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
@@ -34,6 +35,10 @@ class Fault(NamedTuple):
 
     line: int
     text: str
+
+    def at(self, path: Path) -> str:
+        """The fault in a file, as editors and terminals can follow it."""
+        return f"{path}:{self.line}: {self.text}"
 
 
 @dataclass

@@ -439,10 +439,8 @@ def read_to_the_end(path):
 
 with tempfile.TemporaryDirectory() as folder:
     longer = saved(folder, np.concatenate([many] * 4))
-    half = longer.stat().st_size / 2
-    check(
-        "less than half the file in memory", peak_memory(read_to_the_end, longer) < half
-    )
+    sparing = peak_memory(read_to_the_end, longer) < longer.stat().st_size / 2
+check("rows read, less than half the file in memory", 4 * count if sparing else "more")
 where = [int(number) for number in rng.permutation(np.arange(12, count + 1))[:6]]
 damages = {
     "cut short": lambda line: line[: line.rindex(";")],
@@ -598,8 +596,11 @@ longer = np.concatenate([many] * 4)
 with tempfile.TemporaryDirectory() as folder:
     path = Path(folder, "table.csv")
     peak = peak_memory(write_table, path, iter(longer))
-    half = path.stat().st_size / 2
-check("less than half the file in memory", peak < half)
+    sparing = peak < path.stat().st_size / 2
+check(
+    "rows written, less than half the file in memory",
+    len(longer) if sparing else "more",
+)
 ### END HIDDEN TESTS
 
 

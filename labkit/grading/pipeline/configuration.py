@@ -65,6 +65,15 @@ _REPLACED = ("CourseDirectory", "Execute", "ExecutePreprocessor", "DeduplicateId
 Stage = Literal["whole", "map", "record"]
 
 
+# A student's file in what Canvas and Moodle download of an assignment, each with the number
+# of the student in its name: doejane_LATE_7001_99012_01_neuron-2.ipynb,
+# Jane Doe_7001_assignsubmission_file_/01_neuron.ipynb.
+DOWNLOADED_FILE = (
+    r".*[/\\][^/\\]*?_(?P<student_id>\d+)_(?:\d+_|assignsubmission_file_?[_/\\])"
+    r"(?P<file_id>\w+?)(?:-\d+)?\.ipynb$"
+)
+
+
 def configure(config: Config, course: Course, stage: Stage = "whole") -> Config:
     """Point nbgrader at the course's folders and put our parts into its pipelines.
 
@@ -91,6 +100,7 @@ def configure(config: Config, course: Course, stage: Stage = "whole") -> Config:
         "feedback",
         *map(glob.escape, staff_files(course.solutions)),
     ]
+    config.FileNameCollectorPlugin.named_regexp = DOWNLOADED_FILE
     config.CoursePart.solutions = str(course.solutions)
     config.SkipUnneeded.solutions = str(course.solutions)
     config.CoursePart.build = str(course.build)

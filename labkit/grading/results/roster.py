@@ -26,6 +26,7 @@ MOODLE_KEYS = (
     ("lms_user_id", "ID number"),
     ("id", "Email address"),
     ("email", "Email address"),
+    ("id", "Identifier"),  # of a grading worksheet, and of the files that come with it
 )
 # Moodle's names of these columns differ between its lists, and with the language of who
 # exports: English, German, French, Spanish, Italian, Portuguese, Dutch.
@@ -43,6 +44,7 @@ MOODLE_HEADINGS = {
     "Adresse de courriel, Adresse e-mail, Courriel, Dirección de correo, "
     "Dirección de correo electrónico, Dirección Email, Correo electrónico, "
     "Indirizzo email, Endereço de email, Endereço de e-mail, E-mailadres",
+    "Identifier": "Identifier",
 }
 MOODLE_COLUMNS = {
     heading.casefold(): column
@@ -115,6 +117,9 @@ def read_moodle(path: Path) -> Roster:
             "Download table data as CSV; in English where your language is not known here."
         )
     people = [dict(zip(known, row, strict=True)) for row in rows]
+    for person in people:
+        if worksheet := re.search(r"\d+$", person.get("Identifier", "")):
+            person["Identifier"] = worksheet[0]  # of "Participant 7001"
     return _without_repeats(Roster(path, known, people, {}), MOODLE_IDENTIFIERS)
 
 
