@@ -16,10 +16,10 @@ from labkit.cli import authoring, data, grading, kaggle, learning
 from labkit.course import Course
 from labkit.grading import engine
 from labkit.labs.answers import solve
-from labkit.labs.lab import read_lab
+from labkit.labs.lab import find_labs, read_lab
 from labkit.labs.translation import update_translation
 from tests.conftest import ROOT
-from tests.test_docs import OF_TODAY, code
+from tests.test_docs import OF_TODAY, code, parts
 from tests.test_new_course import first_lab_steps
 
 # What a sentence names of these is asked, too, where it stands with its arguments; what
@@ -120,6 +120,23 @@ def is_command(line: str) -> bool:
     return bool(re.match(rf"\s*([A-Z_]+=\S+ )*({PROGRAMS}) ", f"{line} "))
 
 
+def in_labs() -> list[str]:
+    """What the labs' own texts show as code."""
+    texts = [
+        cell.source
+        for path in find_labs(ROOT / "solutions")
+        for cell in read_lab(path).script.cells
+        if cell.cell_type == "markdown"
+    ]
+    return [
+        line
+        for text in texts
+        for part in parts(text)
+        if part.type in ("code_inline", "code_block", "fence")
+        for line in part.content.splitlines()
+    ]
+
+
 def shown() -> list[str]:
     """Each command, without its remark, once; those of the first lab are run there."""
     apps = [room.app for room in (learning, grading, authoring, data, kaggle)]
@@ -129,6 +146,7 @@ def shown() -> list[str]:
             alone = words == "lint-imports"
             if alone or re.match(rf"({IN_SENTENCES}) ", words):
                 found.append(words)
+    found += [words for words in in_labs() if is_command(words)]
     for room in [*apps, learning.kernel_app]:
         for command in room.registered_commands:
             found += re.findall(r"\[cyan\](.*?)\[/\]", command.epilog or "")

@@ -38,8 +38,12 @@ each_page_of_today = pytest.mark.parametrize(
 
 
 def tokens(page: Path) -> list[Token]:
-    """The parts of a page, those within paragraphs and tables too."""
-    blocks = MarkdownIt().enable("table").parse(page.read_text("utf-8"))
+    return parts(page.read_text("utf-8"))
+
+
+def parts(text: str) -> list[Token]:
+    """The parts of a text, those within paragraphs and tables too."""
+    blocks = MarkdownIt().enable("table").parse(text)
     return [token for block in blocks for token in (block, *(block.children or ()))]
 
 

@@ -15,6 +15,7 @@ from labkit.authoring.new import _IGNORED
 from labkit.course import Course
 from labkit.errors import LabkitError, extras, libraries
 from labkit.labs.lab import find_labs
+from labkit.sandbox.confinement import DOCKER_FLAGS
 from tests.conftest import BIN, ROOT
 
 if sys.version_info >= (3, 11):
@@ -316,5 +317,6 @@ def test_the_container_copies_what_is_there_and_is_not_root():
     install = f"$VENV/bin/python -m pip install {editable}"
     assert settings["postCreateCommand"] == install
     told = (ROOT / "docs" / "containers.md").read_text()
+    assert settings["runArgs"] == [f"--security-opt={flag}" for flag in DOCKER_FLAGS]
     for flag in settings["runArgs"]:
         assert flag.replace("=", " ", 1) in told

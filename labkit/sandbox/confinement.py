@@ -49,13 +49,15 @@ class Strength:
         if self.name == "bubblewrap" and os.geteuid() == 0:
             return "Grade as a user who is not root."
         if self.name == "plain":
-            docker = "in Docker: --security-opt seccomp=unconfined"
+            docker = "in Docker: --security-opt with each of " + ", ".join(DOCKER_FLAGS)
             if shutil.which("bwrap") is None:
                 return f"Type: apt-get install bubblewrap; {docker}"
             return f"It needs user namespaces; {docker}"
         return "It needs Linux 6.12 or later."
 
 
+# What a container needs for full confinement; docs/containers.md says what each is for.
+DOCKER_FLAGS = ("seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined")
 _NO_LANDLOCK = (
     "the kernel has no Landlock (Linux 6.12), the second wall around a kernel"
 )
