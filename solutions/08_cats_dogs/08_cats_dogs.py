@@ -10,7 +10,7 @@
 #     title: "8 · Cats and dogs"
 #     summary: Go from jpg files to a decision, and solve the riddle of a precision of 0.1.
 #     minutes: 150
-#     run_seconds: [288, 393]
+#     run_seconds: [288, 314]
 #     sample_mistakes: [planes_first]
 #     shows:
 #       three_curves.png: "Learning rate, cross-entropy and total loss of the report's network, step by step."
