@@ -47,14 +47,15 @@ _labkit_names = {
 RESTORE = "globals().update(_labkit_names)"
 SUBSTITUTE = """\
 {key} = {mistake} if callable({key}) else {mistake}()"""
-# What a check cell draws, once more from another seed. Several of them: two can give a
-# whole number twice by chance.
+# What a check cell draws, once more from another seed. Several of them: a small whole
+# number comes four times in a row by chance, and a sound lab would be refused in one course
+# of fifty.
 REDRAW = """\
 import os as _labkit_os
 _labkit_seed = _labkit_os.environ.get("{variable}")
 _labkit_os.environ["{variable}"] = "{seed:x}"
 """
-OTHER_SEEDS = (1, 2, 3)
+OTHER_SEEDS = (1, 2, 3, 4, 5, 6)
 AS_BEFORE = f"""\
 {RESTORE}
 _labkit_os.environ.pop("{SEED}")
