@@ -48,8 +48,8 @@ RESTORE = "globals().update(_labkit_names)"
 SUBSTITUTE = """\
 {key} = {mistake} if callable({key}) else {mistake}()"""
 # What a check cell draws, once more from another seed. Several of them: a small whole
-# number comes four times in a row by chance, and a sound lab would be refused in one course
-# of fifty.
+# number comes four times in a row by chance, and a sound lab would be refused in up to one
+# course of twenty.
 REDRAW = """\
 import os as _labkit_os
 _labkit_seed = _labkit_os.environ.get("{variable}")
