@@ -223,6 +223,30 @@ def test_the_base_runs_the_first_lab_alone_in_a_folder(environment_with, tmp_pat
         assert f"{NAME}[{extra}]" in done.stdout
 
 
+def test_the_base_runs_what_compares_with_no_library(environment_with, tmp_path):
+    notebook = alone("03_pooling", tmp_path / "alone")
+    done = environment_with("").run("labkit", "check", notebook)
+    passed = re.search(r"(\d+) of (\d+) visible checks passed", done.stdout)
+    assert passed, done.stdout + done.stderr
+    (failed,) = re.findall(r"✗ (.*?) —", done.stdout)
+    assert failed == "LeNet-5: your count less Keras's"
+    assert int(passed[2]) == int(passed[1]) + 1
+    told = " ".join(done.stdout.split())
+    assert (
+        f'keras is not installed. Type in a terminal: pip install "{NAME}[train]"'
+        in told
+    )
+
+
+def test_all_lacks_nothing(environment_with, tmp_path):
+    course = make_course(tmp_path / "course")
+    environment = environment_with("all")
+    done = environment.run("labkit", "release", "91", folder=course.root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = environment.run("labkit", "doctor")
+    assert f"{NAME}[" not in done.stdout, done.stdout
+
+
 def test_train_runs_a_lab_with_tensorflow(environment_with, tmp_path):
     notebook = alone("03_pooling", tmp_path / "alone")
     done = environment_with("train").run("labkit", "check", notebook)

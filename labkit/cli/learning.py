@@ -45,6 +45,8 @@ def check(
     results = [result for cell in checked.cells for result in cell.results]
     failed = sum(not result.passed for result in results)
     console.print(f"\n{checked.points.text()}\n")
+    for line in checked.missing:
+        console.print(line, style="yellow", markup=False)
     console.print(f"{len(results) - failed} of {len(results)} visible checks passed.")
     console.print(
         "At grading there are hidden checks too: other inputs to the same functions."

@@ -19,7 +19,7 @@ from labkit.checks.references import CheckReference, References
 from labkit.checks.released import released_expected
 from labkit.checks.rescue import RESCUES, asked, pack, unpack
 from labkit.checks.results import Result, score
-from labkit.errors import LabkitError
+from labkit.errors import LabkitError, MissingLibraryError
 from labkit.execution.execute import execute, grading_environment
 from labkit.execution.run_metadata import RunMetadata
 from labkit.files import write_bytes
@@ -41,10 +41,14 @@ class CheckedCell:
 
 @dataclass
 class Checked:
-    """A student's notebook that ran as at grading: its check cells, and all its points."""
+    """A student's notebook that ran as at grading: its check cells, and all its points.
+
+    `missing` says of each library that a cell did not find what to type.
+    """
 
     cells: list[CheckedCell]
     points: Points
+    missing: list[str]
 
 
 def check_notebook(
@@ -79,7 +83,17 @@ def check_notebook(
     for cell in cells:
         if cell.cell in rescued:
             cell.rescued, cell.points = True, 0.0
-    return Checked(cells, _points(path, notebook, cells))
+    return Checked(cells, _points(path, notebook, cells), _missing_libraries(ran))
+
+
+def _missing_libraries(ran: NotebookNode) -> list[str]:
+    told = [
+        output.evalue
+        for cell in ran.cells
+        for output in cell.get("outputs", [])
+        if output.get("ename") == MissingLibraryError.__name__
+    ]
+    return list(dict.fromkeys(told))
 
 
 def _lay_beside(lab: Path, place: Path) -> None:
