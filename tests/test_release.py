@@ -261,8 +261,10 @@ def test_a_drawn_check_that_never_changes_stops_the_release(course):
     replace(course, drawn, drawn + fixed)
     with pytest.raises(LabError) as caught:
         release(course)
+    text = course.lab(LAB).read_text()
+    line = 1 + text.splitlines().index('# %% check="double" points=3')
     assert str(caught.value).splitlines() == [
-        f"{course.lab(LAB)}: the drawn check 'its shape' expects the same for every "
+        f"{course.lab(LAB)}:{line}: the drawn check 'its shape' expects the same for every "
         "seed, so it can be known before. Check a value that depends on what check.rng() gives"
     ]
 
