@@ -50,6 +50,8 @@ def test_a_mistake_that_is_not_caught_is_told_with_its_line(course):
 def test_what_no_drawn_check_catches_is_told_with_its_line(course):
     at_255 = "    return np.minimum(2 * np.asarray(x, float), 255)"
     mistake = f'def ends_at_a_byte(x):\n    """You stop at 255."""\n{at_255}\n\n\n'
+    byte = 'check("a byte", double(np.uint8(200)), weight=0.5)\n'
+    change(course, "rng = check.rng()\n", f"{byte}rng = check.rng()\n")
     path, before = change(course, "def adds_two(x):", f"{mistake}def adds_two(x):")
     (fault,) = look(course, path, before).faults
     line = path.read_text().splitlines().index('# %% check="double" points=3') + 1
