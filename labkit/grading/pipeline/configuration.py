@@ -66,8 +66,8 @@ Stage = Literal["whole", "map", "record"]
 
 
 # A student's file in what Canvas and Moodle download of an assignment, each with the number
-# of the student in its name: doejane_LATE_7001_99012_01_sample-2.ipynb,
-# Jane Doe_7001_assignsubmission_file_/01_sample.ipynb.
+# of the student in its name: doejane_LATE_7001_99012_sample-2.ipynb,
+# Jane Doe_7001_assignsubmission_file_/sample.ipynb.
 DOWNLOADED_FILE = (
     r".*[/\\][^/\\]*?_(?P<student_id>\d+)_(?:\d+_|assignsubmission_file_?[_/\\])"
     r"(?P<file_id>\w+?)(?:-\d+)?\.ipynb$"
