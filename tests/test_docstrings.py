@@ -5,26 +5,16 @@ import importlib
 import inspect
 import os
 import re
+import sys
 from unittest.mock import patch
 
 import pytest
 
-MODULES = (
-    "labkit.data",
-    "labkit.kaggle",
-    "labkit.models",
-    "labkit.plots",
-    "labkit.models.pretrained",
-    "labkit.profile",
-    "labkit.study",
-    "labkit.training",
-    "labkit.widgets.convolution",
-    "labkit.widgets.layers",
-    "labkit.widgets.neuron",
-    "labkit.widgets.optimisers",
-    "labkit.widgets.pooling",
-    "labkit.widgets.softmax",
-)
+from tests.conftest import ROOT
+
+# Those that the site has pages for.
+sys.path.append(str(ROOT / "docs" / "site"))
+MODULES = importlib.import_module("api_pages").MODULES
 
 
 def public(name: str) -> dict[str, object]:

@@ -1,11 +1,14 @@
 """Lab 08 takes the network that a student brings from lab 05, or says why it cannot."""
 
+import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import pytest
 from keras import layers
 
+from labkit.data import cache
 from labkit.labs.functions import lab_functions
 from labkit.labs.lab import find_labs, read_lab
 
@@ -24,9 +27,33 @@ def network(size=32, classes=10, *behind):
     )
 
 
+def lab(number):
+    return read_lab(find_labs(SOLUTIONS, [number])[0])
+
+
 @pytest.fixture(scope="module")
-def loaded():
-    return lab_functions(read_lab(find_labs(SOLUTIONS, ["08"])[0]))["loaded"]
+def functions():
+    return lab_functions(lab("08"))
+
+
+@pytest.fixture(scope="module")
+def loaded(functions):
+    return functions["loaded"]
+
+
+def test_the_network_that_lab_05_keeps_is_taken(
+    functions, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
+    monkeypatch.setenv("LABKIT_PROFILE", "quick")
+    kept = [
+        cell.source for cell in lab("05").script.cells if "best.save(" in cell.source
+    ]
+    (place,) = re.findall(r"best\.save\((.*)\)", kept[0])
+    cifar = SimpleNamespace(name="small")
+    network().save(eval(place, {"cache": cache, "d": cifar}))
+    assert functions["known_network"](cifar).output_shape == (None, 10)
+    assert "comes from" in capsys.readouterr().out
 
 
 def test_a_network_that_fits_is_taken(loaded, tmp_path, capsys):
