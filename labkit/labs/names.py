@@ -15,10 +15,16 @@ _REACH_ANYTHING = {
     "exec",
     "get_ipython",
     "globals",
-    "inspect",
     "locals",
-    "sys",
     "vars",
+}
+# So it can with these of a module, a frame or a function: sys.modules, not sys.maxsize.
+_PARTS_THAT_REACH_ANYTHING = {
+    "__globals__",
+    "__main__",
+    "f_globals",
+    "f_locals",
+    "modules",
 }
 
 
@@ -36,10 +42,23 @@ def names(source: str) -> Names:
     """The names of a cell. One that is not plain Python may use any."""
     try:
         with PARSING:
-            defined, used = _flow(ast.parse(source).body, frozenset())
+            tree = ast.parse(source)
+            defined, used = _flow(tree.body, frozenset())
     except (SyntaxError, ValueError, RecursionError, MemoryError, SystemError):
         return Names(frozenset(), frozenset(), reaches_anything=True)
-    return Names(frozenset(defined), frozenset(used), bool(used & _REACH_ANYTHING))
+    parts = {part for node in ast.walk(tree) for part in _named_parts(node)}
+    reaching = used & _REACH_ANYTHING or parts & _PARTS_THAT_REACH_ANYTHING
+    return Names(frozenset(defined), frozenset(used), bool(reaching))
+
+
+def _named_parts(node: ast.AST) -> list[str]:
+    """What a piece of code names of a module or of another object."""
+    match node:
+        case ast.Attribute(attr=name):
+            return [name]
+        case ast.Import(names=found) | ast.ImportFrom(names=found):
+            return [one.name for one in found]
+    return []
 
 
 def _flow(

@@ -16,7 +16,7 @@ from labkit.training.checkpoint import Checkpoint, Patience
 from labkit.training.finished_trainings import FinishedTraining, in_turn
 from labkit.training.history import History
 from labkit.training.lookahead import Lookahead
-from labkit.training.machine import arithmetic, device
+from labkit.training.machine import arithmetic, device, is_distributed
 from labkit.training.progress import Progress, Silent, screen_for
 from labkit.training.recipe import Pair, Recipe
 from labkit.training.schedule import Course, Schedule
@@ -270,7 +270,24 @@ def _compiled(recipe: Recipe, steps: int) -> tuple[np.ndarray, Lookahead | None]
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=smoothing),
         metrics=["accuracy"],
     )
+    _make_variables(recipe.model, recipe.images)
     return schedule.rates, Lookahead(steps) if recipe.lookahead else None
+
+
+def _make_variables(model: keras.Model, images: np.ndarray) -> None:
+    """Make the variables of a compiled model's optimiser and metrics.
+
+    TensorFlow traces a step a second time where the first one makes variables: in a short
+    training that is half of all its work.
+    """
+    if is_distributed(model):
+        return  # Keras does it on each device
+    probabilities = model(images[:1], training=False)
+    model.compute_metrics(
+        images[:1], keras.ops.zeros_like(probabilities), probabilities
+    )
+    model.reset_metrics()
+    model.optimizer.build(model.trainable_variables)
 
 
 def _optimizer(recipe: Recipe, schedule: Schedule) -> keras.Optimizer:

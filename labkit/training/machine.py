@@ -188,3 +188,15 @@ def distribute(devices: Sequence[str] | None = None) -> Iterator[Any]:
             f"Keras distributes training with TensorFlow and JAX, not with {backend}. "
             "Set KERAS_BACKEND=tensorflow before Keras is imported."
         )
+
+
+def is_distributed(model: keras.Model) -> bool:
+    """Return whether a model was built for several devices, in the block of `distribute`."""
+    if keras.backend.backend() != "tensorflow":
+        return keras.distribution.distribution() is not None
+    import tensorflow as tf
+
+    return any(
+        isinstance(one.value, tf.distribute.DistributedValues)
+        for one in model.variables
+    )
