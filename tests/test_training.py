@@ -94,6 +94,22 @@ def test_it_learns_and_fills_the_table(capfd):
     assert len(lines) == 8
 
 
+def test_a_step_is_traced_once():
+    """TensorFlow traces it once more where it makes variables: half of a short training."""
+    traced = []
+
+    class Watched(layers.Dense):
+        def call(self, inputs, training=False):
+            if training:
+                traced.append(inputs)
+            return super().call(inputs)
+
+    images, labels = stripes()
+    model = keras.Sequential([layers.Flatten(), Watched(2, activation="softmax")])
+    history = fit(model, images, labels, validation=(images, labels), clip_norm=1.0)
+    assert len(history.rows) == 2 and len(traced) == 1
+
+
 def test_history_reads_well_as_text_and_html():
     history = training.History("Training <x>.", seconds=75.2)
     assert str(history) == "Training <x>.\nepoch\n0 epochs in 1:15"

@@ -24,6 +24,7 @@ from sphinx.application import Sphinx
 
 from labkit.authoring.release import pages_beside_labs
 from labkit.course import Course
+from labkit.execution.side_by_side import side_by_side
 from labkit.files import write_text
 from labkit.labs.lab import find_labs, read_lab
 
@@ -118,10 +119,13 @@ def _write_api(folder: Path) -> None:
 def _write_labs(folder: Path) -> None:
     course = Course.at(ROOT)
     write_text(folder / "index.md", lab_index(course))
-    for path in find_labs(course.solutions):
+
+    def write(path: Path) -> None:
         lab = read_lab(path)
         page = lab_page(course, lab, folder / lab.name)
         write_text(folder / f"{lab.name}.md", page)
+
+    side_by_side(write, find_labs(course.solutions))  # their given cells run
 
 
 def build(out: Path) -> int:
