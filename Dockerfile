@@ -4,7 +4,7 @@ FROM python:3.12-slim-bookworm
 
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends make \
+    && apt-get install --yes --no-install-recommends git make \
     && rm -rf /var/lib/apt/lists/*
 
 RUN useradd --create-home --uid 1000 student
