@@ -57,7 +57,7 @@ photo = load_sample_image("china.jpg")[24:280, 80:336] / 255
 print("photo:", photo.shape, "values from", photo.min(), "to", photo.max())
 
 # %% [markdown]
-# ## 1 · Smaller maps
+# ## 1. Smaller maps
 #
 # The first convolution of AlexNet turns a picture of 227x227x3 into 96
 # feature maps of 55x55: from 154,587 numbers to 290,400. More layers follow.
@@ -539,8 +539,8 @@ def sums_instead(volume):
 #
 # ```python
 # row = np.array([3, 8, 1, 4, 9, 2])
-# row.reshape(3, 2)               # [[3, 8], [1, 4], [9, 2]]: one window a line
-# row.reshape(3, 2).max(axis=1)   # [8, 4, 9]
+# row.reshape(3, 2)              # [[3, 8], [1, 4], [9, 2]]: a window a line
+# row.reshape(3, 2).max(axis=1)  # [8, 4, 9]
 # ```
 #
 # On a picture, split both sides in the same way: (H, W) becomes
@@ -722,7 +722,7 @@ print(f"with loops   {1000 * slow:8.2f} ms")
 print(f"with reshape {1000 * fast:8.2f} ms: {slow / fast:.0f} times as fast")
 
 # %% [markdown]
-# ## 2 · The way back: gradients through a pooling layer
+# ## 2. The way back: gradients through a pooling layer
 #
 # A pooling layer has nothing to learn. But the layers *before* it learn, and
 # their gradients must come back through it. In backpropagation each layer is
@@ -939,7 +939,7 @@ plt.show()
 # they lost to learning for ever? (Another picture has other winners.)
 
 # %% [markdown]
-# ## 3 · Does it matter where?
+# ## 3. Does it matter where?
 #
 # Two words are often mixed up.<sup>[1](#Footnotes)</sup>
 #
@@ -1232,7 +1232,7 @@ print(f"One pixel: the map changes by {before:.0%}, pooled 2x2 by {after:.0%}.")
 # sentence 3, for seeing that scale is not a shift.
 
 # %% [markdown]
-# ## 4 · Normalisation layers
+# ## 4. Normalisation layers
 #
 # The networks of the course have one more kind of layer: the *norm* layer. It
 # has no weights and leaves the shape alone. For each position it looks at the
@@ -1420,7 +1420,7 @@ for name, (yours, theirs) in pairs.items():
     print(f"{name:26} largest difference {gap:.1e}")
 
 # %% [markdown]
-# ## 5 · Two famous networks, layer by layer
+# ## 5. Two famous networks, layer by layer
 #
 # You now know every layer of the classic networks. How large are they? We
 # write a network as a list of layers, each a tuple. Nothing is left out, so
