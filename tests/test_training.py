@@ -131,6 +131,25 @@ def test_history_reads_well_as_text_and_html():
     )
 
 
+@pytest.mark.parametrize(
+    ("epochs", "best", "shown"),
+    [
+        (20, 7, [*range(1, 21)]),
+        (21, 19, [1, 2, 3, 4, 5, "...", 17, 18, 19, 20, 21]),
+        (60, 47, [1, 2, 3, 4, 5, "...", 47, "...", 56, 57, 58, 59, 60]),
+        (60, 6, [1, 2, 3, 4, 5, 6, "...", 56, 57, 58, 59, 60]),
+    ],
+)
+def test_a_long_history_shows_its_ends_and_its_best_epoch(epochs, best, shown):
+    rows = [{"epoch": n, "loss": 1 + abs(n - best)} for n in range(1, epochs + 1)]
+    history = training.History("Training.", rows)
+    told = [line.split()[0] for line in str(history).splitlines()[2:-1]]
+    assert told == [str(epoch) for epoch in shown]
+    page = history._repr_html_()
+    assert page.count("<tr>") == len(shown) + 1
+    assert f"<th>{best}</th>" in page
+
+
 def test_early_stopping_goes_back_to_the_best_weights():
     images, labels = stripes()
     seen, lied = stripes(40, seed=1)

@@ -146,6 +146,9 @@ def test_what_is_ours_on_a_notebook_s_page_is_accessible(jupyterlab):
     figures = jupyterlab.page.locator(".jp-Notebook img.labkit-figure")
     assert figures.count() > 3
     assert all(len(one.get_attribute("alt")) > 20 for one in figures.all())
+    # What is printed breaks between words.
+    printed = jupyterlab.page.locator(".jp-OutputArea-output pre").first
+    assert printed.evaluate("one => getComputedStyle(one).wordBreak") == "normal"
 
 
 EXPLORERS = """

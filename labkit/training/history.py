@@ -7,10 +7,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+# A longer table is shown by its ends and its best epoch.
+LONG, ENDS = 20, 5
+
 
 @dataclass
 class History:
     """What a training run did: one row an epoch, and how long it took.
+
+    It is shown as a table, of which a long one shows the first, the best and the last epochs.
 
     rows: epoch, loss, accuracy, learning_rate, seconds, and val_loss and val_accuracy where
     there were validation pictures. Losses hold label smoothing; accuracies are 0 to 1.
@@ -38,6 +43,18 @@ class History:
         name = "val_loss" if "val_loss" in self.rows[0] else "loss"
         return int(np.argmin(self.column(name))) + 1
 
+    def _shown(self) -> list[int]:
+        """The epochs that the table shows; 0 stands for those between that it does not."""
+        last = len(self.rows)
+        if last <= LONG:
+            return list(range(1, last + 1))
+        ends = {*range(1, ENDS + 1), *range(last - ENDS + 1, last + 1)}
+        shown = sorted(ends | {self.best_epoch})
+        gaps = {one for one in shown[1:] if one - 1 not in shown}
+        return [
+            one for epoch in shown for one in ([0, epoch] if epoch in gaps else [epoch])
+        ]
+
     def _cells(self) -> tuple[list[str], list[list[str]]]:
         names = list(self.rows[0]) if self.rows else ["epoch"]
         text = {
@@ -48,7 +65,10 @@ class History:
             "val_accuracy": "{:.2%}",
         }
         body = [
-            [text.get(n, "{:.4f}").format(row[n]) for n in names] for row in self.rows
+            [text.get(n, "{:.4f}").format(self.rows[epoch - 1][n]) for n in names]
+            if epoch
+            else ["..." for _ in names]
+            for epoch in self._shown()
         ]
         return [n.replace("_", " ") for n in names], body
 
@@ -72,8 +92,8 @@ class History:
     def _repr_html_(self) -> str:
         names, body = self._cells()
         rows = [f"<tr>{''.join(f'<th>{name}</th>' for name in names)}</tr>"]
-        for number, cells in enumerate(body, start=1):
-            cell = "th" if number == self.best_epoch else "td"
+        for epoch, cells in zip(self._shown(), body, strict=True):
+            cell = "th" if epoch == self.best_epoch else "td"
             rows.append(f"<tr>{''.join(f'<{cell}>{c}</{cell}>' for c in cells)}</tr>")
         head = html.escape(f"{self.setup}\n{self.summary()}").replace("\n", "<br>")
         head = f"<p>{head}</p>"

@@ -413,7 +413,7 @@ plan = study.Plan(
 results = study.run(plan, "study", builders, dataset=d)
 
 # %%
-results.summary()
+results.summary().style.hide(axis="index")
 
 # %%
 results.curves()
@@ -1309,7 +1309,8 @@ def counts_the_agreed(first_right, second_right):
 # times, and so on. The table does it.
 
 # %%
-results.pairs()
+forms = {"gain": "{:+.2%}", "p": "{:.1g}", "corrected": "{:.1g}"}
+results.pairs().style.format(forms).hide(axis="index")
 
 # %% [markdown]
 # And in the whole study? There a difference counts as real only if it is there
