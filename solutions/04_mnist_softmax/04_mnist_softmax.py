@@ -9,7 +9,7 @@
 #   labkit:
 #     title: "4 · Handwritten digits"
 #     summary: Read digits with softmax regression in NumPy, then with a small CNN in Keras.
-#     minutes: 180
+#     minutes: 165
 #     run_seconds: [67, 135]
 #     sample_mistakes: [sums_down_the_columns]
 # ---
@@ -19,7 +19,7 @@
 #
 # Post offices and banks had machines read digits long before anyone spoke of
 # deep learning. In this lab you build two such readers. The first is one
-# layer of ten neurons, and every line of it is yours: it reads 92 of 100
+# layer of ten neurons that you write yourself, in NumPy: it reads 92 of 100
 # digits. The second is a small convolutional network in Keras: it reads 99 of
 # 100 and more, after a minute or so of training.
 #
@@ -33,11 +33,11 @@
 # - build a small CNN, and show what it can do that the one layer cannot;
 # - look at the mistakes of a model, and at how sure it was of them.
 #
-# **Time:** about three hours: half an hour to read and to play, eight minutes
-# for each of fourteen exercises, ten for each of the three questions that are
-# answered in words, and a few for training. Sections 1 to 6 belong together;
-# then is a good moment for a break. The longest training takes a minute and a
-# half at most, on any machine that has little else to do.
+# **Time:** about two and three quarter hours: half an hour to read and to play,
+# eight minutes for each of twelve exercises, ten for each of the three questions
+# that are answered in words, and a few for training. Sections 1 to 6 belong
+# together; then is a good moment for a break. The longest training takes a minute
+# and a half at most, on any machine that has little else to do.
 #
 # **Builds on:** lab 01 (neuron, gradient descent, learning rate), lab 02
 # (convolution), lab 03 (pooling, shapes).
@@ -140,73 +140,19 @@ axes[1].set(title="As the model sees it: 1 x 784", yticks=[], xticks=range(0, 78
 plt.show()
 
 # %% [markdown]
-# ### Exercise: `to_rows`
-#
-# Make the rows for N pictures at once, and scale the pixels from 0...255 to
-# 0...1: small inputs keep the scores small, and then the learning rates that
-# are usual fit. Use `float32`: it takes half the memory of NumPy's usual
+# This function makes the rows for N pictures at once, and scales the pixels from
+# 0...255 to 0...1: small inputs keep the scores small, and then the learning
+# rates that are usual fit. `float32` takes half the memory of NumPy's usual
 # `float64`, and is exact enough for learning.
 
 
-# %% solution="to_rows"
+# %%
 def to_rows(images):
-    """Turn pictures into rows of numbers from 0 to 1.
-
-    images: array (N, H, W) of whole numbers from 0 to 255 (uint8).
-    Returns a float32 array (N, H * W): the pixels of each picture row by row,
-    divided by 255. The pictures themselves stay as they are.
-    """
-    ### BEGIN SOLUTION
+    """Turn pictures (N, H, W), uint8, into rows (N, H * W), float32 from 0 to 1."""
     return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
-    ### END SOLUTION
 
 
-# %% check="to_rows" points=1
-tiny = np.array(
-    [[[0, 51, 102], [153, 204, 255]], [[255, 0, 0], [0, 0, 51]]], dtype=np.uint8
-)
-check("two pictures of 2x3 pixels", to_rows(tiny))
-check(
-    "the shape for five pictures of 28x28",
-    np.shape(to_rows(np.zeros((5, 28, 28), np.uint8))),
-)
-check("the rows are float32", np.asarray(to_rows(tiny)).dtype.name)
-### BEGIN HIDDEN TESTS
-check("a single picture", to_rows(tiny[:1]))
-check("the pictures stay as they are", (to_rows(tiny), tiny))
-rng = check.rng()
-dark = rng.integers(0, 100, (3, 4, 5)).astype("uint8")
-check("three dark pictures", to_rows(dark))
-### END HIDDEN TESTS
-
-
-# %% mistakes="to_rows"
-def forgets_to_scale(images):
-    """The rows are right, but their numbers go up to 255. Divide by 255."""
-    return images.reshape(len(images), -1).astype(np.float32)
-
-
-def divides_whole_numbers(images):
-    """`//` cuts off what is behind the point: all that is grey becomes black. Use `/`."""
-    return (images.reshape(len(images), -1) // 255).astype(np.float32)
-
-
-def divides_by_the_largest(images):
-    """You divide by the brightest pixel that you find. Then the same grey means one thing here and another there. Divide by 255 always."""
-    rows = images.reshape(len(images), -1).astype(np.float32)
-    return rows / max(rows.max(), 1)
-
-
-def goes_down_the_columns(images):
-    """Your rows run down the columns of the picture. They should run along its rows, as `reshape` does by itself."""
-    rows = images.transpose(0, 2, 1).reshape(len(images), -1)
-    return rows.astype(np.float32) / np.float32(255)
-
-
-def makes_one_long_row(images):
-    """All pictures came into one single row. Each needs a row of its own: the first axis stays."""
-    return images.reshape(-1).astype(np.float32) / np.float32(255)
-
+print("pictures", train_images[:5].shape, "-> rows", to_rows(train_images[:5]).shape)
 
 # %% [markdown]
 # ### A label as a row of numbers
@@ -872,62 +818,12 @@ for pixel, digit in [(406, 3), (350, 0), (438, 7), (240, 5)]:
 #
 # The model's answer is the class of the largest probability. Its
 # [**accuracy**](../glossary.md#accuracy) is the share of right answers.
-#
-# ### Exercise: `accuracy`
 
 
-# %% solution="accuracy"
+# %%
 def accuracy(y, labels):
-    """The share of samples whose largest probability stands at the true class.
-
-    y: array (N, C), probabilities. labels: int array (N,), the true classes.
-    Returns a number from 0 to 1.
-    """
-    ### BEGIN SOLUTION
+    """The share of samples whose largest probability (N, C) stands at the true class."""
     return float((np.argmax(y, axis=1) == labels).mean())
-    ### END SOLUTION
-
-
-# %% check="accuracy" points=1
-answers = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [0.3, 0.4, 0.3], [0.2, 0.5, 0.3]])
-check("three of four are right", accuracy(answers, np.array([0, 2, 1, 2])))
-check("none is right", accuracy(answers, np.array([1, 0, 0, 0])))
-### BEGIN HIDDEN TESTS
-check("one digit, right", accuracy(answers[:1], np.array([0])))
-rng = check.rng()
-wide = rng.dirichlet(np.ones(10), 51)
-# About six of ten are right.
-kinds = np.where(rng.random(51) < 0.6, wide.argmax(1), rng.integers(0, 10, 51))
-check("fifty-one rows of ten classes", accuracy(wide, kinds))
-### END HIDDEN TESTS
-
-
-# %% mistakes="accuracy"
-def mean_probability(y, labels):
-    """You average the probability of the true class. Accuracy only asks whether it is the largest of its row."""
-    return float(y[np.arange(len(y)), labels].mean())
-
-
-def counts_the_errors(y, labels):
-    """You count the wrong answers. Count the right ones."""
-    return float((np.argmax(y, axis=1) != labels).mean())
-
-
-def in_percent(y, labels):
-    """The value is right, but in percent. Give a number from 0 to 1."""
-    return 100 * float((np.argmax(y, axis=1) == labels).mean())
-
-
-def number_of_hits(y, labels):
-    """You give the number of right answers. Divide it by the number of samples."""
-    return float((np.argmax(y, axis=1) == labels).sum())
-
-
-def looks_down_the_columns(y, labels):
-    """You look for the largest value down the columns. Look along the rows: axis=1."""
-    return float(
-        np.mean([np.argmax(y, axis=0)[label] == n for n, label in enumerate(labels)])
-    )
 
 
 # %% [markdown]

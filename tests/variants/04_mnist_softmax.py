@@ -1,38 +1,6 @@
 """Answers to lab 04: right ones, written differently, and wrong ones."""
 
 VARIANTS = {
-    "to_rows": [
-        """
-def to_rows(images):
-    n, height, width = images.shape
-    rows = np.empty((n, height * width), np.float32)
-    for i in range(n):
-        rows[i] = images[i].ravel() / 255
-    return rows
-""",
-        """
-def to_rows(images):
-    rows = [[pixel / 255 for line in image for pixel in line] for image in images.tolist()]
-    return np.array(rows, dtype="float32")
-""",
-        """
-def to_rows(images):
-    return np.einsum("nhw->nhw", images / 255).reshape(images.shape[0], images.shape[1] * images.shape[2]).astype("float32")
-""",
-        """
-def to_rows(images):
-    import keras
-
-    scaled = keras.ops.cast(images, "float32") / 255.0
-    return keras.ops.convert_to_numpy(keras.ops.reshape(scaled, (len(images), -1)))
-""",
-        """
-def to_rows(images):
-    import tensorflow as tf
-
-    return tf.reshape(tf.cast(images, tf.float32) / 255, (len(images), -1))
-""",
-    ],
     "one_hot": [
         """
 def one_hot(labels, classes):
@@ -195,32 +163,6 @@ def gradient(x, target, w, b):
         gw += x[n][:, None] * dz / len(x)
         gb += dz / len(x)
     return gw, gb
-""",
-    ],
-    "accuracy": [
-        """
-def accuracy(y, labels):
-    hits = 0
-    for row, label in zip(y, labels):
-        hits += int(np.argmax(row)) == int(label)
-    return hits / len(labels)
-""",
-        """
-def accuracy(y, labels):
-    return np.count_nonzero(np.asarray(y).argmax(-1) == np.asarray(labels)) / np.size(labels)
-""",
-        """
-def accuracy(y, labels):
-    import keras
-
-    right = keras.ops.equal(keras.ops.argmax(y, axis=-1), keras.ops.cast(labels, "int32"))
-    return float(keras.ops.mean(keras.ops.cast(right, "float32")))
-""",
-        """
-def accuracy(y, labels):
-    from sklearn.metrics import accuracy_score
-
-    return accuracy_score(labels, np.argsort(y, axis=1)[:, -1])
 """,
     ],
     "train_softmax": [
@@ -464,20 +406,6 @@ def build_cnn():
 
 # Answers that break what the text of their exercise asks for.
 WRONG = {
-    "to_rows": [
-        """
-def to_rows(images):
-    return (images.reshape(len(images), -1) / 256).astype("float32")
-""",
-        """
-def to_rows(images):
-    return images.reshape(len(images), -1) / 255
-""",
-        """
-def to_rows(images):
-    return images.reshape(-1, 784).astype("float32") / 255
-""",
-    ],
     "one_hot": [
         """
 def one_hot(labels, classes):
@@ -527,12 +455,6 @@ def gradient(x, target, w, b):
 def gradient(x, target, w, b):
     slopes = (softmax(x @ w + b) - target) / 3
     return x.T @ slopes, slopes.sum(axis=0)
-""",
-    ],
-    "accuracy": [
-        """
-def accuracy(y, labels):
-    return round(float((np.argmax(y, axis=1) == labels).mean()), 2)
 """,
     ],
     "adam_step": [
