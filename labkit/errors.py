@@ -2,10 +2,13 @@
 
 import importlib
 import sys
+from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
 PACKAGE = "cnn-labkit"
+_HOME = Path(__file__).resolve().parents[1]
+_IN_A_CLONE = (_HOME / "pyproject.toml").is_file()
 # Which extra of the package brings a library that not everybody needs.
 _EXTRAS = {
     "imagehash": "train",
@@ -47,7 +50,9 @@ class MissingLibraryError(LabkitError, ModuleNotFoundError):
 
 
 def install_command(extra: str) -> str:
-    """What to type to have an extra of this package, however it was installed."""
+    """What to type to have an extra of this package, as it was installed here."""
+    if _IN_A_CLONE:
+        return f'pip install -e "{_HOME}[{extra}]"'
     return f'pip install "{PACKAGE}[{extra}]"'
 
 

@@ -7,8 +7,9 @@ import nbformat
 import pytest
 
 from labkit.errors import MissingLibraryError, missing_library, require_library
+from tests.conftest import ROOT
 
-INSTALL = 'pip install "cnn-labkit[{}]"'
+INSTALL = f'pip install -e "{ROOT}[{{}}]"'
 
 
 @pytest.mark.parametrize(

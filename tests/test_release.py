@@ -131,6 +131,12 @@ def test_a_hidden_line_outside_its_markers_stops_the_release(course):
         release(course)
 
 
+def test_a_mark_for_the_author_outside_its_solution_stops_the_release(course):
+    replace(course, "def double(x):", "# equivalent: 2 -> 3\ndef double(x):")
+    with pytest.raises(LabError, match="holds the mark '# equivalent: 2 -> 3'"):
+        release(course)
+
+
 def test_faults_of_all_labs_come_in_one_list(course):
     replace(course, "return np.asarray(x) + 2", "return np.asarray(x) * 2")
     other = course.solutions / "93_other" / "93_other.py"

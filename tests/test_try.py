@@ -90,6 +90,18 @@ def test_a_solution_is_changed_in_one_place_at_a_time(weak):
     assert all("or 0 where it is negative" in one.source for one in found)
 
 
+@pytest.mark.parametrize("place", ["    ### BEGIN SOLUTION\n", "    if x < 0:\n"])
+def test_what_changes_a_whole_function_is_marked_anywhere_in_its_solution(weak, place):
+    text = weak.read_text()
+    mark = "    # equivalent: x[...] = 0 at the end\n"
+    start, end = text.split("def positive(x):")
+    weak.write_text(
+        f"{start}def positive(x):{end.replace(place, place + '    ' * (':' in place) + mark, 1)}"
+    )
+    marked = [one.change for one in mutants(cell(weak, "positive")) if one.equivalent]
+    assert marked == ["x[...] = 0 at the end"]
+
+
 def test_what_is_outside_the_solution_stays_as_it_is(weak):
     text = weak.read_text()
     weak.write_text(text.replace("def positive(x):", "def positive(x, unused=17):"))

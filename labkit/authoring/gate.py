@@ -19,6 +19,7 @@ from markdown_it import MarkdownIt
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
+from labkit.authoring.mutations import MARK
 from labkit.checks.protocol import EXPECTED, CheckMessage, messages
 from labkit.checks.references import CheckReference, References
 from labkit.course import Course
@@ -139,6 +140,12 @@ def _notebook_faults(notebook: NotebookNode) -> list[str]:
 
 def _leaks(lab: Lab, notebook: NotebookNode, text: str) -> list[str]:
     leaks = [f"the marker {marker}" for marker in MARKERS if marker in text]
+    leaks += [
+        f"the mark {mark[0]!r}: put it inside the solution"
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for mark in MARK.finditer(cell.source)
+    ]
     released = "\n".join(cell.source for cell in notebook.cells)
     for cell in lab.cells("mistakes"):
         leaks += [

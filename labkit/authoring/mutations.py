@@ -2,7 +2,8 @@
 
 A number, a comparison, an operator, a conversion, what happens in place: each is changed
 alone, in the code between BEGIN SOLUTION and END SOLUTION. A mutant that is as right as
-the solution is marked where it stands, at the end of its line or on the line above:
+the solution is marked where it stands, at the end of its line or on the line above; one
+that changes a function as a whole, anywhere in its solution:
 
     if n < 0:  # equivalent: < -> <=
 """
@@ -19,7 +20,7 @@ from nbformat import NotebookNode
 
 from labkit.labs.cells import solution_lines
 
-_MARK = re.compile(r"#\s*equivalent:\s*(.*)")
+MARK = re.compile(r"#\s*equivalent:\s*(.*)")
 # What the text of an operator becomes, and the operator itself.
 _OTHERS: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {
     ast.Lt: (ast.LtE, ast.GtE),
@@ -101,7 +102,7 @@ def _marks(source: str) -> dict[int, set[str]]:
     lines = source.splitlines()
     marks: dict[int, set[str]] = {}
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        found = _MARK.match(token.string) if token.type == tokenize.COMMENT else None
+        found = MARK.match(token.string) if token.type == tokenize.COMMENT else None
         if found:
             line = token.start[0]
             while lines[line - 1].lstrip().startswith("#") and line < len(lines):
@@ -125,7 +126,9 @@ def _own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
 
 
 def _own_lines(statement: ast.stmt) -> range:
-    """The lines of a statement, up to the statements inside it."""
+    """The lines of a statement, up to the statements inside it; of a function, all."""
+    if isinstance(statement, ast.FunctionDef):
+        return range(statement.lineno, (statement.end_lineno or 0) + 1)
     body = getattr(statement, "body", None)
     end = body[0].lineno - 1 if body else statement.end_lineno or statement.lineno
     return range(statement.lineno, max(end, statement.lineno) + 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from labkit.errors import install_command
 from labkit.machine.facts import Facts, Gpu, Holder
@@ -29,10 +28,8 @@ class Diagnosis:
     advice: str = ""
 
 
-_IN_A_CLONE = Path(__file__).parents[2].joinpath("pyproject.toml").is_file()
 # The new environment does not have this package yet.
-_INSTALL = 'pip install -e ".[gpu]"' if _IN_A_CLONE else install_command("gpu")
-GPU_SETUP = f"python3 -m venv .venv-gpu && .venv-gpu/bin/{_INSTALL}"
+GPU_SETUP = f"python3 -m venv .venv-gpu && .venv-gpu/bin/{install_command('gpu')}"
 RESTART = "Restart the machine; nothing is to be installed: sudo reboot"
 
 
