@@ -68,7 +68,16 @@ def test_right_answers_written_differently_pass(found, expected):
         ({"a": 1}, {"a": 2}, "at key 'a'"),
         ((1.0, 2.0, 3.0), (1.0, 2.0), "found 3 values"),
         ((np.ones(2), 1.0), (np.ones(2), 0.5), "value 2 of 2"),
-        (["overflow encountered in exp"], [], "overflow encountered"),
+        (
+            ["overflow in exp"],
+            [],
+            r"found 1 value \('overflow in exp'\), expected no values",
+        ),
+        (
+            ["overflow in exp"],
+            EXPECTED,
+            r"found text, expected decimal numbers \(float64\)",
+        ),
         (lambda: 1, EXPECTED, "type function"),
     ],
 )

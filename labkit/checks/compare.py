@@ -85,7 +85,7 @@ def describe(value: Any) -> str:
             return np.array2string(value, precision=4, separator=", ").replace("\n", "")
         return f"an array of shape {value.shape} ({value.dtype})"
     if isinstance(value, list):
-        return f"{len(value)} values"
+        return _counted(len(value))
     if isinstance(value, dict):
         return f"a dict with {', '.join(map(repr, value)) or 'no keys'}"
     if isinstance(value, Opaque):
@@ -96,7 +96,17 @@ def describe(value: Any) -> str:
 def _listed(items: list[Any]) -> str:
     shown = ", ".join(describe(item) for item in items[:3])
     more = ", ..." if len(items) > 3 else ""
-    return f"{len(items)} values ({shown}{more})" if items else "no values"
+    return _counted(len(items)) + f" ({shown}{more})" * bool(items)
+
+
+def _counted(number: int) -> str:
+    return f"{number or 'no'} value{'s' * (number != 1)}"
+
+
+def _elements(array: np.ndarray) -> str:
+    """What an array holds; of numbers their dtype, too, which for text says nothing."""
+    name = KIND_NAMES[array.dtype.kind]
+    return name if array.dtype.kind == "U" else f"{name} ({array.dtype})"
 
 
 def _kind(value: Any) -> str:
@@ -161,7 +171,7 @@ def _dict_difference(
 def _items_difference(
     found: Any, expected: list[Any], rtol: float, atol: float
 ) -> Difference | None:
-    count = f"expected {len(expected)} values"
+    count = f"expected {_counted(len(expected))}"
     if isinstance(found, np.ndarray) and found.ndim:
         found = [np.asarray(item) for item in found]
     if not isinstance(found, list):
@@ -189,10 +199,7 @@ def _array_difference(
         return one.shape == other.shape and bool(close(one, other, rtol, atol).all())
 
     if not kinds_agree(found, expected):
-        text = (
-            f"found {KIND_NAMES[found.dtype.kind]} ({found.dtype}), expected "
-            f"{KIND_NAMES[expected.dtype.kind]} ({expected.dtype})."
-        )
+        text = f"found {_elements(found)}, expected {_elements(expected)}."
         text += " The values are right." if same(found, expected) else ""
         return Difference(text, text)
     if found.shape != expected.shape:
