@@ -71,7 +71,7 @@ def test_right_answers_written_differently_pass(found, expected):
         (
             ["overflow in exp"],
             [],
-            r"found 1 value \('overflow in exp'\), expected no values",
+            r"found 1 value \(overflow in exp\), expected no values",
         ),
         (
             ["overflow in exp"],

@@ -23,6 +23,7 @@ from labkit.labs.answers import mistake, solve
 from labkit.labs.lab import read_lab
 from labkit.labs.source import write_source
 from tests.conftest import make_course
+from tests.steps import LAB, cell_of, course_of_steps, read
 
 TINY, SECRET_LAB = "91_tiny", "92_secret"
 SECRET = "SECRET-31415"
@@ -391,3 +392,19 @@ def test_pages_are_accessible_and_fit_a_phone(
 ):
     write_feedback(course)
     assert_accessible(course.feedback / student / f"{TINY}.html")
+
+
+def test_it_says_which_wrong_exercise_another_one_uses(tmp_path):
+    course = course_of_steps(tmp_path)
+    solved = solve(read(course), read_lab(course.lab(LAB)))
+    cell_of(solved, "def step").source = "def step(x):\n    return np.asarray(x)"
+    place = course.submission("anna", LAB) / f"{LAB}.ipynb"
+    place.parent.mkdir(parents=True)
+    nbformat.write(solved, place)
+    grade(course)
+    (page,) = write_feedback(course)
+    parts = page.read_text().split("<section>")
+    told = {part.split("<h2>")[1].split("<")[0]: part for part in parts[1:]}
+    said = "Your code here uses <code>step</code>, which is not right itself."
+    assert said in told["walk"]
+    assert "Your code here uses" not in told["step"] + told["goal"]

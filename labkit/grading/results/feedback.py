@@ -27,7 +27,8 @@ from labkit.grading.submissions import (
     read_submission,
 )
 from labkit.labs.headings import exercise_title
-from labkit.labs.lab import grade_id, read_lab
+from labkit.labs.lab import cell_id, grade_id, read_lab
+from labkit.labs.names import names
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class CellFeedback:
     """One graded cell: its points and where they come from.
 
     `score` is None where a person has not scored it yet. `by_checks` is what the checks
-    alone gave, where a person has given other points.
+    alone gave, where a person has given other points. `calls` names the exercises that
+    this one uses and that are wrong themselves.
     """
 
     title: str
@@ -55,6 +57,7 @@ class CellFeedback:
     by_hand: bool = False
     again: bool = False
     extra: float = 0.0
+    calls: list[str] = field(default_factory=list)
 
     @property
     def says_more_at_home(self) -> bool:
@@ -177,6 +180,8 @@ def _cells(submitted: SubmittedNotebook, notebook: NotebookNode) -> list[CellFee
     results = {
         grade_id(cell): visible_results(cell, stopped) for cell in notebook.cells
     }
+    wrong = {name for name, told in results.items() if not all(r.passed for r in told)}
+    calls = _wrong_calls(notebook, wrong)
     entries = {entry.name: entry for entry in submitted.grades}
     comments = {one.name: one for one in submitted.comments}
     found, waiting = [], []
@@ -184,11 +189,30 @@ def _cells(submitted: SubmittedNotebook, notebook: NotebookNode) -> list[CellFee
         waiting += _comments(comments.get(source.name), source.name in entries)
         if source.name in entries:
             cell = _cell(entries[source.name], results.get(source.name, []))
+            cell.calls = calls.get(source.name, [])
             cell.comments, waiting = waiting, []
             found.append(cell)
     if found:
         found[-1].comments += waiting
     return found
+
+
+def _wrong_calls(
+    notebook: NotebookNode, wrong: set[str | None]
+) -> dict[str, list[str]]:
+    """For each wrong check cell the wrong exercises before it that its exercise uses."""
+    calls: dict[str, list[str]] = {}
+    before: list[str] = []
+    for cell in notebook.cells:
+        exercise = grade_id(cell)
+        if cell.cell_type != "code" or exercise is None:
+            continue
+        check = cell_id("check", exercise)
+        if check in wrong:
+            used = names(cell.source).used
+            calls[check] = [one for one in before if one in used]
+            before.append(exercise)
+    return calls
 
 
 def _comments(comment: Remark | None, graded: bool) -> list[Comment]:
