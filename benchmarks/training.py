@@ -688,10 +688,16 @@ def line(name: str, results: list[Result], note: str = "") -> str:
     )
 
 
+def named(name: str, tasks: list[Task]) -> list[Task]:
+    """Return the task of this name, or those whose name holds it."""
+    exact = [task for task in tasks if task.name.lower() == name.lower()]
+    return exact or [task for task in tasks if name.lower() in task.name.lower()]
+
+
 def main(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Tasks whose name holds one of these; default all."),
+        typer.Argument(help="Tasks by name, or by a part of it; default all."),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Trainings of each recipe.")] = 3,
     plain: Annotated[
@@ -711,11 +717,7 @@ def main(
     """Train, and print what was reached, in how long."""
     os.environ["LABKIT_OFFLINE"] = "1"
     tasks = ABLATIONS[ablate]() if ablate else TASKS
-    chosen = [
-        task
-        for task in tasks
-        if not names or any(name.lower() in task.name.lower() for name in names)
-    ]
+    chosen = [task for name in names for task in named(name, tasks)] if names else tasks
     if not chosen:
         known = "; ".join(task.name for task in tasks)
         raise SystemExit(f"No task is named so. There are: {known}.")
