@@ -717,7 +717,11 @@ def main(
     """Train, and print what was reached, in how long."""
     os.environ["LABKIT_OFFLINE"] = "1"
     tasks = ABLATIONS[ablate]() if ablate else TASKS
-    chosen = [task for name in names for task in named(name, tasks)] if names else tasks
+    chosen = [
+        task
+        for task in tasks
+        if not names or any(task in named(name, tasks) for name in names)
+    ]
     if not chosen:
         known = "; ".join(task.name for task in tasks)
         raise SystemExit(f"No task is named so. There are: {known}.")
