@@ -2,6 +2,8 @@
 
 import contextlib
 import errno
+import io
+import re
 import shutil
 import signal
 import subprocess
@@ -13,9 +15,11 @@ import nbformat
 import psutil
 import pytest
 import typer
+from rich.console import Console
 
 from labkit.authoring.release import release
 from labkit.cli import app
+from labkit.cli.progress import GradingProgress
 from labkit.execution import speed
 from labkit.learning import doctor
 from tests.conftest import ROOT
@@ -110,7 +114,7 @@ def test_a_release_out_of_date_and_a_failed_check_exit_with_1(run_command, cours
         "labkit", "check", "notebooks/91_tiny/91_tiny.ipynb", folder=course.root
     )
     assert done.returncode == 1
-    assert "✗ a number — not written yet" in done.stdout
+    assert "0 of 2 checks\n  ✗ not written yet\n" in done.stdout
     assert "hidden checks" in done.stdout
 
 
@@ -232,6 +236,24 @@ def test_data_list_shows_every_set(run_command, course):
         assert name in done.stdout
 
 
+def test_a_table_in_a_file_has_a_line_for_each_row(run_command, course):
+    words = ("labkit", "data", "list")
+    done = run_command(*words, folder=course.root, apart=True, COLUMNS="")
+    (row,) = [line for line in done.stdout.splitlines() if "cifar10" in line]
+    assert "CIFAR-10" in row and "citation" in row
+
+
+def test_progress_fits_a_terminal_of_80_columns():
+    console = Console(width=80, file=io.StringIO())
+    with GradingProgress(console) as progress:
+        progress.start(128, 0)
+        progress.running(None)
+        progress.cell("06_simpsons_kaggle", 1, 128, "Exercise: first_layer_filters")
+    first, second = console.file.getvalue().splitlines()
+    assert re.search(r" 128/128 0:00:\d\d left 0:00:00 1 running, \d+ a minute", first)
+    assert re.search(r" 0/128 0:00:\d\d left -:--:--", second)
+
+
 def test_data_fetch_goes_on_after_one_that_fails(run_command, course, tmp_path):
     words = ["data", "fetch", "mnist", "cifar10", "--to", str(tmp_path / "stick")]
     done = run_command("labkit", *words, folder=course.root)
@@ -349,7 +371,7 @@ def test_a_log_in_any_encoding_takes_all_that_is_said(released_course, run_comma
     )
     assert done.returncode == 1
     assert done.stderr == ""
-    assert "x a number - not written yet" in done.stdout
+    assert "x not written yet" in done.stdout
 
 
 @pytest.fixture

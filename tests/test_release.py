@@ -299,7 +299,8 @@ def ends_at_a_byte(x):
     assert str(caught.value).splitlines() == [
         f"{course.lab(LAB)}:{line}: no drawn check catches the mistake ends_at_a_byte of "
         "double, so the values that others know hide it. Put what it gets wrong among the "
-        "drawn inputs"
+        "drawn inputs (or, where it is there and this course's seed alone draws nothing "
+        "of it, choose another seed)"
     ]
 
 

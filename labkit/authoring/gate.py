@@ -244,7 +244,8 @@ def _undrawn_mistakes(lab: Lab, references: References) -> list[Fault]:
             "depend on it: `check(name, number if yes else 'no')`"
             if noticed
             else f"no drawn check catches {which}, so the values that others know hide "
-            "it. Put what it gets wrong among the drawn inputs"
+            "it. Put what it gets wrong among the drawn inputs (or, where it is there and "
+            "this course's seed alone draws nothing of it, choose another seed)"
         )
         faults.append(Fault(lab.line(name), text))
     return faults

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from labkit.formatting import GROUNDS, mark
 
+NOT_WRITTEN = "not written yet"
 # Other names of errors can be made up by a student's code, of what it has seen.
 KNOWN_ERRORS = {name for name in dir(builtins) if name[0].isupper()} | {
     "AxisError",
@@ -65,7 +66,7 @@ class Result:
 def error_message(kind: str, text: str = "") -> str:
     """Why a check has no value: its code raised an error of that kind."""
     if kind == "NotImplementedError":
-        return "not written yet"
+        return NOT_WRITTEN
     return f"{kind}: {text}" if text else kind
 
 

@@ -39,6 +39,9 @@ def check(
             )
         if cell.rescued:
             console.print("  Rescued: it earns nothing.", style="yellow")
+        if cell.unwritten:
+            console.print("  ✗ not written yet", style="red")
+            continue
         for result in cell.results:
             colour = "green" if result.passed else "red"
             console.print(f"  {result.text()}", style=colour)

@@ -14,10 +14,17 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bars
+from rich.table import Column
 
 from labkit.grading.progress import Progress
 
+NAME_WIDTH = 28
 _SomeLine = TypeVar("_SomeLine", bound="_Line")
+
+
+def _firm() -> Column:
+    """A column that keeps its width where the terminal is narrow: the bar gives way."""
+    return Column(no_wrap=True)
 
 
 class GradingProgress(Progress):
@@ -25,12 +32,12 @@ class GradingProgress(Progress):
 
     def __init__(self, console: Console) -> None:
         self._bars = Bars(
-            TextColumn("{task.description:38}", markup=False),
+            TextColumn(f"{{task.description:{NAME_WIDTH}}}", markup=False),
             BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
+            MofNCompleteColumn(table_column=_firm()),
+            TimeElapsedColumn(table_column=_firm()),
             TextColumn("left"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(table_column=_firm()),
             TextColumn("{task.fields[note]}"),
             console=console,
         )
@@ -84,7 +91,7 @@ class GradingProgress(Progress):
         self._bars.update(
             self._solutions[lab],
             completed=number - 1,
-            description=f"  {lab}: {heading[:28]}"[:38],
+            description=f"  {lab}: {heading}"[:NAME_WIDTH],
         )
 
     def ran(self, lab: str, seconds: float) -> None:
@@ -120,7 +127,7 @@ class _Line:
         self, console: Console, name: str, before: str, *columns: ProgressColumn
     ) -> None:
         self._progress = Bars(
-            TextColumn("{task.fields[name]:24}", markup=False),
+            TextColumn("{task.fields[name]:20}", markup=False),
             BarColumn(bar_width=24),
             *columns,
             TextColumn("{task.description}", markup=False),
@@ -139,7 +146,7 @@ class _Line:
 
     def _show(self, done: int, count: int, what: str) -> None:
         self._progress.update(
-            self._task, completed=done, total=count, description=what[:40]
+            self._task, completed=done, total=count, description=what[:NAME_WIDTH]
         )
 
 
@@ -149,7 +156,11 @@ class CellProgress(_Line):
     def __init__(self, console: Console, name: str) -> None:
         cells = TextColumn("{task.completed}/{task.total} cells")
         super().__init__(
-            console, name, "starting the kernel", cells, TimeElapsedColumn()
+            console,
+            name,
+            "starting the kernel",
+            cells,
+            TimeElapsedColumn(table_column=_firm()),
         )
 
     def cell(self, number: int, count: int, heading: str) -> None:
@@ -165,10 +176,10 @@ class CountProgress(_Line):
             console,
             name,
             "what comes before",
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
+            MofNCompleteColumn(table_column=_firm()),
+            TimeElapsedColumn(table_column=_firm()),
             TextColumn("left"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(table_column=_firm()),
         )
 
     def update(self, done: int, count: int, what: str) -> None:

@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import os
 import sys
 from functools import partial
 from typing import Annotated
@@ -15,6 +16,7 @@ from rich.text import Text
 _console = partial(Console, highlight=False, soft_wrap=True, markup=False, emoji=False)
 console = _console()
 errors = _console(stderr=True)
+LOG_WIDTH = 1000
 Labs = Annotated[
     list[str] | None,
     typer.Argument(help="Labs by name or number, such as 02. Default: all."),
@@ -42,10 +44,14 @@ def _instead(error: UnicodeError) -> tuple[str, int]:
 
 
 def show(table: Table) -> None:
-    """Print a table; where it is too wide its texts are folded, and nothing is left out."""
+    """Print a table; where it is too wide its texts are folded, and nothing is left out.
+
+    A file has no edge: there, each row is one line, which a search finds whole.
+    """
     for column in table.columns:
         column.overflow = "fold"
-    console.print(table)
+    has_edge = console.is_terminal or os.environ.get("COLUMNS")
+    (console if has_edge else _console(width=LOG_WIDTH)).print(table)
 
 
 def labelled(label: str, style: str, text: str) -> Text:

@@ -169,10 +169,10 @@ def record_references(lab: Lab, environment: dict[str, str]) -> References:
     if faults := _run_faults(lab, ran, trial_cells):
         raise LabError.of(lab.path, faults)
     checks, faults = _recorded(lab, ran, trial_cells)
-    checks, missed = _with_mistakes(checks, trials, ran)
+    checks, missed = with_mistakes(checks, trials, ran)
     if faults or missed:
         raise LabError.of(lab.path, faults + missed)
-    checks = _with_redraws(checks, redraws, ran)
+    checks = with_redraws(checks, redraws, ran)
     return References(lab.name, "", run_duration(ran), checks)
 
 
@@ -323,7 +323,7 @@ def _recorded(
     return {cell: found for cell, found in checks.items() if found}, faults
 
 
-def _with_mistakes(
+def with_mistakes(
     checks: _Checks, trials: list[Trial], ran: NotebookNode
 ) -> tuple[_Checks, list[Fault]]:
     """Add to each check what the mistakes give for it; also the mistakes that are of no use."""
@@ -368,7 +368,7 @@ def _with_mistakes(
     return checks, missed or _unshown(checks, sent_in)
 
 
-def _with_redraws(checks: _Checks, redraws: list[Redraw], ran: NotebookNode) -> _Checks:
+def with_redraws(checks: _Checks, redraws: list[Redraw], ran: NotebookNode) -> _Checks:
     """Tell each drawn check what it expects for other seeds."""
     sent: dict[str, list[Encoded]] = {}
     for redraw in redraws:

@@ -18,7 +18,7 @@ from labkit.checks.protocol import EXPECTED, check_name
 from labkit.checks.references import CheckReference, References
 from labkit.checks.released import released_expected
 from labkit.checks.rescue import RESCUES, asked, pack, unpack
-from labkit.checks.results import Result, score
+from labkit.checks.results import NOT_WRITTEN, Result, score
 from labkit.errors import LabkitError, MissingLibraryError
 from labkit.execution.execute import execute, grading_environment
 from labkit.execution.run_metadata import RunMetadata
@@ -37,6 +37,11 @@ class CheckedCell:
     results: list[Result]
     changed: bool = False
     rescued: bool = False
+
+    @property
+    def unwritten(self) -> bool:
+        """Whether every check of it waits for an answer that is not begun."""
+        return {result.message for result in self.results} == {NOT_WRITTEN}
 
 
 @dataclass

@@ -223,9 +223,9 @@ check(
     response(rng.uniform(size=(4, 4)), rng.normal(size=(4, 4))),
     atol=1e-5,
 )
-some_bytes = rng.integers(0, 256, size=(5, 5), dtype=np.uint8)
-weights = np.arange(25, dtype=np.uint8).reshape(5, 5)
-check("bytes, window 5", response(some_bytes, weights))
+some_bytes = rng.integers(0, 256, size=(9, 9), dtype=np.uint8)
+weights = np.arange(81, dtype=np.uint8).reshape(9, 9)
+check("bytes, window 9", response(some_bytes, weights))
 ### END HIDDEN TESTS
 
 

@@ -3202,7 +3202,10 @@ def occlusion(model, image, label, size):
 
 # %% check="occlusion" points=3
 def onlooker(draw, height, width):
-    """A small network for pictures of this size, with weights by chance."""
+    """A small network for pictures of this size, with weights by chance.
+
+    They are small, so that it is sure of no class: else hiding a tile changes nothing.
+    """
     model = keras.Sequential(
         [
             layers.Input((height, width, 3)),
@@ -3215,9 +3218,9 @@ def onlooker(draw, height, width):
     )
     for weight in model.weights:
         shape = tuple(weight.shape)
-        thin = len(shape) < 2
+        thin, spread = len(shape) < 2, 1 / np.sqrt(np.prod(shape[:-1]))
         weight.assign(
-            draw.uniform(0.5, 1.5, shape) if thin else draw.normal(0, 0.4, shape)
+            draw.uniform(0.5, 1.5, shape) if thin else draw.normal(0, spread, shape)
         )
     return model
 

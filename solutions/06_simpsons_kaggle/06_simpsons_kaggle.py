@@ -1836,12 +1836,15 @@ def grad_cam(model, image, label, layer):
 
 # %% check="grad_cam" points=3
 def onlooker(rng, size=8):
-    """A small network with known weights; `seen` has four maps of half the size."""
+    """A small network with known weights; `seen` has eight maps of half the size.
+
+    Its numbers lie around 0, so that no map is dark all over, whatever is drawn.
+    """
     model = keras.Sequential(
         [
             keras.Input((size, size + 4, 3)),
-            keras.layers.Rescaling(1 / 255),
-            keras.layers.Conv2D(4, 3, padding="same", activation="relu"),
+            keras.layers.Rescaling(1 / 127.5, offset=-1),
+            keras.layers.Conv2D(8, 3, padding="same", activation="relu"),
             keras.layers.AveragePooling2D(2, name="seen"),
             keras.layers.Conv2D(3, 3, padding="same", activation="relu"),
             keras.layers.GlobalAveragePooling2D(),
