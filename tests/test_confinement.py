@@ -509,6 +509,23 @@ def test_weaker_confinement_still_holds(name, weaker, secrets, quick, tmp_path):
     assert ran.texts[1] == "alive"
 
 
+@pytest.mark.parametrize("name", WEAKER)
+def test_weaker_confinement_leaves_a_folder_for_temporary_files(
+    name, weaker, quick, tmp_path, monkeypatch
+):
+    weaker(name)
+    # Nobody has drawn these pictures yet, and the kernel may not write where they are kept.
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
+    ran = run(
+        "import os, tempfile\n"
+        "with tempfile.TemporaryDirectory() as made: found = os.listdir(made)\n"
+        "found, tempfile.gettempdir() == os.environ['TMPDIR']",
+        "from labkit import data\nlen(data.load('mnist').train_images) > 100",
+    )
+    assert ran.errors == ["", ""]
+    assert ran.texts == ["([], True)", "True"]
+
+
 def test_grading_refuses_where_it_may_not_be_weaker(course, run_command):
     forced = {confinement.FORCE: "plain"}
     words = ["labkit", "grade", "--require-confinement"]

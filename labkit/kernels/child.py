@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import asdict, dataclass, field, replace
@@ -116,6 +117,7 @@ def _take_environment(environment: dict[str, str]) -> None:
 def _forget_the_parent() -> None:
     """Undo what this process shares with others of the same parent."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    tempfile.tempdir = None  # it was found as something was imported, and is not ours
     random.seed()
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()
