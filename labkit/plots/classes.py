@@ -221,7 +221,7 @@ def class_scores(
     axes.set_yticks(rows, [pretty(class_names[c]) for c in order])
     axes.set_ylim(-0.6, len(order) - 0.4)
     axes.set_xlim(max(0, np.floor(10 * np.nanmin(values) - 0.3) / 10), 1)
-    axes.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+    axes.xaxis.set_major_formatter(PercentFormatter(xmax=1))
     axes.grid(axis="x")
     axes.tick_params(length=0)
     axes.spines["left"].set_visible(False)

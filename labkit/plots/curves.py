@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.dates import ConciseDateFormatter
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from labkit.plots.style import (
@@ -118,6 +119,8 @@ def _curve_panel(axes: Axes, name: str, history: Mapping) -> None:
             va="top" if ratio else "bottom",
             color=VERMILION,
             weight="bold",
+            # Lines run through it otherwise.
+            path_effects=[withStroke(linewidth=3, foreground="white")],
         )
     if ratio:
         limit_shares(axes.yaxis)
@@ -174,7 +177,7 @@ def curve_sheet(
     ends = [value for run in runs for value in run[len(run) // 3 :]]
     low = max(0.0, min(ends) - 0.02)
     grid[0, 0].set_ylim(low, min(1.0, max(map(max, runs)) + 0.01))
-    grid[0, 0].yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+    grid[0, 0].yaxis.set_major_formatter(PercentFormatter(xmax=1))
     grid[0, 0].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     for axes in grid[-1]:
         axes.set_xlabel("epoch")
