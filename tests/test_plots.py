@@ -11,6 +11,7 @@ import pytest
 from IPython.core.formatters import DisplayFormatter
 from matplotlib import colors
 from PIL import Image
+from seaborn.utils import relative_luminance
 
 from labkit import plots
 
@@ -296,6 +297,23 @@ def test_the_confusion_matrix_names_the_worst_pair_and_shows_counts():
     heading = next(text for text in seen if "Most confused" in text)
     assert heading.startswith("72.0% on the diagonal")
     assert "Most confused: moe szyslak → krusty the clown 11" in heading
+
+
+def test_the_numbers_of_a_confusion_matrix_stand_out_from_their_ground():
+    matrix = np.diag(range(40, 100, 6)) + np.triu(
+        np.arange(100).reshape(10, 10) % 23, 1
+    )
+    (axes,) = plots.confusion_matrix(matrix, [str(n) for n in range(10)]).axes
+    hits, errors = (
+        mesh.get_facecolor().reshape(10, 10, 4) for mesh in axes.collections
+    )
+    for number in axes.texts:
+        column, row = map(int, number.get_position())
+        ground = (hits if row == column else errors)[row, column]
+        light, dark = sorted(map(relative_luminance, (ground, number.get_color())))[
+            ::-1
+        ]
+        assert (light + 0.05) / (dark + 0.05) > 3.4, number
 
 
 def test_the_normalised_confusion_matrix_shows_each_row_in_percent():

@@ -31,6 +31,7 @@ def worst_pairs(matrix: np.ndarray, count: int) -> list[tuple[int, int]]:
 
 SHARES = {True: 1, "true": 1, "predicted": 0}
 ORDERS = ("class", "similarity")
+DARK = 0.2  # a luminance from which white and dark letters stand out alike
 
 
 @styled
@@ -162,6 +163,14 @@ def _heat(axes: Axes, shown: np.ndarray, diagonal: np.ndarray) -> None:
             annot_kws={"size": 8 if len(shown) <= 12 else 7},
             ax=axes,
         )
+        # seaborn writes white on all but the lightest, even on light orange.
+        ground = np.asarray(axes.collections[-1].get_facecolor())
+        colours = ground.reshape(*shown.shape, 4)
+        for number in axes.texts:
+            column, row = map(int, number.get_position())
+            if part[row, column]:
+                dark = seaborn.utils.relative_luminance(colours[row, column]) < DARK
+                number.set_color("white" if dark else INK)
 
 
 @styled

@@ -1096,7 +1096,7 @@ plt.show()
 #
 # ![Two inputs are connected to each of three hidden neurons by the weights
 # W1, and these to one output neuron by the weights w2. Blue arrows run from
-# the inputs to the output a, and red ones back from the error: delta at the
+# the inputs to the output a, and orange ones back from the error: delta at the
 # output, epsilon at each hidden neuron](hidden_layer.svg)
 #
 # $$\mathbf{h} = \sigma(\mathbf{x}\,W_1 + \mathbf{b}_1) \qquad\qquad
@@ -1232,7 +1232,7 @@ def turns_the_weights(x, w1, b1, w2, b2):
 # And the hidden neurons? They have no target, so nobody says how wrong they
 # are. But the chain goes on. A change of $h_j$ changes the output's sum by
 # $w_{2,j}$, so the output's $\delta$ comes back along the same weight, the
-# red arrows of the picture. It then meets the hidden neuron's own slope:
+# orange arrows of the picture. It then meets the hidden neuron's own slope:
 #
 # $$\varepsilon_{n,j} =
 # \underbrace{\delta_n \cdot w_{2,j}}_{\text{how wrong, sent back}} \cdot
@@ -1552,7 +1552,7 @@ plt.show()
 # The gradient says where down is. It does not say how far to go. That is the
 # learning rate, and it is the setting that decides most often whether a
 # network learns at all. Here is a loss over two weights, seen from above:
-# dark is low. The red path is gradient descent.
+# dark is low. The orange path is gradient descent.
 #
 # 1. Start with the *long valley*. Find a rate that is too small, one that is
 #    right and one that diverges. How far apart are the last two?
@@ -1639,7 +1639,7 @@ plt.show()
 #
 # Large steps are good at the start, small ones at the end. So the learning
 # rate is made smaller while the training goes on: **learning-rate decay**.
-# After every `every` steps it is multiplied by `rate`, a number below 1:
+# Each time `every` steps are done it is multiplied by `rate`, a number below 1:
 #
 # $$\eta(s) = \eta_0 \cdot r^{\lfloor s / k \rfloor} \;\text{(staircase)}
 # \qquad\qquad \eta(s) = \eta_0 \cdot r^{\,s / k} \;\text{(exponential)}$$

@@ -111,6 +111,9 @@ axes[0].imshow(photo)
 axes[0].add_patch(
     plt.Rectangle((left, top), 12, 9, fill=False, ec=plots.VERMILION, lw=2)
 )
+axes[0].annotate(
+    "", (left + 14, top + 4), (left + 90, top + 4), arrowprops={"arrowstyle": "-|>"}
+)
 axes[0].set_title(f"photo: {photo.shape}")
 axes[0].set_axis_off()
 patch = grey[top : top + 9, left : left + 12]

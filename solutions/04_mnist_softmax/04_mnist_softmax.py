@@ -33,7 +33,7 @@
 # - build a small CNN, and show what it can do that the one layer cannot;
 # - look at the mistakes of a model, and at how sure it was of them.
 #
-# **Time:** about two and three quarter hours: half an hour to read and to play,
+# **Time:** about two and three-quarter hours: half an hour to read and to play,
 # eight minutes for each of twelve exercises, ten for each of the three questions
 # that are answered in words, and a few for training. Sections 1 to 6 belong
 # together; then is a good moment for a break. The longest training takes a minute

@@ -39,7 +39,7 @@
 # - look at the filters that the first layer has learned, and at the places of a
 #   picture that an answer comes from.
 #
-# **Time**: about two and three quarter hours: half an hour of reading, 5 to 10
+# **Time**: about two and three-quarter hours: half an hour of reading, 5 to 10
 # minutes for each of twelve exercises, the rest for your network and the
 # questions. The longest training takes five minutes at most, on any machine
 # that has little else to do.

@@ -2777,7 +2777,7 @@ axis.minorticks_off()
 axis.set_title(
     d.title("What 800 pictures teach a new network, few teach an experienced one")
 )
-axis.legend(loc="lower right", ncols=2)
+axis.legend(loc="lower right", ncols=2, frameon=True, edgecolor="none", framealpha=1)
 axis.grid(True)
 plt.show()
 

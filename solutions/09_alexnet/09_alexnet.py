@@ -756,7 +756,7 @@ places[0].text(11.7, 2.42, "12", color=plots.VERMILION)
 plt.show()
 
 # %% [markdown]
-# The strong channel and its two neighbours on each side (red) are divided
+# The strong channel and its two neighbours on each side (orange) are divided
 # by much more than the others (blue).
 #
 # There is a catch. The paper's pixels go from 0 to 255, with the mean taken
