@@ -2944,7 +2944,12 @@ shares = np.array(class_accuracy(truth, predicted, len(d.class_names)))
 ranking = np.argsort(shares)
 fig, axes = plt.subplots(figsize=(9, 3), layout="constrained")
 bars = axes.barh(np.array(d.class_names)[ranking], shares[ranking], color=plots.BLUE)
-axes.bar_label(bars, labels=[f"{share:.0%}" for share in shares[ranking]], padding=3)
+axes.bar_label(
+    bars,
+    labels=[f"{share:.0%}" for share in shares[ranking]],
+    padding=3,
+    bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},  # over the line
+)
 axes.axvline(
     shares.mean(), color=plots.VERMILION, zorder=0, label="mean of the classes"
 )

@@ -1386,6 +1386,7 @@ by_held_out = max(results.outcomes, key=lambda one: one.held_out_accuracy)
 by_test = max(results.outcomes, key=lambda one: one.accuracy)
 print(
     f"chosen by held-out pictures: {by_held_out.training.network}, "
+    f"{by_held_out.held_out_accuracy:.2%} of them; "
     f"{by_held_out.accuracy:.2%} of the test pictures: honest"
 )
 print(
