@@ -24,6 +24,7 @@ def check(
     notebook: Annotated[Path, typer.Argument(help="A notebook of yours.")],
 ) -> None:
     """Run a whole notebook in a fresh kernel, the way the grader will."""
+    from labkit.checks.results import NOT_WRITTEN
     from labkit.learning.check_notebook import check_notebook
 
     with CellProgress(console, notebook.stem) as progress:
@@ -40,7 +41,7 @@ def check(
         if cell.rescued:
             console.print("  Rescued: it earns nothing.", style="yellow")
         if cell.unwritten:
-            console.print("  ✗ not written yet", style="red")
+            console.print(f"  ✗ {NOT_WRITTEN}", style="red")
             continue
         for result in cell.results:
             colour = "green" if result.passed else "red"
