@@ -1,5 +1,6 @@
 """A lab whose exercises build on one another, and a notebook run as Jupyter runs it."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from nbformat import NotebookNode
 
 from labkit.course import Course
 from labkit.grading.gradebook.api import generate_assignment
+from labkit.kernels.provisioner import kernel_manager
 from labkit.labs.source import write_source
 
 LAB = "93_steps"
@@ -32,13 +34,16 @@ def read(course: Course) -> NotebookNode:
     return nbformat.read(course.released(LAB), as_version=4)
 
 
-def run_all(notebook: NotebookNode, folder: Path) -> NotebookNode:
+def run_all(notebook: NotebookNode, folder: Path, *, warm: bool = True) -> NotebookNode:
     """Run a notebook's cells in a kernel of its own, until one of them stops it.
 
-    Raises CellExecutionError where a cell does, as Jupyter's Run All then stops.
+    The kernel is as in `labkit lab`, or as any other Jupyter starts it, with imports that
+    take seconds. Raises CellExecutionError where a cell does, as Jupyter's Run All stops.
     """
     resources = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, resources=resources, timeout=300).execute()
+    manager = kernel_manager(dict(os.environ), folder) if warm else None
+    client = NotebookClient(notebook, manager, resources=resources, timeout=300)
+    client.execute(cleanup_kc=True)
     return notebook
 
 
