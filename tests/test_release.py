@@ -208,12 +208,12 @@ def test_a_link_to_a_heading_that_jupyterlab_does_not_find_stops_the_release(cou
 
 def test_a_solution_over_its_budget_stops_the_release(course, machine):
     machine(1)
-    replace(course, "minutes: 75", "minutes: 75\n#     grading_seconds: 0.5")
-    busy = "x = sum(i * i for i in range(40_000_000))\nhalf_of_ten = 5"
+    replace(course, "minutes: 75", "minutes: 75\n#     grading_seconds: 0.2")
+    busy = "x = sum(i * i for i in range(15_000_000))\nhalf_of_ten = 5"
     replace(course, "half_of_ten = 5\n###", f"{busy}\n###")
     with pytest.raises(
         LabError,
-        match=r"CPU seconds at grading, its budget is 0\.5; the",
+        match=r"CPU seconds at grading, its budget is 0\.2; the",
     ):
         release(course)
 

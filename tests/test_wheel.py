@@ -174,9 +174,13 @@ class Environment:
         )
 
 
-@pytest.fixture
-def environment_with(tmp_path, built):
-    return lambda extra: Environment(tmp_path / "environment", built["wheel"], extra)
+@pytest.fixture(scope="module")
+def environment_with(tmp_path_factory, built):
+    """Return a function: the environment with an extra, made once, never changed."""
+    folder = tmp_path_factory.mktemp("environments")
+    return cache(
+        lambda extra: Environment(folder / (extra or "base"), built["wheel"], extra)
+    )
 
 
 def alone(name: str, folder: Path) -> Path:
