@@ -7,10 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import psutil
 import pytest
+from traitlets.config import Application
 
 from labkit.authoring.release import release
 from labkit.course import Course
@@ -163,8 +165,9 @@ def assert_accessible():
 def run_command():
     """Run a command in a folder; returns the finished process with its texts.
 
-    `labkit` runs in this process, which has imported everything already and has kernels'
-    parents warm; with `apart` it gets a process of its own, as in a terminal.
+    `labkit` and `nbgrader` run in this process, which has imported everything already and
+    has kernels' parents warm; with `apart` they get one of their own, as in a terminal: how
+    a configuration stops nbgrader as it starts is seen there alone.
     """
 
     def run(
@@ -175,7 +178,7 @@ def run_command():
         **environment: str,
     ) -> subprocess.CompletedProcess:
         words = [str(word) for word in words]
-        if words[0] == "labkit" and not apart:
+        if words[0] in ("labkit", "nbgrader") and not apart:
             return _in_this_process(words, folder, environment)
         return subprocess.run(
             words,
@@ -192,8 +195,8 @@ def run_command():
 def _in_this_process(
     words: list[str], folder: Path, environment: dict[str, str]
 ) -> subprocess.CompletedProcess:
-    from labkit.cli import main
-
+    (script,) = entry_points(group="console_scripts", name=words[0])
+    main = script.load()
     out, err = io.StringIO(), io.StringIO()
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -206,6 +209,15 @@ def _in_this_process(
         # PATH too, so that what `main` adds to it is taken away again.
         for name, value in {"PATH": os.environ["PATH"], **environment}.items():
             patch.setenv(name, value)
-        main()
+        try:
+            sys.exit(main())
+        finally:
+            _forget_application()
     code = ended.value.code or 0
     return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+
+def _forget_application() -> None:
+    """nbgrader's command keeps itself as the only one of its process, and there is a next."""
+    if Application.initialized():
+        type(Application.instance()).clear_instance()

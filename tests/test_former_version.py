@@ -95,8 +95,12 @@ def test_labkit_grades_on(course, run_command):
 
 def test_nbgrader_grades_on(course, run_command):
     hand_in(course, "bob")
-    for words in (["generate_assignment", LAB, "--force"], ["autograde", LAB]):
-        done = run_command("nbgrader", *words, folder=course.root)
+    # One of them in a process that has imported nothing of ours before this configuration.
+    for words, apart in (
+        (["generate_assignment", LAB, "--force"], False),
+        (["autograde", LAB], True),
+    ):
+        done = run_command("nbgrader", *words, folder=course.root, apart=apart)
         assert done.returncode == 0, done.stderr
     assert by_hand(course) == BY_HAND
     assert scores(course) == {"ada": BY_CHECKS + BY_HAND, "bob": BY_CHECKS}
@@ -106,7 +110,8 @@ def test_nbgrader_grades_on(course, run_command):
 
 def test_a_fault_in_its_settings_stops_nbgrader(course, run_command):
     course.settings_file.write_text("[limit]\ncell_seconds = 9\n")
-    done = run_command("nbgrader", "autograde", LAB, folder=course.root)
+    words = ("nbgrader", "autograde", LAB)
+    done = run_command(*words, folder=course.root, apart=True)
     assert done.returncode != 0
     assert "labkit: " in done.stderr and "Do you mean limits?" in done.stderr
     assert not course.autograded.exists()
