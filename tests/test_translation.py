@@ -97,6 +97,15 @@ def test_translators_get_prose_and_hints_and_nothing_of_the_staff(prose):
     assert "for all" not in everything  # a formula
 
 
+def test_a_no_break_space_stays_where_a_text_goes_into_one_line(prose):
+    path = lab_text(prose)
+    text = path.read_text().replace("You added 2", "You added 2\u00a0%\n    more")
+    path.write_text(text.replace("Add it\n", "Add 4\u00a0% of it\n"))
+    found = [one.text for one in texts(tiny(prose))]
+    assert "Add 4\u00a0% of it twice." in found
+    assert any("You added 2\u00a0% more where" in hint for hint in found)
+
+
 def test_the_place_of_each_text_is_told(prose):
     lines = lab_text(prose).read_text().splitlines()
     for text in texts(tiny(prose)):

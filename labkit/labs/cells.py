@@ -37,11 +37,16 @@ def names_by_check(source: str) -> dict[str, tuple[str, ...]]:
     }
 
 
+def one_line(text: str) -> str:
+    """A text that was written over several lines; no-break spaces stay what they are."""
+    return " ".join(re.findall(r"[^ \t\r\n]+", text))
+
+
 def mistake_functions(cell: NotebookNode) -> list[tuple[str, str]]:
     """The functions of a mistakes cell: (name, hint), the hint being the docstring."""
     tree = ast.parse(cell.source)
     return [
-        (node.name, " ".join((ast.get_docstring(node) or "").split()))
+        (node.name, one_line(ast.get_docstring(node) or ""))
         for node in tree.body
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     ]

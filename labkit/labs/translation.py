@@ -24,7 +24,7 @@ from nbformat import NotebookNode
 from labkit.checks.protocol import EXPECTED
 from labkit.checks.references import References
 from labkit.files import write_bytes
-from labkit.labs.cells import mistake_functions
+from labkit.labs.cells import mistake_functions, one_line
 from labkit.labs.headings import anchor, move_links
 from labkit.labs.lab import TRANSLATION, Lab, LabError
 
@@ -272,7 +272,7 @@ def _part(
     stop = lines[end - 1].find(last, start if end == begin + 1 else 0) + len(last)
     if start < 0 or stop < len(last):
         return None
-    return _Part(" ".join(content.split()), begin, end, start, stop, about)
+    return _Part(one_line(content), begin, end, start, stop, about)
 
 
 def _is_prose(content: str) -> bool:
