@@ -13,6 +13,7 @@ from PIL import Image
 from labkit import data
 from labkit.data import cache
 from labkit.data.collection import Pictures
+from labkit.data.notices import progress
 
 
 @pytest.fixture(autouse=True)
@@ -282,3 +283,23 @@ def test_a_cache_that_cannot_be_written_is_replaced_for_the_process(
     characters = data.load("faces")
     assert characters.sample_submission.exists()
     assert tmp_path not in characters.sample_submission.parents
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_bar_leaves_no_empty_line(terminal, monkeypatch):
+    screen = io.StringIO()
+    screen.isatty = lambda: terminal
+    monkeypatch.setattr("sys.stdout", screen)
+    for _ in progress(range(3), desc="reading", delay=0, mininterval=0):
+        pass
+    last = screen.getvalue().rstrip("\n").split("\r")[-1]
+    if terminal:  # wiped, and what comes next is written over it
+        assert last == "" and not screen.getvalue().endswith("\n")
+    else:
+        assert last.startswith("reading: 100%")
+    assert "\n" not in screen.getvalue()[:-1]
+
+
+def test_work_that_is_done_at_once_shows_no_bar(capsys):
+    assert list(progress(range(3))) == [0, 1, 2]
+    assert capsys.readouterr().out == ""

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import nbformat
 import numpy as np
 import pytest
+from nbclient import NotebookClient
 from nbgrader.api import Gradebook
 from typer.testing import CliRunner
 
@@ -21,6 +22,7 @@ from labkit.grading.engine import Options, grade
 from labkit.grading.results.export import export_scores
 from labkit.labs.answers import solve
 from labkit.labs.lab import read_lab
+from tests.conftest import ROOT
 
 LAB, CELL = "91_tiny", "manual-why"
 NAMES = ("bart", "homer", "lisa")
@@ -226,6 +228,20 @@ def evidence(team="", count=60):
 @pytest.fixture(scope="module")
 def gathered():
     return evidence()
+
+
+def test_a_notebook_shows_nothing_where_evidence_is_gathered():
+    source = """
+from tests.test_kaggle_contest import evidence
+found = evidence()
+assert "conv2d" in found.summary
+"""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    resources = {"metadata": {"path": str(ROOT)}}
+    NotebookClient(
+        notebook, timeout=120, kernel_name="python3", resources=resources
+    ).execute()
+    assert notebook.cells[0].outputs == []
 
 
 def test_what_is_saved_is_read_back(gathered, tmp_path):

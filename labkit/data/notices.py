@@ -27,7 +27,11 @@ def say_left_out(reasons: Mapping[str, str]) -> None:
 
 
 def progress(steps: Iterable | None = None, **options: Any) -> Any:
-    """Return a tqdm bar over `steps` that shows only when the work takes over a second, and never when graded."""
+    """Return a tqdm bar over `steps` that shows only when the work takes over a second, and never when graded.
+
+    A terminal is wiped at the end. A notebook cannot be: an empty line would stay in place
+    of the bar, so there it stays, full.
+    """
     from tqdm import tqdm
 
     silent = profile.name() == "grading"
@@ -35,7 +39,7 @@ def progress(steps: Iterable | None = None, **options: Any) -> Any:
         "disable": silent,
         "file": sys.stdout,
         "delay": 1,
-        "leave": False,
+        "leave": not sys.stdout.isatty(),
         "dynamic_ncols": True,
     }
     return tqdm(steps, **shown | options)

@@ -91,8 +91,6 @@ class Evidence:
         said, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
         wrong = np.flatnonzero(said != labels)
         worst = wrong[np.argsort(-sure[wrong], kind="stable")][:MISTAKES]
-        lines: list[str] = []
-        model.summary(print_fn=lambda text, **_: lines.append(text), line_length=80)
         after = first_layer(model)
         return cls(
             class_names=tuple(class_names),
@@ -103,7 +101,7 @@ class Evidence:
             history={name: [float(v) for v in row] for name, row in history.items()},
             filters_before=after if filters_before is None else filters_before,
             filters_after=after,
-            summary="\n".join(lines),
+            summary=_summary(model),
             **{name: str(text) for name, text in texts.items()},
         )
 
@@ -151,6 +149,17 @@ def first_layer(model: Any) -> np.ndarray:
     raise LabkitError(
         f"{model.name} has no Conv2D layer, so it has no filters to draw."
     )
+
+
+def _summary(model: Any) -> str:
+    """Keras's table of a model's layers."""
+    from IPython.utils.capture import capture_output
+
+    lines: list[str] = []
+    # In a notebook Rich, which draws it, also shows what is left to print: an empty output.
+    with capture_output():
+        model.summary(print_fn=lambda text, **_: lines.append(text), line_length=80)
+    return "\n".join(lines)
 
 
 def _check_size(path: Path) -> None:
