@@ -8,7 +8,7 @@ from jinja2 import UndefinedError
 from matplotlib.figure import Figure
 
 from labkit import pages, plots
-from labkit.formatting import duration, percent, points
+from labkit.formatting import counted, duration, interval, p_value, percent, points
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,23 @@ def test_points_have_no_noughts_at_their_end_and_shares_are_percent():
         "0", "3", "4.75", "0.33", "100",
     ]  # fmt: skip
     assert percent(0.805) == "80%"
+
+
+def test_one_is_no_plural():
+    numbers = (0, 1, 2, 1.5, 2_000)
+    assert [counted(number, "row") for number in numbers] == [
+        "0 rows", "1 row", "2 rows", "1.5 rows", "2,000 rows",
+    ]  # fmt: skip
+    assert [counted(number, "copy", "copies") for number in (1, 3)] == [
+        "1 copy", "3 copies",
+    ]  # fmt: skip
+
+
+def test_a_small_p_value_is_no_power_of_ten_and_an_interval_stays_on_one_line():
+    assert [p_value(value) for value in (1.0, 0.0123, 0.001, 2.9e-19)] == [
+        "1.000", "0.012", "0.001", "<\u00a00.001",
+    ]  # fmt: skip
+    assert interval(0.91, 0.9312, ".1%") == "91.0%\u00a0to\u00a093.1%"
 
 
 @pytest.mark.parametrize(("form", "kind"), [("svg", "svg+xml"), ("png", "png")])

@@ -212,3 +212,17 @@ def test_a_page_without_widgets_shows_what_was_learned():
 def test_each_kernel_has_its_error():
     with pytest.raises(ValueError, match="3 kernels and 2 errors"):
         explore_learning(**learned() | {"errors": [1.0, 0.5]})
+
+
+def test_numbers_of_a_table_are_of_one_size_at_each_step():
+    kernels = [np.array([[0.0, 1.0], [0.5, -n / 100]]) for n in (1, 123)]
+    explorer = explore_learning(np.ones((6, 6)), kernels, [1.0, 0.1])
+    heights = []
+    for step in (0, 1):
+        explorer.controls["step"].value = step
+        tallest = np.zeros((2, 2))
+        for part in explorer._figure.axes[0].patches[0].get_path().to_polygons():
+            column, row = np.rint(part.mean(axis=0)).astype(int)
+            tallest[row, column] = max(tallest[row, column], np.ptp(part[:, 1]))
+        heights += tallest.ravel().tolist()
+    assert min(heights) > 0.9 * max(heights)

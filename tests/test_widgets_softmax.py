@@ -37,8 +37,17 @@ def test_adding_to_all_scores_changes_no_probability():
     assert explorer.sentence.value == before
 
 
+def test_no_number_stands_on_the_edge_of_its_bar():
+    explorer = explore_softmax((2.0, 0.0, -1.0))
+    figure = explorer._figure
+    for axes in figure.axes:
+        for bar, number in zip(axes.patches, axes.texts, strict=True):
+            ends, text = bar.get_window_extent(), number.get_window_extent()
+            assert text.y0 >= ends.y1 or text.y1 <= ends.y0 - 1
+
+
 def test_softmax_wants_two_to_six_scores():
-    with pytest.raises(ValueError, match="1 scores; expected 2 to 6"):
+    with pytest.raises(ValueError, match="1 score; expected 2 to 6"):
         explore_softmax((1.0,))
 
 

@@ -14,6 +14,7 @@ from matplotlib.path import Path as Outline
 from matplotlib.textpath import TextPath
 from numpy.lib.stride_tricks import sliding_window_view
 
+from labkit.formatting import counted
 from labkit.plots import BLUE, INK, MUTED, VERMILION, Figure
 from labkit.plots.style import styled
 from labkit.widgets.explorer import Explorer, choice, whole
@@ -119,14 +120,14 @@ def _sliding_picture(kernel: np.ndarray) -> tuple[Figure, Callable[..., str]]:
         made = np.where(
             np.arange(sums.size).reshape(sums.shape) <= number, sums, np.nan
         )
-        rings = f" in {padding} ring{'s' * (padding > 1)} of zeros" * bool(padding)
+        rings = f" in {counted(padding, 'ring')} of zeros" * bool(padding)
         source.show(padded, f"image{rings}", np.ptp(padded), (row, column, k))
         weights.show(kernel, "kernel", np.abs(kernel).max())
         products.show(
             window * kernel, "products", np.abs(padded).max() * np.abs(kernel).max()
         )
         shape = "{} x {} sums".format(*sums.shape)
-        result.show(made, shape, np.abs(sums).max(), (*now, 1))
+        result.show(made, shape, np.abs(sums).max(), (*now, 1), every=sums)
         return f"Row {now[0]}, column {now[1]}: {_addition(window, kernel)} = {sums[now]:.4g}"
 
     return figure, show
@@ -163,11 +164,15 @@ class _Table:
         title: str,
         limit: float,
         frame: tuple[int, int, int] | None = None,
+        every: np.ndarray | None = None,
     ) -> None:
-        """Show `numbers` (H, W) up to `limit`; `frame` (row, column, size) marks a part."""
+        """Show `numbers` (H, W) up to `limit`; `frame` (row, column, size) marks a part.
+
+        All are of one size, in which the longest of `every` that will be shown fits.
+        """
         if numbers.shape != self._shape:
             self._build(numbers.shape)
-        self._numbers.set_path(_written(numbers))
+        self._numbers.set_path(_written(numbers, numbers if every is None else every))
         # Pale shades: black figures stay readable on all of them.
         limit = limit or 1.0
         low = -2 * limit if self._signed else np.nanmin(numbers) - 2 * limit
@@ -193,25 +198,30 @@ class _Table:
         self._axes.add_patch(self._frame)
 
 
-def _written(numbers: np.ndarray) -> Outline:
+def _written(numbers: np.ndarray, every: np.ndarray) -> Outline:
     """All numbers of a table as one outline: drawn ten times as fast as that many texts."""
-    outlines = [
-        Outline(np.add(outline.vertices, (column, row)), outline.codes)
-        for (row, column), number in np.ndenumerate(numbers)
-        if (outline := _glyphs("" if np.isnan(number) else f"{number:.4g}")) is not None
-    ]
+    longest = max((_glyphs(text)[1] for text in _texts(every)), default=0.0)
+    size = min(0.46, 0.84 / longest) if longest else 0.46
+    outlines = []
+    for place, text in zip(np.ndindex(numbers.shape), _texts(numbers), strict=True):
+        if text:
+            outline, _ = _glyphs(text)
+            vertices = np.multiply(outline.vertices, (size, -size)) + place[::-1]
+            outlines.append(Outline(vertices, outline.codes))
     return Outline.make_compound_path(*outlines)
 
 
+def _texts(numbers: np.ndarray) -> list[str]:
+    return ["" if np.isnan(number) else f"{number:.4g}" for number in numbers.flat]
+
+
 @functools.cache
-def _glyphs(text: str) -> Outline | None:
-    """A text's outline, centred on (0, 0), made to fit into a cell of width 1, y downwards."""
-    if not text:
-        return None
-    outline = TextPath((0, 0), text, size=1)
-    width = outline.vertices[:, 0].max()
-    vertices = (outline.vertices - (width / 2, 0.365)) * min(0.46, 0.84 / width)
-    return Outline(vertices * (1, -1), outline.codes)
+def _glyphs(text: str) -> tuple[Outline, float]:
+    """A text's outline of size 1, centred on (0, 0), and its width."""
+    outline = TextPath((0, 0), text or "0", size=1)
+    width = float(np.max(outline.vertices, axis=0)[0]) if text else 0.0
+    centred = np.subtract(outline.vertices, (width / 2, 0.365))
+    return Outline(centred, outline.codes), width
 
 
 class KernelBoxes(ipywidgets.VBox):
@@ -326,9 +336,9 @@ def _on_flat_areas(total: float) -> str:
 @styled
 def _kernel_picture(grey: np.ndarray) -> tuple[Figure, Callable[..., None]]:
     """The figure, photograph left and result right, and a function that shows a result."""
-    figure = Figure(figsize=(9.0, 3.2))
+    figure = Figure(figsize=(9.0, 3.3))
     for x, title in ((0.0, "the photograph, in grey"), (0.505, "filtered")):
-        axes = figure.add_axes((x, 0.0, 0.495, 0.92))
+        axes = figure.add_axes((x, 0.02, 0.495, 0.9))
         axes.set_axis_off()
         axes.set_title(title)
         drawn = axes.imshow(grey, cmap="gray", vmin=0, vmax=255)
@@ -369,8 +379,8 @@ def explore_learning(
     image, tables = np.asarray(image, float), np.asarray(kernels, float)
     if len(tables) != len(errors) or not len(tables):
         raise ValueError(
-            f"There are {len(tables)} kernels and {len(errors)} errors; expected one"
-            " of each for every step, and one step or more."
+            f"Found {counted(len(tables), 'kernel')} and {counted(len(errors), 'error')};"
+            " expected one of each for every step, and one step or more."
         )
     last = len(tables) - 1
     # At its end: a page without widgets shows what was learned.
@@ -397,12 +407,12 @@ def _learning_picture(
     (dot,) = curve.plot([0], errors[:1], "o", color=VERMILION)
     curve.set(title="error", xlabel="step", yscale="log")
     curve.grid(True)
-    largest = np.abs(kernels).max()
+    largest, written = np.abs(kernels).max(), kernels.round(2) + 0.0
 
     @styled
     def draw(step: int) -> str:
         weights.show(
-            kernels[step].round(2) + 0.0, f"the kernel at step {step}", largest
+            written[step], f"the kernel at step {step}", largest, every=written
         )
         drawn.set_data(maps[step])
         dot.set_data([step], [errors[step]])

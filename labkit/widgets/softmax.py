@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from labkit.formatting import counted
 from labkit.plots import BLUE, MUTED, VERMILION, Figure
 from labkit.plots.style import styled
 from labkit.widgets.explorer import Explorer, slider, whole
@@ -43,7 +44,7 @@ def explore_softmax(scores: Sequence[float] = (2.0, 1.0, 0.0, -1.0)) -> Explorer
     '<b>z0 leads z1 by 1.00, so it is exp(1.00) = 2.72 times as likely.</b>'
     """
     if not 2 <= len(scores) <= 6:
-        raise ValueError(f"There are {len(scores)} scores; expected 2 to 6.")
+        raise ValueError(f"There are {counted(len(scores), 'score')}; expected 2 to 6.")
     names = [f"z{place}" for place in range(len(scores))]
     return Explorer(
         *_softmax_picture(names),
@@ -88,7 +89,12 @@ def _softmax_picture(names: list[str]) -> tuple[Figure, Callable[..., str]]:
 def _bars(axes: Axes, title: str, names: Sequence[str], least: float = 0) -> Callable:
     """Upright bars, heights from `least` written on them; returns what changes them."""
     drawn = axes.bar(names, np.zeros(len(names)), width=0.7, color=PALE)
-    written = [axes.text(x, 0, "", ha="center", size=8) for x in range(len(names))]
+    written = [
+        axes.annotate(
+            "", (x, 0), (0, 0), textcoords="offset points", ha="center", size=8
+        )
+        for x in range(len(names))
+    ]
     axes.set_title(title)
     axes.tick_params(length=0)
 
@@ -98,7 +104,12 @@ def _bars(axes: Axes, title: str, names: Sequence[str], least: float = 0) -> Cal
             height = float(heights[place])
             bar.set(height=height, color=colour if place == best else PALE)
             words = f"{height:.2f}" if abs(height) >= least else ""
-            text.set(text=words, y=height, va="bottom" if height >= 0 else "top")
+            text.xy = (place, height)
+            text.set_text(words)
+            if height >= 0:
+                text.set(y=1, va="bottom")
+            else:
+                text.set(y=-2, va="top")
 
     return show
 
