@@ -145,6 +145,7 @@ def test_a_long_history_shows_its_ends_and_its_best_epoch(epochs, best, shown):
     history = training.History("Training.", rows)
     told = [line.split()[0] for line in str(history).splitlines()[2:-1]]
     assert told == [str(epoch) for epoch in shown]
+    assert repr(history) == str(history)
     page = history._repr_html_()
     assert page.count("<tr>") == len(shown) + 1
     assert f"<th>{best}</th>" in page

