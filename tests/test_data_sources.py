@@ -647,7 +647,7 @@ def test_not_one_readable_picture(tmp_path, monkeypatch):
         tmp_path / "simpsons", {"homer/pic_0.jpg": b"x"}, {"1.jpg": picture("red")}
     )
     monkeypatch.setenv("LABKIT_DATA", str(tmp_path))
-    with pytest.raises(data.DataError, match="not one of 1 pictures can be read"):
+    with pytest.raises(data.DataError, match="not one of 1 picture can be read"):
         data.load("simpsons")
 
 

@@ -94,7 +94,7 @@ def test_the_only_class_is_scored_without_a_warning(tmp_path, run_command, warne
 
 def test_a_file_with_faults_has_no_score(truth, submission):
     submission.write_text(GOOD.replace("4,moe_szyslak\n", ""))
-    with pytest.raises(kaggle.SubmissionError, match="1 of 4 ids are missing"):
+    with pytest.raises(kaggle.SubmissionError, match="1 of 4 ids is missing"):
         kaggle.score(submission, truth)
 
 

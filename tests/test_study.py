@@ -350,7 +350,7 @@ def test_another_text_of_a_network_is_another_study(tiny, tmp_path):
     exec(TEXT.replace("layers.ReLU()", "layers.ELU()"), changed)
     plan = dataclasses.replace(TINY, networks=("two_layer",), seeds=(0,))
     for builder, said in (
-        (BUILDERS["two_layer"], "1 of 1 trainings are there already."),
+        (BUILDERS["two_layer"], "1 of 1 training is there already."),
         (changed["build_two_layer"], "1 of 1: two_layer, plain, seed 0: "),
     ):
         lines = []
@@ -400,7 +400,8 @@ def test_the_command_goes_on_after_a_kill(course, run_command):
     assert not (folder / "table.csv").exists()
     again = run_command("labkit", "study", "91", folder=course.root)
     assert again.returncode == 0, again.stderr
-    assert f"{len(done)} of 4 trainings are there already." in again.stdout
+    there = "is" if len(done) == 1 else "are"
+    assert f"{len(done)} of 4 trainings {there} there already." in again.stdout
     assert {path: path.read_bytes() for path in done} == done
     table = pd.read_csv(folder / "table.csv")
     assert len(table) == 2 and set(table["seeds"]) == {2}
@@ -546,6 +547,26 @@ def test_a_difference_is_real_where_every_seed_shows_it():
     assert torn["p"][0] == 1 and not torn["real"].any()
 
 
+def test_tables_read_well():
+    found = results(
+        [
+            dataclasses.replace(
+                outcome(first(150 + seed), seed=seed), parameters=12_345
+            )
+            for seed in (0, 1)
+        ]
+        + [outcome(first(190 + seed), "b", seed=seed) for seed in (0, 1)]
+    )
+    row = found.summary().iloc[0]
+    assert (row["augmented"], row["parameters"]) == ("no", "12,345")
+    # A cell may be broken before its interval, not within.
+    assert re.fullmatch(r"75\.25% \([\d.]+%\u00a0to\u00a0[\d.]+%\)", row["accuracy"])
+    pair = study.readable(found.pairs()).iloc[0]
+    assert (pair["gain"], pair["p"], pair["real"]) == ("+20.00%", "<\u00a00.001", "yes")
+    part = study.readable(found.pairs()[["first", "corrected"]])
+    assert part.columns.tolist() == ["first", "corrected"]
+
+
 def test_pairs_are_corrected_within_what_was_asked():
     networks = ("a", "b", "c")
     counts = {"a": 150, "b": 158, "c": 160}
@@ -636,7 +657,10 @@ def test_a_search_goes_on_and_ends_as_if_nothing_had_happened(tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"grid": {"rate": [0.01], "decay": [1e-3]}}, "4 settings, on the grid 1"),
+        (
+            {"grid": {"rate": [0.01], "decay": [1e-3]}},
+            "4 sets of settings, on the grid 1",
+        ),
         ({"by_hand": [{"rate": 0.01}] * 4}, "by_hand has the settings rate"),
         ({"by_hand": [{"rate": 1.0, "decay": 1e-3}] * 4}, "rate is to be tried at 1"),
     ],

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from labkit.checks.values import Opaque
+from labkit.formatting import counted
 
 # Whether two arrays are the same, within the tolerances of a check.
 Same = Callable[[np.ndarray, np.ndarray], bool]
@@ -100,7 +101,7 @@ def _listed(items: list[Any]) -> str:
 
 
 def _counted(number: int) -> str:
-    return f"{number or 'no'} value{'s' * (number != 1)}"
+    return counted(number, "value") if number else "no values"
 
 
 def _elements(array: np.ndarray) -> str:
@@ -267,8 +268,10 @@ def _first_difference(
         return f"found {_number(found[()])}, expected {_number(expected[()])}."
     index = tuple(int(i) for i in np.argwhere(wrong)[0])
     place = index[0] if len(index) == 1 else index
+    count = int(wrong.sum())
+    differ = "differs" if count == 1 else "differ"
     return (
-        f"{int(wrong.sum())} of {wrong.size} values differ, first at index {place}: "
+        f"{count} of {counted(wrong.size, 'value')} {differ}, first at index {place}: "
         f"found {_number(found[index])}, expected {_number(expected[index])}."
     )
 
@@ -288,7 +291,8 @@ def _diagnosis(found: np.ndarray, expected: np.ndarray, same: Same) -> Differenc
     if strange.any():
         what = "nan" if np.isnan(found[strange]).any() else "infinity"
         return Difference(
-            f" It holds {what} in {int(strange.sum())} places.", f" It holds {what}."
+            f" It holds {what} in {counted(int(strange.sum()), 'place')}.",
+            f" It holds {what}.",
         )
     if same(-found, expected):
         return _said(" The sign is wrong.")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labkit.formatting import marked
+from labkit.formatting import counted, marked
 
 
 def show(shown: dict[str, str]) -> None:
@@ -23,7 +23,7 @@ def line(text: str) -> None:
 
 def in_points(number: float) -> str:
     """`1 point`, `2.5 points`."""
-    return f"{number:g} point{'s' * (number != 1)}"
+    return counted(number, "point")
 
 
 def publish(data: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from labkit.checks.guide import Task
 from labkit.files import write_text
+from labkit.formatting import counted
 
 # In a lab's folder, what its student's kernel keeps. No part of what is handed in.
 KERNEL_FOLDER = ".labkit"
@@ -133,13 +134,14 @@ class Points:
         checks = [task for task in tasks if not task.in_words]
         known = sum(earned.get(task.cell, 0.0) for task in checks)
         left = [task for task in tasks if task.cell in open_questions]
-        said = f"{known:g} of {sum(task.points for task in checks):g} points are in"
+        there = counted(sum(task.points for task in checks), "point")
+        said = f"{known:g} of {there} {'is' if known == 1 else 'are'} in"
         if words := sum(task.points for task in tasks if task.in_words):
             said += f"; {words:g} more are for answers in words"
         if left:
             points = sum(task.points for task in left)
-            count = f"{len(left)} question{'s' * (len(left) > 1)}"
-            said += f". {count}, {points:g} points, still read{'s' * (len(left) == 1)} {UNANSWERED}"
+            said += f". {counted(len(left), 'question')}, {counted(points, 'point')}, "
+            said += f"still read{'s' * (len(left) == 1)} {UNANSWERED}"
         return cls(tuple(rows), f"{said}.")
 
     def text(self) -> str:

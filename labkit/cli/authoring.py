@@ -11,6 +11,7 @@ from rich.text import Text
 
 from labkit.cli.progress import CellProgress, CountProgress, GradingProgress
 from labkit.cli.terminal import Labs, console, errors, examples, labelled
+from labkit.formatting import counted
 
 PANEL = "For authors"
 app = typer.Typer()
@@ -104,13 +105,15 @@ def release(
     for done in outcome:
         state = ", ".join(done.changed) if done.changed else "unchanged"
         counts = (
-            f"{done.checks} checks, {done.mistakes} mistakes, {done.seconds:.1f} s"
+            f"{counted(done.checks, 'check')}, {counted(done.mistakes, 'mistake')},"
+            f" {done.seconds:.1f} s"
             if done.checks
             else ""
         )
         console.print(f"{done.lab:24} {counts:38} {state}")
         if done.english:
-            console.print(f"    {done.english} texts are not translated: in English")
+            left = counted(done.english, "text is", "texts are")
+            console.print(f"    {left} not translated: in English")
         _print_times(done.times, times)
     if check and any(done.changed for done in outcome):
         errors.print("notebooks/ is not what solutions/ gives. Type: labkit release")
@@ -284,8 +287,8 @@ def try_labs(labs: Labs = None) -> None:
             tried = try_mutants(course, path, progress.update)
         marked = f", {tried.equivalent} marked as equivalent" * bool(tried.equivalent)
         console.print(
-            f"{tried.lab}: {tried.count} mutants, {len(tried.survivors)} get full "
-            f"marks{marked}"
+            f"{tried.lab}: {counted(tried.count, 'mutant')},"
+            f" {counted(len(tried.survivors), 'gets', 'get')} full marks{marked}"
         )
         for one in tried.survivors:
             console.print(

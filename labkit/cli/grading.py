@@ -13,6 +13,7 @@ from rich.text import Text
 
 from labkit.cli.progress import GradingProgress
 from labkit.cli.terminal import Labs, console, errors, examples, labelled, show
+from labkit.formatting import counted
 
 if TYPE_CHECKING:
     from labkit.course import Course
@@ -153,7 +154,9 @@ def _print_grades(grades: list) -> None:
     if shown:
         show(table)
     if len(shown) < len(grades):
-        console.print(f"{len(grades)} submissions graded, {len(shown)} not readable.")
+        console.print(
+            f"{counted(len(grades), 'submission')} graded, {len(shown)} not readable."
+        )
 
 
 @command(epilog=examples("labkit feedback", "labkit feedback --out build/feedback"))
@@ -168,7 +171,7 @@ def feedback(
 
     course = Course.here()
     pages = write_feedback(course, out)
-    console.print(f"{len(pages)} pages in {out or course.feedback}/")
+    console.print(f"{counted(len(pages), 'page')} in {out or course.feedback}/")
 
 
 @command(
@@ -211,7 +214,7 @@ def export(
     course = Course.here()
     chosen = [path.stem for path in find_labs(course.solutions, labs)] if labs else ()
     done = export_scores(course, form, out, roster, chosen)
-    console.print(f"{done.rows} rows in {done.path}")
+    console.print(f"{counted(done.rows, 'row')} in {done.path}")
     for line in done.messages():
         errors.print(line, style="yellow")
     if not done.complete:

@@ -7,6 +7,7 @@ import typer
 
 from labkit.cli.terminal import console, examples, labelled
 from labkit.errors import LabkitError
+from labkit.formatting import counted
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -81,7 +82,7 @@ def split(
 
     parts, rows = split_folder(pictures, out, test, share=share, seed=seed)
     console.print(str(parts))
-    console.print(f"{rows:,} rows in {out}")
+    console.print(f"{counted(rows, 'row')} in {out}")
 
 
 @app.command(
@@ -222,7 +223,8 @@ def leaderboard(
     for path in done.files:
         console.print(str(path))
     if done.points is not None:
-        console.print(f"Points of {len(done.points.entered)} students entered.")
+        students = counted(len(done.points.entered), "student")
+        console.print(f"Points of {students} entered.")
         for student, reason in done.points.left:
             console.print(labelled("left alone:", "yellow", f"{student}: {reason}"))
 

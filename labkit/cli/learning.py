@@ -10,6 +10,7 @@ import typer
 
 from labkit.cli.progress import CellProgress
 from labkit.cli.terminal import console, examples, labelled
+from labkit.formatting import counted
 
 if TYPE_CHECKING:
     from labkit.learning.doctor import Finding
@@ -108,7 +109,7 @@ def lab(
 
     new = copy_labs(labs_here(), folder)
     console.print(
-        f"{new} new files in {folder}/. What is there already is never overwritten."
+        f"{counted(new, 'new file')} in {folder}/. What is there already is never overwritten."
     )
     begin_layout(folder)
     command = lab_command(folder, browser=browser, port=port)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from labkit.formatting import counted
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
@@ -81,7 +83,9 @@ class Dataset:
         if self.licence:
             rows.append(("licence", self.licence))
         if self.damaged:
-            rows.append(("damaged", f"{len(self.damaged)} files, listed in .damaged"))
+            rows.append(
+                ("damaged", f"{counted(len(self.damaged), 'file')}, listed in .damaged")
+            )
         return rows
 
     def __str__(self) -> str:
@@ -109,4 +113,4 @@ class Dataset:
 def _count(images: np.ndarray, labels: np.ndarray | None) -> str:
     shape = " x ".join(str(n) for n in images.shape[1:])
     hidden = ", labels hidden" if labels is None else ""
-    return f"{len(images):,} images of {shape}, {images.dtype}{hidden}"
+    return f"{counted(len(images), 'image')} of {shape}, {images.dtype}{hidden}"

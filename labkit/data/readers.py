@@ -16,6 +16,7 @@ import numpy as np
 from labkit.data.cache import Allocate, Arrays
 from labkit.data.collection import Pictures, without
 from labkit.data.errors import DataError
+from labkit.formatting import counted
 
 _IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
@@ -71,7 +72,10 @@ def read_cifar_batch(data: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
     except Exception as error:
         raise DataError(f"{name} is not a CIFAR-10 batch: {error}.") from None
     if len(rows) != len(labels):
-        raise DataError(f"{name} holds {len(rows)} images and {len(labels)} labels.")
+        raise DataError(
+            f"{name} holds {counted(len(rows), 'image')} and"
+            f" {counted(len(labels), 'label')}."
+        )
     return np.ascontiguousarray(rows.transpose(0, 2, 3, 1)), labels
 
 
@@ -213,7 +217,7 @@ def _kinds(path: Path, names: list[str], others: Mapping[str, str]) -> list[str]
     if len(set(kinds)) < 2 or len(set(kinds)) == len(kinds):
         found = f"pictures such as {names[0]}" if names else "no pictures"
         for name, reason in list(others.items())[:1]:
-            found += f", {len(others)} other files such as {name} ({reason})"
+            found += f", {counted(len(others), 'other file')} such as {name} ({reason})"
         raise DataError(
             f"{path} holds {found}; expected a folder for each class (cat/1.jpg, dog/1.jpg), "
             "or names that begin with the class (cat.1.jpg, dog.1.jpg)."
@@ -226,7 +230,9 @@ def _readable(path: Path, count: int, bad: Mapping[int, str]) -> np.ndarray:
     keep = np.setdiff1d(np.arange(count), list(bad))
     if not len(keep):
         reason = next(iter(bad.values()), "there is none")
-        raise DataError(f"{path}: not one of {count} pictures can be read ({reason}).")
+        raise DataError(
+            f"{path}: not one of {counted(count, 'picture')} can be read ({reason})."
+        )
     return keep
 
 

@@ -34,6 +34,7 @@ from labkit.execution.keys import run_key
 from labkit.execution.memory_gate import MemoryGate
 from labkit.execution.run_metadata import RunMetadata
 from labkit.files import write_text
+from labkit.formatting import counted
 from labkit.grading.gradebook.api import generate_assignment, nbgrader_api
 from labkit.grading.gradebook.database import (
     automatic_points,
@@ -215,7 +216,7 @@ def _unreleased(course: Course, lab: str) -> str:
         return ""
     before, now = (_points(path) for path in (given, current))
     other = [
-        f"{name} is worth {points:g} points instead of {before[name]:g}"
+        f"{name} is worth {counted(points, 'point')} instead of {before[name]:g}"
         for name, points in now.items()
         if before.get(name, points) != points
     ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
+from labkit.formatting import counted
 from labkit.labs.cells import visible_source, written_lines
 from labkit.labs.lab import grade_id
 
@@ -218,7 +219,11 @@ def _points(cell: LabCell, handed_in: NotebookNode) -> list[str]:
     if cell.points is None or found == cell.points:
         return []
     number = isinstance(found, int | float)
-    said = f"was marked with {found:g} points" if number else "had lost its points"
+    said = (
+        f"was marked with {counted(found, 'point')}"
+        if number
+        else "had lost its points"
+    )
     return [f"{cell.subject} {said}. It is worth {cell.points:g}."]
 
 

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from labkit.errors import LabkitError
-from labkit.formatting import mark
+from labkit.formatting import counted, mark
 
 SHOWN = 5
 
@@ -71,9 +71,9 @@ class Report:
 
     def _heading(self) -> str:
         if self.ok:
-            return f"{self.path.name}: fine, {self.rows:,} rows"
-        count = len(self.faults)
-        return f"{self.path.name}: {count} {'fault' if count == 1 else 'faults'} in {self.rows:,} rows"
+            return f"{self.path.name}: fine, {counted(self.rows, 'row')}"
+        found = counted(len(self.faults), "fault")
+        return f"{self.path.name}: {found} in {counted(self.rows, 'row')}"
 
     def __str__(self) -> str:
         faults = [f"  fault: {fault}" for fault in self.faults]

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from labkit import pages
+from labkit.formatting import counted
 from labkit.kaggle.evidence import Evidence
 from labkit.kaggle.scoring import Measures, Score
 from labkit.pages import Picture, embedded
@@ -77,7 +78,7 @@ def _measures(evidence: Evidence) -> list[tuple[str, str]]:
         ("held-out pictures", f"{found.rows:,}"),
         ("accuracy", f"{found.accuracy:.2%}"),
         ("macro F1", f"{found.macro_f1:.4f}"),
-        (f"right within {count} guesses", f"{top:.2%}"),
+        (f"right within {counted(count, 'guess', 'guesses')}", f"{top:.2%}"),
         ("log loss", f"{found.log_loss:.4f}"),
     ]
 

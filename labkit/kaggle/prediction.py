@@ -13,6 +13,7 @@ from labkit.data.collection import MID_GREY, Pictures
 from labkit.data.errors import DamagedPicture, DataError
 from labkit.data.notices import progress, say, say_left_out
 from labkit.data.pictures import decode, no_warnings
+from labkit.formatting import counted
 
 BATCH = 256
 WORKERS = 4
@@ -59,7 +60,7 @@ class Predictions:
 
     def __str__(self) -> str:
         counts = Counter(self.labels).most_common()
-        lines = [f"{len(self.ids):,} pictures predicted"]
+        lines = [f"{counted(len(self.ids), 'picture')} predicted"]
         lines += [f"  {count:7,}  {name}" for name, count in counts]
         if self.damaged:
             lines.append(f"{len(self.damaged)} damaged, predicted as {self.fallback}:")
@@ -246,7 +247,7 @@ def _checked(rows: np.ndarray, count: int, classes: int) -> np.ndarray:
     rows = np.asarray(rows)
     if rows.shape != (count, classes):
         raise ValueError(
-            f"the model gave {rows.shape} for {count} pictures; expected"
+            f"the model gave {rows.shape} for {counted(count, 'picture')}; expected"
             f" ({count}, {classes}), a probability for each of the class names."
         )
     return rows

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from labkit.formatting import counted
 from labkit.kaggle.faults import Fault, short, some
 
 HEADER = ("id", "character")
@@ -70,11 +71,12 @@ def row_faults(rows: Sequence[Row], width: int) -> Iterator[Fault]:
         if len(row) != width:
             widths.setdefault(len(row), []).append(line)
     for found, lines in sorted(widths.items()):
-        columns = "1 column" if found == 1 else f"{found} columns"
         hint = ""
         if found == 1 and any(mark in row[0] for _, row in rows for mark in ";\t"):
             hint = "; separate them by a comma, not by a semicolon or a tab"
-        yield Fault(f"{columns} instead of {width}{hint}", tuple(lines))
+        yield Fault(
+            f"{counted(found, 'column')} instead of {width}{hint}", tuple(lines)
+        )
     whole = [(line, row) for line, row in rows if len(row) == width]
     value = "class" if width == 2 else "probability"
     for name, cells in (("id", slice(0, 1)), (value, slice(1, None))):
@@ -102,8 +104,10 @@ def id_faults(rows: Sequence[Row], expected: Sequence[str]) -> Iterator[Fault]:
     known, given = set(expected), {row[0] for _, row in rows}
     missing = [item for item in expected if item not in given]
     if missing:
+        lack = "id is" if len(expected) == 1 else "ids are"
+        lack = "ids is" if len(missing) == 1 < len(expected) else lack
         yield Fault(
-            f"{len(missing):,} of {len(expected):,} ids are missing: {some(missing)}"
+            f"{len(missing):,} of {len(expected):,} {lack} missing: {some(missing)}"
         )
     foreign = [(line, row[0]) for line, row in rows if row[0] and row[0] not in known]
     if foreign:
@@ -113,7 +117,7 @@ def id_faults(rows: Sequence[Row], expected: Sequence[str]) -> Iterator[Fault]:
             text += f"; write {_bare(names[0])}, not {names[0]}"
         yield Fault(text, tuple(line for line, _ in foreign))
     if len(rows) != len(expected):
-        yield Fault(f"{len(rows):,} rows; expected {len(expected):,}")
+        yield Fault(f"{counted(len(rows), 'row')}; expected {len(expected):,}")
 
 
 def order_notes(rows: Sequence[Row], expected: Sequence[str]) -> Iterator[Fault]:

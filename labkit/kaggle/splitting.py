@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labkit.formatting import counted
 from labkit.kaggle.duplicates import Images, has_near_duplicate, near_duplicates
 
 Z95 = 1.96  # standard errors to each side of a 95 % interval
@@ -42,7 +43,8 @@ class Split:
 
     def __str__(self) -> str:
         lines = [
-            f"{len(self.groups):,} pictures in {len(np.unique(self.groups)):,} groups of near-duplicates",
+            f"{counted(len(self.groups), 'picture')} in"
+            f" {counted(len(np.unique(self.groups)), 'group')} of near-duplicates",
             f"  {len(self.train):6,} to train on",
             f"  {len(self.new):6,} held out, new: nothing like them is trained on",
             f"  {len(self.copies):6,} held out, copies: a near-duplicate is trained on",
@@ -75,8 +77,9 @@ class Split:
         """
         if len(new_right) != len(self.new) or len(copies_right) != len(self.copies):
             raise ValueError(
-                f"{len(new_right)} answers for {len(self.new)} new pictures and"
-                f" {len(copies_right)} for {len(self.copies)} copies; expected one each."
+                f"{counted(len(new_right), 'answer')} for"
+                f" {counted(len(self.new), 'new picture')} and {len(copies_right)} for"
+                f" {counted(len(self.copies), 'copy', 'copies')}; expected one each."
             )
         new = _mean(new_right)
         copies = _mean(copies_right) if len(copies_right) else (new[0], 0.0)

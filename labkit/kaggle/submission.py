@@ -14,6 +14,7 @@ import numpy as np
 
 from labkit import files
 from labkit.data.readers import read_class_names
+from labkit.formatting import counted
 from labkit.kaggle import rules
 from labkit.kaggle.faults import Fault, Report, SubmissionError
 from labkit.kaggle.rules import Form
@@ -111,7 +112,9 @@ def write(
     """
     path, ids, labels = Path(path), list(ids), np.asarray(list(labels))
     if len(ids) != len(labels):
-        fault = Fault(f"{len(ids):,} ids but {len(labels):,} labels; give one of each")
+        fault = Fault(
+            f"{counted(len(ids), 'id')} but {counted(len(labels), 'label')}; give one of each"
+        )
         raise SubmissionError(Report(path, len(ids), (fault,)))
     form = form_of(sample, class_names)
     if labels.ndim == 2:
@@ -138,7 +141,7 @@ def _probability_cells(
     given = tuple(class_names or asked)
     if labels.shape[1] != len(given) or sorted(given) != sorted(asked):
         text = (
-            f"{labels.shape[1]} columns of probabilities for {len(asked)} classes; give"
+            f"{counted(labels.shape[1], 'column')} of probabilities for {len(asked)} classes; give"
             " one for each class, and class_names in their order"
         )
         raise SubmissionError(Report(path, len(labels), (Fault(text),)))

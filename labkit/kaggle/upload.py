@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.errors import LabkitError, require_library
+from labkit.formatting import counted
 from labkit.kaggle.faults import SubmissionError
 from labkit.kaggle.submission import check
 
@@ -130,7 +131,7 @@ def submit(
 
 
 def _remaining(count: int) -> str:
-    return f"{count} {'submission' if count == 1 else 'submissions'} left today."
+    return f"{counted(count, 'submission')} left today."
 
 
 class _Kaggle:

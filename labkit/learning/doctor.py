@@ -15,6 +15,7 @@ from labkit.checks.protocol import EXPECTED
 from labkit.checks.references import References
 from labkit.checks.released import released_labs
 from labkit.errors import LabkitError, extras, install_command, libraries
+from labkit.formatting import counted
 from labkit.machine.cores import cores
 
 # Machines for which TensorFlow makes no releases any more, or never did.
@@ -69,7 +70,7 @@ def _machine() -> Finding:
         memory = f", {size / 2**30:.0f} GiB memory"
     return Finding(
         "machine",
-        f"{platform.system()} {platform.machine()}, {cores()} cores{memory}",
+        f"{platform.system()} {platform.machine()}, {counted(cores(), 'core')}{memory}",
     )
 
 

@@ -10,6 +10,7 @@ from matplotlib.dates import ConciseDateFormatter
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from labkit.formatting import counted
 from labkit.plots.style import (
     BLUE,
     GREEN,
@@ -237,7 +238,7 @@ def score_history(
     """
     names = list(series)
     others = len(names) - NAMED
-    subtitle = f"{others:,} others in grey" if others > 0 else ""
+    subtitle = f"{counted(others, 'other')} in grey" if others > 0 else ""
     figure = new_figure(3.6, title, subtitle)
     axes = figure.subplots()
     times = [time for row in series.values() for time, _ in row]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.colors import rgb_to_hsv
 
+from labkit.formatting import counted
 from labkit.plots.style import (
     WIDTH,
     Figure,
@@ -157,7 +158,7 @@ def filters(
         )
     order = np.arange(len(kernels)) if sort is None else _filter_order(kernels, sort)
     count, size = kernels.shape[:2]
-    subtitle = f"{count} filters of {size}x{size}, " + (
+    subtitle = f"{counted(count, 'filter')} of {size}x{size}, " + (
         "numbered row by row" if sort is None else f"sorted by {sort}, one scale"
     )
     if before is not None:
@@ -258,7 +259,7 @@ def feature_maps(
     low, high = min(0.0, float(maps.min())), float(maps.max()) or 1.0
     silent = int(sum(not np.any(channel) for channel in channels))
     subtitle = (
-        f"{len(channels)} maps of {maps.shape[0]}x{maps.shape[1]}, one scale;"
+        f"{counted(len(channels), 'map')} of {maps.shape[0]}x{maps.shape[1]}, one scale;"
         f" {silent or 'none'} silent (zero everywhere)"
     )
     # The picture has the first column to itself.

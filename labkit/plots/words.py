@@ -120,7 +120,11 @@ def _bars(axes: Axes) -> Iterator[str]:
             yield "bars: " + ", ".join(f"{n} {_number(s, axis)}" for n, s in pairs)
         else:
             low, high = _number(min(sizes), axis), _number(max(sizes), axis)
-            yield f"{len(sizes)} bars from {low} to {high}"
+            yield (
+                f"1 bar of {high}"
+                if len(sizes) == 1
+                else f"{len(sizes)} bars from {low} to {high}"
+            )
 
 
 def _points(axes: Axes) -> Iterator[str]:

@@ -15,6 +15,7 @@ from sklearn.metrics import f1_score, log_loss, roc_auc_score
 
 from labkit.data import Dataset
 from labkit.files import replacing, write_text
+from labkit.formatting import counted, interval, p_value
 from labkit.study.plan import Plan, Training
 from labkit.study.statistics import holm
 
@@ -326,7 +327,8 @@ class Results:
         shown = np.argsort(-mean.max(axis=1), kind="stable")[:PICTURES]
         labels = self.outcomes[0].labels[wrong]
         captions = [f"{names[labels[i]]} → {names[mean[i].argmax()]}" for i in shown]
-        title = f"Wrong in all {len(self.outcomes)} trainings: {len(wrong):,} pictures"
+        trainings = counted(len(self.outcomes), "training")
+        title = f"Wrong in all {trainings}: {counted(len(wrong), 'picture')}"
         images = list(self.dataset.test_images[wrong[shown]])
         return plots.image_grid(
             images, captions, title=self.dataset.title(title), columns=8
@@ -365,32 +367,49 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     table : pandas.DataFrame
-        As `Results.table` gives it, or read from the table.csv that a study wrote.
+        As `Results.table` or `Results.pairs` gives it, whole or in part, or read from the
+        table.csv or the pairs.csv that a study wrote.
 
     Returns
     -------
     pandas.DataFrame
-        The same rows; each measure is a text.
+        The same rows; all but the seeds is text.
 
     Examples
     --------
     >>> import pandas as pd
     >>> from labkit import study
-    >>> from labkit.study.results import MEASURES
-    >>> row = {"network": "vgg", "augmented": False, "seeds": 3, "parameters": 746_986}
-    >>> for name in MEASURES:
-    ...     row |= {name: 0.926, f"{name} low": 0.925, f"{name} high": 0.927}
-    >>> study.readable(pd.DataFrame([row])).accuracy[0]
-    '92.60% (92.50% to 92.70%)'
+    >>> pair = {"first": "vgg", "second": "one_conv", "gain": -0.0123, "p": 2e-9}
+    >>> study.readable(pd.DataFrame([pair | {"real": True}])).loc[0].tolist()
+    ['vgg', 'one_conv', '-1.23%', '<\xa00.001', 'yes']
     """
-    shown = table[["network", "augmented", "seeds", "parameters"]].copy()
-    for name in MEASURES:
-        form = {"accuracy": "{:.2%}", "seconds": "{:.0f}"}.get(name, "{:.4f}")
-        columns = table[[name, f"{name} low", f"{name} high"]]
-        shown[name] = [
-            f"{form.format(mean)} ({form.format(low)} to {form.format(high)})"
-            if np.isfinite(low)
-            else form.format(mean)
-            for mean, low, high in columns.itertuples(index=False)
-        ]
+    names = [
+        name
+        for name in table
+        if name != "data" and not name.endswith((" low", " high"))
+    ]
+    shown = table[names].copy()
+    for name in names:
+        if f"{name} low" in table:
+            ends = table[[name, f"{name} low", f"{name} high"]]
+            form = _FORMS.get(name, ".4f")
+            shown[name] = [
+                _with_ends(mean, low, high, form)
+                for mean, low, high in ends.itertuples(index=False)
+            ]
+        elif name in ("p", "corrected"):
+            shown[name] = table[name].map(p_value)
+        elif name in _FORMS:
+            shown[name] = [format(value, _FORMS[name]) for value in table[name]]
+        elif table[name].dtype == bool:
+            shown[name] = ["yes" if value else "no" for value in table[name]]
     return shown
+
+
+_FORMS = {"accuracy": ".2%", "seconds": ".0f", "parameters": ",", "gain": "+.2%"}
+
+
+def _with_ends(mean: float, low: float, high: float, form: str) -> str:
+    if not np.isfinite(low):
+        return f"{mean:{form}}"
+    return f"{mean:{form}} ({interval(low, high, form)})"

@@ -16,7 +16,7 @@ from labkit import data, training
 from labkit.data import Dataset
 from labkit.errors import LabkitError
 from labkit.files import content_hash, replacing
-from labkit.formatting import duration
+from labkit.formatting import counted, duration
 from labkit.study.plan import Plan, Training
 from labkit.study.results import Outcome, Results
 from labkit.training.batches import Augment
@@ -114,7 +114,7 @@ class _Study:
         test_labels = dataset.test_labels
         if not 0 < cut < len(images) or test_labels is None:
             raise LabkitError(
-                f"{dataset.name} gives {len(images)} pictures, {len(images) - cut} of"
+                f"{dataset.name} gives {counted(len(images), 'picture')}, {len(images) - cut} of"
                 " them held out; expected some to train with, some held out, and a test"
                 " set with labels."
             )
@@ -129,7 +129,10 @@ class _Study:
         kept = {one: self._kept(one) for one in trainings}
         there = sum(outcome is not None for outcome in kept.values())
         if there:
-            announce(f"{there} of {len(trainings)} trainings are there already.")
+            are = "is" if there == 1 else "are"
+            announce(
+                f"{there} of {counted(len(trainings), 'training')} {are} there already."
+            )
         for number, one in enumerate(trainings, start=1):
             outcome = kept[one]
             if outcome is None:

@@ -192,7 +192,7 @@ def _require_fit(
     combinations = prod(len(values) for values in grid.values())
     if combinations != len(by_hand):
         raise LabkitError(
-            f"by hand there are {len(by_hand)} settings, on the grid {combinations};"
+            f"by hand there are {len(by_hand)} sets of settings, on the grid {combinations};"
             " expected as many: the four ways share one budget."
         )
     for what, names in [("grid", grid), *(("by_hand", one) for one in by_hand)]:

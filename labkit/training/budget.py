@@ -12,6 +12,7 @@ import keras
 import psutil
 
 from labkit import profile
+from labkit.formatting import counted
 from labkit.machine.cores import cores
 from labkit.training.batches import Batches
 from labkit.training.machine import would_help
@@ -244,7 +245,7 @@ def _busy() -> float:
 
 
 def _epochs(number: int) -> str:
-    return f"{number} epoch{'s' * (number != 1)}"
+    return counted(number, "epoch")
 
 
 def _rounded(number: float) -> str:

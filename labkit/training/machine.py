@@ -14,6 +14,7 @@ import keras
 import psutil
 
 from labkit.errors import LabkitError
+from labkit.formatting import counted
 from labkit.machine.cores import cores
 from labkit.machine.facts import driver_facts
 
@@ -45,7 +46,7 @@ class Device:
 
     def __str__(self) -> str:
         unit = "core" if self.kind == "CPU" else "device"
-        return f"{self.kind}, {self.count} {unit}{'s' if self.count != 1 else ''}"
+        return f"{self.kind}, {counted(self.count, unit)}"
 
 
 def device() -> Device:

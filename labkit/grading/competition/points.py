@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from labkit.course import Competition, Course
 from labkit.errors import LabkitError
+from labkit.formatting import counted
 from labkit.kaggle.ranking import Leaderboard
 
 # Begins each comment of ours, so that a person's points are known and left alone.
@@ -75,7 +76,9 @@ def enter_points(
                 continue
             comment = gradebook.find_comment(*where)
             if _by_a_person(grade, comment):
-                reason = f"has {grade.manual_score:g} points that a person gave"
+                reason = (
+                    f"has {counted(grade.manual_score, 'point')} that a person gave"
+                )
                 left.append((one.student, reason))
                 continue
             grade.manual_score, grade.needs_manual_grade = one.points, False
@@ -105,7 +108,7 @@ def _cell(gradebook, competition: Competition) -> str:
     most = competition.points[-1][1]
     if cell.max_score < most:
         raise LabkitError(
-            f"The cell {competition.cell!r} of {competition.lab} has {cell.max_score:g}"
-            f" points, the highest threshold earns {most:g}. Lower it in course.toml."
+            f"The cell {competition.cell!r} of {competition.lab} has"
+            f" {counted(cell.max_score, 'point')}, the highest threshold earns {most:g}. Lower it in course.toml."
         )
     return name

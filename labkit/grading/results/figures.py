@@ -6,6 +6,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from labkit.formatting import counted
 from labkit.grading.results.class_report import BINS, Exercise, LabReport
 from labkit.pages import Picture, embedded
 from labkit.plots import INK
@@ -75,7 +76,7 @@ def _scores(lab: LabReport) -> Picture:
     edges = [lab.max_score * number / BINS for number in range(BINS + 1)]
     low, middle, high = lab.quartiles()
     text = (
-        f"Histogram of {len(lab.scores)} scores: half of them from {low:.4g} to {high:.4g} "
+        f"Histogram of {counted(len(lab.scores), 'score')}: half of them from {low:.4g} to {high:.4g} "
         f"of {lab.max_score:.4g} points, median {middle:.4g}."
     )
     return histogram(counts, edges, f"points of {lab.max_score:.4g}", text)
@@ -128,6 +129,6 @@ def _exercises_text(rows: list[Exercise]) -> str:
         return "No exercise is scored yet."
     worst = max(rows, key=lambda one: one.lost_share)
     return (
-        f"Bars: how many solved each of {len(rows)} exercises. Most was lost in "
+        f"Bars: how many solved each of {counted(len(rows), 'exercise')}. Most was lost in "
         f"{worst.title}: {worst.right} of {worst.scored} right. The numbers are in the table."
     )
