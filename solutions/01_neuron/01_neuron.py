@@ -1016,8 +1016,8 @@ def draw_plane(ax, w, b, target):
     )
     label = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.85}
     for corner, right, answer in zip(corners, target, forward(corners, w, b)):
-        colour = "white" if right else plots.INK
-        ax.plot(*corner, "o", ms=10, color=colour, mec=plots.INK)
+        colour, rim = ("white", plots.INK) if right else (plots.INK, "white")
+        ax.plot(*corner, "o", ms=10, color=colour, mec=rim, mew=1.5)
         ax.text(
             corner[0],
             corner[1] + 0.13,
@@ -1523,8 +1523,8 @@ for (name, (parameters, losses)), above, below in zip(networks.items(), *axes):
     for one in np.moveaxis(hidden, -1, 0):
         below.contour(edge, edge, one, levels=[0.5], colors=plots.INK, linewidths=1)
     for corner, right in zip(corners, target_xor):
-        colour = "white" if right else plots.INK
-        below.plot(*corner, "o", ms=10, color=colour, mec=plots.INK)
+        colour, rim = ("white", plots.INK) if right else (plots.INK, "white")
+        below.plot(*corner, "o", ms=10, color=colour, mec=rim, mew=1.5)
     below.set(xticks=[0, 1], yticks=[0, 1], xlabel="$x_1$", ylabel="$x_2$")
 fig.suptitle("White discs should be blue (1), black discs red (0)", x=0.01, ha="left")
 plt.show()
@@ -1648,7 +1648,7 @@ plt.show()
 # $\lfloor\ \rfloor$ mean: leave out what stands behind the decimal point. The
 # staircase holds the rate for `every` steps, then drops; the exponential form
 # falls a little in each step. They meet at every edge of a stair. GoogLeNet
-# was trained with a staircase: 4 % less every 8 epochs.
+# was trained with a staircase: 4 % less every 8 epochs.
 
 
 # %% solution="decayed"
@@ -1776,7 +1776,7 @@ print(f"{0.25**10:.1e}")
 # The [**rectified linear unit**](../glossary.md#ReLU) lets positive values
 # pass and makes negative ones zero. Its slope is 1 for all positive $z$,
 # however large: there it never saturates, and it costs next to nothing. A
-# four-layer network with ReLU reached 25 % training error on CIFAR-10 six
+# four-layer network with ReLU reached 25 % training error on CIFAR-10 six
 # times faster than the same network with tanh (Krizhevsky and others, 2012).
 # Most networks for images use it, or one of its relatives.
 #
@@ -2474,7 +2474,7 @@ for side in [32, 200, 227]:
 # - A. Krizhevsky, I. Sutskever and G. Hinton, "ImageNet classification with
 #   deep convolutional neural networks", NIPS 2012: six times faster; the
 #   numbers of AlexNet.
-# - C. Szegedy and others, "Going deeper with convolutions", CVPR 2015: 4 %
+# - C. Szegedy and others, "Going deeper with convolutions", CVPR 2015: 4 %
 #   less every 8 epochs.
 # - The course's lecture slides (the boat, the order of ideas, the counts of
 #   weights), and the notes of Stanford's CS231n,

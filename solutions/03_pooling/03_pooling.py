@@ -31,7 +31,7 @@
 # - compute every shape and every parameter of LeNet-5 and AlexNet by hand,
 #   and find the same numbers in Keras.
 #
-# **Time:** about two and a half hours: half an hour to read and to play, eight
+# **Time**: about two and a half hours: half an hour to read and to play, eight
 # minutes for each of twelve exercises, ten for each of the three questions
 # that are answered in words. **Builds on** lab 02 (convolution, stride, padding,
 # output size) and, for the gradients, lab 01.
@@ -352,6 +352,13 @@ plt.show()
 # pooling? Which of the two maps should a layer give to max-pooling, and why?
 
 # %% [markdown] manual="thin_lines" points=2
+# **Rubric**
+#
+# - 1 point: the four values 1, 0.25, 1, 0.75 (half a point for two or three
+#   of them; a straight line, horizontal or vertical, is enough).
+# - 1 point: white on black, with the reason that max-pooling keeps large
+#   values and forgets small ones, so that the pattern must be the large one.
+#
 # **Model answer.** White on black: each window on the line holds 4 ones and
 # 12 zeros. Max-pooling gives 1: the line survives at full strength, four
 # times as thick. Average pooling gives 4/16 = 0.25: it survives, pale. Black
@@ -359,11 +366,6 @@ plt.show()
 # pooling gives 12/16 = 0.75. Give max-pooling the map in which *large means
 # found*, white on black. That is what convolution and ReLU deliver: 0 where
 # there is nothing.
-#
-# **Rubric.** 1 point: the four values 1, 0.25, 1, 0.75 (half a point for
-# two or three of them; a straight line, horizontal or vertical, is enough).
-# 1 point: white on black, with the reason that max-pooling keeps large values
-# and forgets small ones, so that the pattern must be the large one.
 
 # %% [markdown]
 # ### Every channel on its own
@@ -560,24 +562,25 @@ for picture, place in ((numbers, axes), (pool(numbers.astype(float)), small)):
     for (row, column), number in np.ndenumerate(picture):
         place.text(column, row, f"{number:.0f}", ha="center", va="center", size=12)
     place.set_axis_off()
+frame = {"fill": False, "ec": plots.BLUE, "lw": 2.5, "clip_on": False}
 for row, column in np.ndindex(2, 3):
     corner = (2 * column - 0.5, 2 * row - 0.5)
-    axes.add_patch(plt.Rectangle(corner, 2, 2, fill=False, ec=plots.BLUE, lw=2.5))
+    axes.add_patch(plt.Rectangle(corner, 2, 2, **frame))
     corner = (column - 0.5, row - 0.5)
-    small.add_patch(plt.Rectangle(corner, 1, 1, fill=False, ec=plots.BLUE, lw=2.5))
+    small.add_patch(plt.Rectangle(corner, 1, 1, **frame))
 for row in range(4):
     outer, inner = divmod(row, 2)
-    axes.text(-1.6, row, outer, color=plots.BLUE, ha="center", va="center")
-    axes.text(-0.9, row, inner, color=plots.VERMILION, ha="center", va="center")
+    axes.text(-1.9, row, outer, color=plots.BLUE, ha="center", va="center")
+    axes.text(-0.95, row, inner, color=plots.VERMILION, ha="center", va="center")
 for column in range(6):
     outer, inner = divmod(column, 2)
     axes.text(column, -1.25, outer, color=plots.BLUE, ha="center", va="center")
     axes.text(column, -0.8, inner, color=plots.VERMILION, ha="center", va="center")
-axes.text(-1.6, -0.8, "axis 0", color=plots.BLUE, ha="center", va="bottom", size=7)
-axes.text(-0.9, -0.8, "axis 1", color=plots.VERMILION, ha="center", va="bottom", size=7)
+axes.text(-1.9, -0.8, "axis 0", color=plots.BLUE, ha="center", va="center")
+axes.text(-0.95, -0.8, "axis 1", color=plots.VERMILION, ha="center", va="center")
 axes.text(5.7, -1.25, "axis 2: which window", color=plots.BLUE, va="center")
 axes.text(5.7, -0.8, "axis 3: inside", color=plots.VERMILION, va="center")
-axes.set(xlim=(-2, 8), ylim=(3.6, -1.6), title="reshape(2, 2, 3, 2) of a (4, 6)")
+axes.set(xlim=(-2.4, 8), ylim=(3.6, -1.6), title="reshape(2, 2, 3, 2) of a (4, 6)")
 small.set(ylim=(2.3, -1.9), title="its max over axes 1 and 3")
 plt.show()
 
@@ -1213,6 +1216,12 @@ print(f"One pixel: the map changes by {before:.0%}, pooled 2x2 by {after:.0%}.")
 #    is equivariant."
 
 # %% [markdown] manual="two_words" points=3
+# **Rubric**
+#
+# 1 point for each sentence: half for the right word with its meaning, half
+# for evidence (a number from the plot or the table) or, for sentence 3, for
+# seeing that scale is not a shift.
+#
 # **Model answer.**
 #
 # 1. Only a little, and only to small shifts: under a shift by one pixel the
@@ -1226,10 +1235,6 @@ print(f"One pixel: the map changes by {before:.0%}, pooled 2x2 by {after:.0%}.")
 #    a little invariant to *shifts*. Neither holds for scale: a filter for a
 #    3-pixel edge does not answer in the same way to the picture at twice the
 #    size.
-#
-# **Rubric.** 1 point for each sentence: half for the right word with its
-# meaning, half for evidence (a number from the plot or the table) or, for
-# sentence 3, for seeing that scale is not a shift.
 
 # %% [markdown]
 # ## 4. Normalisation layers
@@ -1997,6 +2002,14 @@ print(f"Neurons (outputs of these layers): {neurons:,}")
 # network save parameters through pooling, and which do not?
 
 # %% [markdown] manual="where_parameters" points=2
+# **Rubric**
+#
+# - 1 point: the three counts (half a point for two of them; leaving out the
+#   biases, 37,748,736, 177,209,344 and 1,048,576, is fine).
+# - 1 point: the dense layer after the flattening, not the convolutions
+#   (half), with the reason that a filter's size does not depend on the map's
+#   (half).
+#
 # **Model answer.** With pooling: 4096 · (6·6·256 + 1) = 37,752,832. Without:
 # 4096 · (13·13·256 + 1) = 177,213,440, nearly five times as many. With global
 # average pooling: 4096 · (256 + 1) = 1,052,672. Only the first dense layer
@@ -2004,12 +2017,6 @@ print(f"Neurons (outputs of these layers): {neurons:,}")
 # for each number. The convolutions after a pooling layer keep the same
 # number: their filters do not depend on the size of the map. They save time,
 # because there are fewer positions.
-#
-# **Rubric.** 1 point for the three counts (half a point for two of them;
-# leaving out the biases, 37,748,736, 177,209,344 and 1,048,576, is
-# fine). 1 point for: the dense layer after the flattening, not the
-# convolutions (half), with the reason that a filter's size does not depend on
-# the map's (half).
 
 # %% [markdown]
 # ## Summary

@@ -33,7 +33,7 @@
 # - build a small CNN, and show what it can do that the one layer cannot;
 # - look at the mistakes of a model, and at how sure it was of them.
 #
-# **Time:** about two and three-quarter hours: half an hour to read and to play,
+# **Time**: about two and three-quarter hours: half an hour to read and to play,
 # eight minutes for each of twelve exercises, ten for each of the three questions
 # that are answered in words, and a few for training. Sections 1 to 6 belong
 # together; then is a good moment for a break. The longest training takes a minute
@@ -580,7 +580,7 @@ def negative_loss(classes):
 # %% [markdown] manual="confident" points=3
 # **Rubric**
 #
-# - 1 point: the numbers. Accuracy: A 100 %, B 90 %. Cross-entropy: A
+# - 1 point: the numbers. Accuracy: A 100 %, B 90 %. Cross-entropy: A
 #   $-\ln 0.6 = 0.511$; B $0.9 \cdot 0.01005 + 0.1 \cdot 6.908 = 0.700$. Half
 #   the squared error: A $0.16$; B $0.9 \cdot 0.0001 + 0.1 \cdot 0.998 =
 #   0.0999$. (Small slips in the arithmetic are forgiven.)
@@ -590,7 +590,7 @@ def negative_loss(classes):
 #   so nine good answers outweigh it. (Or, as well: accuracy does not see how
 #   sure an answer is.)
 #
-# **Model answer.** A: 100 %, 0.511, 0.16. B: 90 %, 0.700, 0.0999. Accuracy
+# **Model answer.** A: 100 %, 0.511, 0.16. B: 90 %, 0.700, 0.0999. Accuracy
 # and cross-entropy prefer A, the squared error prefers B. B's tenth answer is
 # sure and wrong. It costs 6.9 in cross-entropy, which can grow without bound,
 # but only 1.0 in squared error, which is at its ceiling there.
@@ -1270,7 +1270,7 @@ draw_fooled(softmax_y, "Wrong: sure of it (above), in doubt (below)")
 #
 # How far can you trust an accuracy? Among $N$ digits that are read rightly
 # with probability $p$, the share of right ones scatters with a standard
-# deviation of $\sqrt{p (1 - p) / N}$. For 10,000 digits and 92 % that is 0.27
+# deviation of $\sqrt{p (1 - p) / N}$. For 10,000 digits and 92 % that is 0.27
 # percentage points. Two models that differ by less are, for this test, equal.
 
 # %% [markdown]
@@ -2082,9 +2082,9 @@ def cnn_without_flatten():
 #
 # | epochs | test digits | where |
 # |---|---|---|
-# | 8 | 99.4 % | half a minute where the first line says "in [bfloat16](../glossary.md#bfloat16)"; 75 s on two idle cores without |
-# | 3 | 99.2 % | what may be left where other programs share the processor |
-# | 1 | 98.9 % | what a crowded machine leaves: follow the advice in the line under the first one, or allow more minutes |
+# | 8 | 99.4 % | half a minute where the first line says "in [bfloat16](../glossary.md#bfloat16)"; 75 s on two idle cores without |
+# | 3 | 99.2 % | what may be left where other programs share the processor |
+# | 1 | 98.9 % | what a crowded machine leaves: follow the advice in the line under the first one, or allow more minutes |
 
 # %%
 cnn = build_cnn()

@@ -392,7 +392,7 @@ def divides_by_zero(train, *others):
 #   one source the means hardly differ, so the first costs next to nothing
 #   here (it is still wrong, and matters for small or unlike sets). The best
 #   of 30 noisy measurements is too high by selection: one test accuracy of
-#   80 % has a standard error of 0.4 percentage points, and the best of 30
+#   80 % has a standard error of 0.4 percentage points, and the best of 30
 #   equally good networks lies about two of them above the truth.
 # - 1 point: choose by a validation set, split off the training pictures;
 #   measure on the test pictures once, at the end.
@@ -1567,9 +1567,9 @@ for model in (tutorial, simple):
     )
 
 # %% [markdown]
-# The tutorial's own text promises about 86 % of the test pictures after 100,000
+# The tutorial's own text promises about 86 % of the test pictures after 100,000
 # steps, hours on a GPU of its day. The course's deck let it run on a laptop's
-# CPU for 15 hours, and stopped at **79.3 %** (7,932 of 10,000). You will not
+# CPU for 15 hours, and stopped at **79.3 %** (7,932 of 10,000). You will not
 # wait that long.
 #
 # ## 6. Learning by heart, and when to stop
@@ -1606,7 +1606,7 @@ by_heart = training.fit(
 
 # %% [markdown]
 # The training loss falls and falls, and the training accuracy climbs towards
-# 100 %. The validation loss turns round after some epochs and **rises**: from
+# 100 %. The validation loss turns round after some epochs and **rises**: from
 # there on the network learns these few pictures by heart. That is
 # [*overfitting*](../glossary.md#overfitting). What helps:
 #
@@ -2453,11 +2453,11 @@ plt.show()
 # | what | points | at home: validation pictures | at grading: 200 drawn shapes |
 # |---|---|---|---|
 # | a network of the right form | 2 | | |
-# | the 1st step | 1.2 | 50 % | 30 % |
-# | the 2nd step | 1.2 | 60 % | 40 % |
-# | the 3rd step | 1.2 | 70 % | 50 % |
-# | the 4th step | 1.2 | 75 % | 57 % |
-# | the 5th step: past the deck's run | 1.2 | 79.3 % | 70 % |
+# | the 1st step | 1.2 | 50 % | 30 % |
+# | the 2nd step | 1.2 | 60 % | 40 % |
+# | the 3rd step | 1.2 | 70 % | 50 % |
+# | the 4th step | 1.2 | 75 % | 57 % |
+# | the 5th step: past the deck's run | 1.2 | 79.3 % | 70 % |
 #
 # At grading the whole notebook runs with a small set of drawn pictures, so
 # that it takes seconds. There your network must learn from 540 pictures:
@@ -2504,8 +2504,8 @@ def build_best():
 # does not fit, the kit's own takes its place, and a line says so.)
 #
 # [*Label smoothing*](../glossary.md#label-smoothing) takes a tenth of each
-# target and spreads it over all ten classes. So the network is asked for 91 %
-# certainty of the right class and 1 % of each other one, and need not push
+# target and spreads it over all ten classes. So the network is asked for 91 %
+# certainty of the right class and 1 % of each other one, and need not push
 # its weights to extremes.
 #
 # [**bfloat16**](../glossary.md#bfloat16) is what the first line may say. A
@@ -2522,9 +2522,9 @@ def build_best():
 #
 # | epochs | one look | where |
 # |---|---|---|
-# | 6 | 81 % | under two minutes where the first line says *in bfloat16*: past the deck's run |
-# | 3 | 77 % | three minutes on two idle cores without bfloat16 |
-# | 2 | 74 % | what may be left where other programs share the processor |
+# | 6 | 81 % | under two minutes where the first line says *in bfloat16*: past the deck's run |
+# | 3 | 77 % | three minutes on two idle cores without bfloat16 |
+# | 2 | 74 % | what may be left where other programs share the processor |
 #
 # There, more minutes buy the missing points: the line under the first one says
 # how many all epochs need. (Measured with the one-cycle rate and no clipping.)
@@ -2799,15 +2799,15 @@ def too_large():
 #
 # | left out | test accuracy |
 # |---|---|
-# | nothing | 82.2 % |
-# | batch normalisation (and a peak rate of 0.001, as advised above) | 64.3 % |
-# | the changing rate (0.001 for all steps) | 77.4 % |
-# | the mirror images of test pictures | 81.1 % |
-# | label smoothing | 81.5 % |
-# | moves and mirror images in the training | 81.7 % |
-# | scaling (pixels from 0 to 255) | 82.0 % |
-# | weight decay | 82.2 % |
-# | bfloat16 (float32 in its place) | 82.3 %, in 1.4 times the time |
+# | nothing | 82.2 % |
+# | batch normalisation (and a peak rate of 0.001, as advised above) | 64.3 % |
+# | the changing rate (0.001 for all steps) | 77.4 % |
+# | the mirror images of test pictures | 81.1 % |
+# | label smoothing | 81.5 % |
+# | moves and mirror images in the training | 81.7 % |
+# | scaling (pixels from 0 to 255) | 82.0 % |
+# | weight decay | 82.2 % |
+# | bfloat16 (float32 in its place) | 82.3 %, in 1.4 times the time |
 #
 # (These trainings had the one-cycle rate, and no clipping.) An accuracy on
 # 10,000 test pictures has a standard error of 0.4 points, the difference of two
@@ -2835,24 +2835,24 @@ def too_large():
 #   (gap between the curves, cost, receptive field ...), and validation
 #   numbers before and after.
 # - 1 point: a sound conclusion: says whether the difference is larger than
-#   chance (1,000 validation pictures at 80 % have a standard error of 1.3
+#   chance (1,000 validation pictures at 80 % have a standard error of 1.3
 #   percentage points; another seed also moves the result), and did not choose
 #   by the test pictures.
 #
 # **Model answer.** I began with three blocks of 32, 64 and 128 filters, each
 # with pooling. To save time I compared after two epochs: validation accuracy
-# 65.1 % and 67.5 % with two seeds, training accuracy the same. So it learned
+# 65.1 % and 67.5 % with two seeds, training accuracy the same. So it learned
 # nothing by heart, and I expected that it was too small. I added one block of
-# 256 filters without pooling: 72.0 % and 70.3 %. All four were measured on
+# 256 filters without pooling: 72.0 % and 70.3 %. All four were measured on
 # the same 1,000 pictures; chance is about 1.5 points, and both new values lie
 # above both old ones, by some five points on average. I kept the block, and
-# trained it for seven epochs: 81.4 %.
+# trained it for seven epochs: 81.4 %.
 
 # %% [markdown]
 # ## 10. What does it confuse?
 #
-# One number hides a lot. A network with 80 % may know 95 % of the ships and
-# 60 % of the cats.
+# One number hides a lot. A network with 80 % may know 95 % of the ships and
+# 60 % of the cats.
 #
 # ### Exercise: `class_accuracy`
 #
@@ -2996,7 +2996,7 @@ plots.misclassified(
 #   larger pictures), and a test: same seed and settings, this pair's cells on
 #   validation pictures, several seeds.
 #
-# **Model answer.** Cat and dog: 13 % of the cats are called dogs and 13 % of
+# **Model answer.** Cat and dog: 13 % of the cats are called dogs and 13 % of
 # the dogs cats. Both are furry, four-legged, brown, grey or white, in the
 # same rooms; what tells them apart, muzzle and ears, is some five pixels
 # large. I would pool after the second convolution instead of the first, so
@@ -3374,8 +3374,8 @@ plt.show()
 # | **many looks** at a test picture | mirrored and moved by a pixel, then averaged, as in section 9 |
 #
 # What does each bring? A narrow version, trained once for two epochs, reached
-# 78.3 %. Without passing on it reached 75.8 %, at one rate for all steps
-# 76.1 %, with one look at each test picture 77.0 %. Pooling later changed
+# 78.3 %. Without passing on it reached 75.8 %, at one rate for all steps
+# 76.1 %, with one look at each test picture 77.0 %. Pooling later changed
 # little, and took 2.4 times the computing. Leaving out one of the others
 # changed 0.6 points or less, which is chance in so short a training.
 #
@@ -3408,7 +3408,7 @@ plt.show()
 
 # %% [markdown]
 # Training it takes a while: on two cores, twelve epochs took sixteen minutes
-# and reached 90.8 % (three trainings: 90.7 to 90.8 %). A large GPU needs
+# and reached 90.8 % (three trainings: 90.7 to 90.8 %). A large GPU needs
 # seconds. The next cell does it if you start the lab with
 # `LABKIT_PROFILE=full`.
 
@@ -3509,7 +3509,7 @@ scores
 #   once for 30 epochs. When does the stronger one pay? And `Dropout(0.2)`
 #   before the last layer?
 # - Make the network wider (64, 128, 256) and train for 30 epochs: more than
-#   90 % is within reach of a GPU.
+#   90 % is within reach of a GPU.
 # - Add a *shortcut* around two convolutions, `layers.add([x, y])`: that is
 #   the idea of residual networks.
 # - Label a hundred test pictures by hand. How good are you?
@@ -3529,7 +3529,7 @@ scores
 # - A. Krizhevsky: *Learning multiple layers of features from tiny images*,
 #   2009 (CIFAR-10).
 # - TensorFlow: *Convolutional Neural Networks*, tutorial of release 0.11,
-#   2016: the network of section 4, and the 86 %; the 79.3 % and the network's
+#   2016: the network of section 4, and the 86 %; the 79.3 % and the network's
 #   variables are those of the course's decks.
 # - K. Simonyan, A. Zisserman: *Very deep convolutional networks*, 2015 (stacks
 #   of 3x3 filters).
@@ -3550,6 +3550,6 @@ scores
 # - L. Smith: *A disciplined approach to neural network hyper-parameters*, 2018
 #   (rates that rise and fall).
 # - A. Karpathy: *Lessons learned from manually classifying CIFAR-10*, 2011
-#   (94 % by eye).
-# - K. Jordan: *94 % on CIFAR-10 in 3.29 seconds on a single GPU*, 2024
+#   (94 % by eye).
+# - K. Jordan: *94 % on CIFAR-10 in 3.29 seconds on a single GPU*, 2024
 #   (section 12); M. Zhang and others: *Lookahead optimizer*, 2019.

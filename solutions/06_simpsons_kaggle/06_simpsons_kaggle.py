@@ -391,7 +391,7 @@ print("groups on both sides:", len(set(groups[train]) & set(groups[held_out])))
 # %% [markdown]
 # ## 4. How a score gets inflated
 #
-# A study of these pictures on the web reports 96 % right. It **drew** its
+# A study of these pictures on the web reports 96 % right. It **drew** its
 # pictures **with replacement**, as one draws balls and puts each back. Only
 # *then* did it split into training and test. So a picture can be drawn twice:
 # once for training, once for the test.
@@ -600,9 +600,9 @@ models.simpsons_cnn(size, classes).summary()
 #
 # At home the training shows its curves. Keep it under five minutes:
 # `minutes=5` trains as many of the epochs as fit, and says how many. On the
-# 6,200 pictures of ten characters, 28x28, eighty epochs reach 92 % of the
+# 6,200 pictures of ten characters, 28x28, eighty epochs reach 92 % of the
 # held-out pictures, at ten looks (below), and fit where the first line says
-# "in bfloat16". Twenty, five minutes on two idle cores without it, reach 89 %.
+# "in bfloat16". Twenty, five minutes on two idle cores without it, reach 89 %.
 #
 # At grading it runs on some 400 drawn pictures, where batches of 64 make too
 # few steps: five epochs with batches of 8 do well, in seconds. There minutes
@@ -613,8 +613,8 @@ models.simpsons_cnn(size, classes).summary()
 #
 # What counts is the accuracy on pictures that are new to the network: at home
 # the held-out ones, at grading the test pictures of the drawn set, whose
-# answers only the grader knows. There are three steps: 60, 80 and 86 % at home
-# (88 % in `full`), 35, 50 and 60 % at grading.
+# answers only the grader knows. There are three steps: 60, 80 and 86 % at home
+# (88 % in `full`), 35, 50 and 60 % at grading.
 
 
 # %%
@@ -724,7 +724,7 @@ check.predictions(
 # $$\text{foretold} = (1 - s) \cdot \text{accuracy}_\text{new}
 # + s \cdot \text{accuracy}_\text{copies}$$
 #
-# The number behind ± says how far chance may have moved it: a 95 % interval for
+# The number behind ± says how far chance may have moved it: a 95 % interval for
 # the choice of held-out pictures. That of test pictures adds its own chance.
 
 # %%
@@ -902,7 +902,7 @@ leaderboard
 # While a competition runs, Kaggle shows the score on a part of the test
 # pictures only: the **public** score. The ranking at the end goes by the
 # others, the **private** score. The two differ even for honest entries,
-# because 30 % of the pictures are a small sample. And whoever tries fifty
+# because 30 % of the pictures are a small sample. And whoever tries fifty
 # variants and keeps the one with the best public score has trained on the
 # public pictures, by hand.
 #
@@ -927,8 +927,8 @@ leaderboard
 # pictures unlike the held-out ones).
 #
 # **Model answer.** On new pictures my network is right in 91 of 100 cases, on
-# copies in 99. A fifth of the test pictures are copies, so I foretell 92.6 %,
-# give or take 1.8 points by chance (95 %), because I measured on 1,600 pictures
+# copies in 99. A fifth of the test pictures are copies, so I foretell 92.6 %,
+# give or take 1.8 points by chance (95 %), because I measured on 1,600 pictures
 # and the private score on 1,400.
 
 # %% [markdown]
@@ -1531,7 +1531,8 @@ def divides_by_the_guesses(probabilities, labels, k):
 
 # %%
 for k in (1, 2, 3, 5):
-    print(f"right within {k} guesses: {top_k_accuracy(probabilities, true, k):.2%}")
+    guesses = "guess" if k == 1 else "guesses"
+    print(f"right within {k} {guesses:8} {top_k_accuracy(probabilities, true, k):.2%}")
 least_sure = np.argsort(probabilities.max(axis=1), kind="stable")
 _, first_of_group = np.unique(groups[held_out][least_sure], return_index=True)
 hesitant = least_sure[np.sort(first_of_group)[:4]]  # one picture a scene

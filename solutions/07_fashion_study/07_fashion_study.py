@@ -23,7 +23,7 @@
 # %% [markdown]
 # # 7 · Six networks, compared like a scientist
 #
-# "Our network reaches 93 %, theirs 92 %." Is ours better? Perhaps. Perhaps
+# "Our network reaches 93 %, theirs 92 %." Is ours better? Perhaps. Perhaps
 # the next seed says the opposite, or other test pictures do. In this lab you
 # compare six networks on the same pictures of clothes, and you learn to say
 # which of their differences are real.
@@ -61,7 +61,7 @@ from IPython.display import display
 from scipy import ndimage, stats
 from sklearn.metrics import confusion_matrix
 
-from labkit import check, data, plots, profile, study, training
+from labkit import check, data, formatting, plots, profile, study, training
 
 plt.rcParams.update(plots.STYLE)
 
@@ -423,7 +423,7 @@ results.curves()
 # in section 4.
 #
 # The quick form learns from a tenth of the pictures. Measured with eight epochs
-# for each, once: 85.0, 87.3, 86.2, 87.1, 87.9 and 88.1 %. (Where a minute and a
+# for each, once: 85.0, 87.3, 86.2, 87.1, 87.9 and 88.1 %. (Where a minute and a
 # half is too short for eight epochs, the last two reach less.) Wherever the whole
 # study, below, finds a real difference, the order here is the same.
 #
@@ -445,18 +445,18 @@ if (whole := kept("table.csv")) is not None:
     display(study.readable(whole).style.hide(axis="index"))
 
 # %% [markdown]
-# The last page of the published study has 88, 91, 91, 92, 93 and 95 %. Ours,
-# without augmentation: 88.7, 91.5, 90.7, 92.0, 92.6 and 92.4 %. So the first lies
+# The last page of the published study has 88, 91, 91, 92, 93 and 95 %. Ours,
+# without augmentation: 88.7, 91.5, 90.7, 92.0, 92.6 and 92.4 %. So the first lies
 # 0.7 points above, the next four come within half a point, and the sixth lies 2.6
 # below. But look at the page that the study has for the sixth: it is right in
-# 92 % of the test pictures, and in 93 % with augmentation. The 95 stands on no
+# 92 % of the test pictures, and in 93 % with augmentation. The 95 stands on no
 # page of this network, and the loss beside it, 0.14, is the one of its
 # *validation* pictures. So most of that gap is a slip; ours lies between the two.
 # And in six epochs batch normalisation brings nothing here: 0.2 points less than
 # without, which is within chance.
 #
 # Augmentation takes one to three points from every network. The study shows no
-# clear gain either: 89, 91, 92, 92 and 93 % of the test pictures with it, from
+# clear gain either: 89, 91, 92, 92 and 93 % of the test pictures with it, from
 # the second network on. Why? At the end of its training, a network that was shown
 # changed pictures is right about hardly more of those than of the held-out ones.
 # It has learnt nothing by heart; it has not finished learning. Augmentation is
@@ -466,12 +466,12 @@ if (whole := kept("table.csv")) is not None:
 # K. He and others proposed for ReLU: with a deviation of sqrt(2 / inputs), so that
 # the maps keep their spread from layer to layer. Keras's own default draws
 # smaller ones for such layers. With it our VGG, in the quick form and the same in
-# all else, came to 86.5 % in place of 87.9, behind a single convolution.
+# all else, came to 86.5 % in place of 87.9, behind a single convolution.
 #
 # ## 3. Probabilities, judged
 #
 # A network gives a probability for each class. Accuracy looks only at which
-# one is the largest. But 51 % and 99 % are not the same answer. Here are the
+# one is the largest. But 51 % and 99 % are not the same answer. Here are the
 # probabilities that two of your networks gave to the **true** class:
 
 # %%
@@ -833,7 +833,7 @@ def takes_the_recall(labels, predicted, classes):
 
 
 # %% [markdown]
-# ### Does 0.9 mean 90 %?
+# ### Does 0.9 mean nine in ten?
 #
 # Of all answers that a network gives with a probability near 0.9, about 90 of
 # 100 should be right. Then it is [**calibrated**](../glossary.md#calibration).
@@ -975,7 +975,7 @@ for name, value in yours.items():
 #
 # Other test pictures would give another accuracy. How far may it lie from the
 # one that you measured? Here is a world in which we know the truth: a network
-# that gets 93 % of all pictures right. It is measured on forty test sets of
+# that gets 93 % of all pictures right. It is measured on forty test sets of
 # 200 pictures.
 
 # %% tags=["folded"]
@@ -1121,7 +1121,7 @@ plt.show()
 # $$\bar x \pm t \cdot \frac{s}{\sqrt{n}}$$
 #
 # $t$ is a *quantile* of **Student's t** with $n - 1$ degrees of freedom: the
-# number below which a given share of its values lies, 97.5 % for a 95 %
+# number below which a given share of its values lies, 97.5 % for a 95 %
 # interval. Few values tell little of their own spread, so $t$ is large there:
 
 # %% tags=["folded"]
@@ -1142,7 +1142,7 @@ plt.show()
 #
 # <details><summary>A nudge</summary>
 #
-# `stats.t.ppf(q, n - 1)` is the quantile. A 95 % interval leaves 2.5 % on each
+# `stats.t.ppf(q, n - 1)` is the quantile. A 95 % interval leaves 2.5 % on each
 # side. `np.std(values, ddof=1)` divides by $n - 1$.
 # </details>
 
@@ -1196,7 +1196,7 @@ def divides_by_n(values, level=0.95):
 
 
 def leaves_it_on_one_side(values, level=0.95):
-    """Asked for 95 %, you leave 5 % on each side. A 95 % interval leaves half of that on each side."""
+    """Asked for 95 %, you leave 5 % on each side. A 95 % interval leaves half of that on each side."""
     t = stats.t.ppf(level, len(values) - 1)
     return _around(values, t * np.std(values, ddof=1) / np.sqrt(len(values)))
 
@@ -1309,8 +1309,7 @@ def counts_the_agreed(first_right, second_right):
 # times, and so on. The table does it.
 
 # %%
-forms = {"gain": "{:+.2%}", "p": "{:.1g}", "corrected": "{:.1g}"}
-results.pairs().style.format(forms).hide(axis="index")
+study.readable(results.pairs()).style.hide(axis="index")
 
 # %% [markdown]
 # And in the whole study? There a difference counts as real only if it is there
@@ -1320,8 +1319,8 @@ results.pairs().style.format(forms).hide(axis="index")
 if (whole_pairs := kept("pairs.csv")) is not None:
     unclear = whole_pairs[~whole_pairs["real"]]
     print(f"{len(unclear)} of {len(whole_pairs)} differences are within chance.")
-    shown = unclear[["first", "second", "gain", "corrected"]].style.hide(axis="index")
-    display(shown.format({"gain": "{:+.2%}", "corrected": "{:.3f}"}))
+    shown = study.readable(unclear[["first", "second", "gain", "corrected"]])
+    display(shown.style.hide(axis="index"))
 
 # %% [markdown]
 # ### A question on differences
@@ -1348,7 +1347,7 @@ if (whole_pairs := kept("pairs.csv")) is not None:
 #
 # Choose the network with the best test accuracy, and report that accuracy: it
 # is too high, because luck helped to choose it. By how much? Take six networks
-# that are all equally good, 93 %, each measured on pictures of its own.
+# that are all equally good, 93 %, each measured on pictures of its own.
 
 # %%
 best_of_six, flattery = {}, {}
@@ -1559,10 +1558,10 @@ ballots_of_all = np.array([one.probabilities for one in results.outcomes])
 elected, true = vote(ballots_of_all), results.outcomes[0].labels
 together = float(np.mean(elected == true))
 share_lost = shared_errors(np.array([one.right for one in results.outcomes]))
-p_value = mcnemar(by_held_out.right, elected == true)
+p_value = formatting.p_value(mcnemar(by_held_out.right, elected == true))
 print(f"the network chosen by held-out pictures  {by_held_out.accuracy:.2%}")
 print(
-    f"all of them, voting                      {together:.2%}  (McNemar's p = {p_value:.2g})"
+    f"all of them, voting                      {together:.2%}  (McNemar's p: {p_value})"
 )
 print(f"at least one of them is right about      {1 - share_lost:.2%}")
 
@@ -1579,7 +1578,7 @@ results.shared_errors_figure()
 # Look at them one by one. Some are hard. Some can be nothing but what the
 # networks say: the label is wrong. No data set of this size is without such
 # labels, and no network can be right about them but by learning the labeller's
-# slips. So 100 % is not the goal.
+# slips. So 100 % is not the goal.
 #
 # ### A question on errors
 #

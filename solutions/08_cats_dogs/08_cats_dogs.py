@@ -659,7 +659,7 @@ table = Path(tempfile.mkdtemp(), "cats_dogs.csv")
 
 def all_rows():
     """Every picture as a row, again and again until there are enough."""
-    for n in progress(range(rows_of_table), desc="writing", unit="rows"):
+    for n in progress(range(rows_of_table), desc="writing", unit=" rows"):
         yield to_row(pictures[n % len(pictures)], labels[n % len(labels)])
 
 
@@ -669,7 +669,7 @@ print(f"{table.stat().st_size / 1e6:,.0f} MB on the disk")
 # %%
 table_labels, largest = [], 0
 begun = time.perf_counter()
-with progress(total=rows_of_table, desc="reading", unit="rows") as bar:
+with progress(total=rows_of_table, desc="reading", unit=" rows") as bar:
     for block in read_table(table, 500):
         table_labels.append(from_rows(block)[0])
         largest = max(largest, block.nbytes)
@@ -2160,9 +2160,9 @@ print(
 # Read the first columns closely. They are where the suspects differ: a start at
 # 2.3 or 3 instead of 0.7, a batch that is never learned below 0.31. The last
 # two say little yet. These trainings take seconds, and of 200 pictures
-# 58 % right can be 51 or 65 %. (The `full` profile trains four times as long.) For
+# 58 % right can be 51 or 65 %. (The `full` profile trains four times as long.) For
 # suspect 1 that is not enough; in section 8, where a sound model is right in more
-# than 80 %, it comes up once more.
+# than 80 %, it comes up once more.
 #
 # And the other half of suspect 3: the *test* has ten classes. The tutorial's
 # program for testing reads CIFAR-10's own test pictures, unless one tells it
@@ -2285,13 +2285,13 @@ print(f"by heart {found['by heart']:.3f}")
 # turns, moves and stretches, `training.random_cover` hides a square.
 #
 # Is it sound? We trained it three times at 32x32, for 60 epochs, each time with
-# another split into 800 and 200 pictures. At ten looks it was right in 79.5 %,
-# 76.5 % and 72.0 % of the test pictures: 76 % on average, and with three
-# trainings the interval of that average goes from 67 to 85 %. At 64x64 an epoch
+# another split into 800 and 200 pictures. At ten looks it was right in 79.5 %,
+# 76.5 % and 72.0 % of the test pictures: 76 % on average, and with three
+# trainings the interval of that average goes from 67 to 85 %. At 64x64 an epoch
 # takes four times as long. So there the network sees the pictures at half their
 # size first, for half of the epochs, and then whole. That pays: on the same three
-# splits it was right in 81.0, 84.0 and 78.5 %, 81 % on average (interval 74 to
-# 88 %). We had hoped for 82. Each training took 168 CPU seconds with bfloat16.
+# splits it was right in 81.0, 84.0 and 78.5 %, 81 % on average (interval 74 to
+# 88 %). We had hoped for 82. Each training took 168 CPU seconds with bfloat16.
 # With a GPU the cell below does so (`LABKIT_PROFILE=full`).
 
 
@@ -2425,7 +2425,7 @@ scores = {"from scratch": told("from scratch", looked_at(sound, sized[test]))}
 
 # %% [markdown]
 # The interval is wide. 200 pictures are few to *measure* with, too: a network
-# that is right in 75 of 100 cases may well get 69 % or 81 % of them. So do not
+# that is right in 75 of 100 cases may well get 69 % or 81 % of them. So do not
 # choose between two settings by two points.
 #
 # (We watched the test pictures during the training, in the curve. We chose
@@ -2967,7 +2967,7 @@ plt.show()
 
 # %% [markdown]
 # We did this with the same three splits as above, on lab 05's network as its
-# solution trains it: right in 81.9 % of CIFAR-10's test pictures, after 108 seconds
+# solution trains it: right in 81.9 % of CIFAR-10's test pictures, after 108 seconds
 # on two cores with bfloat16.
 #
 # | right, in % | first split | second | third | mean |
@@ -2978,15 +2978,15 @@ plt.show()
 # | regression on frozen features | 85.0 (79 to 89) | 84.5 (79 to 89) | 81.5 (76 to 86) | 83.7 |
 # | fine-tuned, 30 epochs, ten looks | 85.0 (79 to 89) | 84.0 (78 to 88) | 82.5 (77 to 87) | 83.8 |
 #
-# In brackets the interval of 95 % that 200 pictures allow. With six splits the
-# regression was at 84.8 % on average (interval of 95 %: 82.6 to 86.9; worst to
+# In brackets the interval of 95 % that 200 pictures allow. With six splits the
+# regression was at 84.8 % on average (interval of 95 %: 82.6 to 86.9; worst to
 # best 81.5 to 87.5). So transfer gains some eight points on the model from scratch
 # at 32x32, and two or three on the one at 64x64, which three times 200 pictures
 # cannot tell from none. And the regression takes a second where a model from
 # scratch takes minutes. Between the last two rows there is no difference that 200
-# pictures could show. We had hoped for 88 %.
+# pictures could show. We had hoped for 88 %.
 #
-# What the network knew before counts most: with one that was right in 76.7 % of
+# What the network knew before counts most: with one that was right in 76.7 % of
 # CIFAR-10's pictures, all three rows of transfer were three to five points lower.
 #
 # ### With a far larger network
@@ -2996,8 +2996,8 @@ plt.show()
 # cells use it, at 160x160: the probabilities of all dogs added up against those
 # of all cats, with no training at all; then a regression on its features.
 # With EfficientNet-Lite0, 4.7 million weights, the sums alone were right in
-# 90.0, 91.5 and 89.0 % of our three times 200 test pictures, the regression in
-# 97.5 (94 to 99), 96.5 (93 to 98) and 98.0 (95 to 99) %.
+# 90.0, 91.5 and 89.0 % of our three times 200 test pictures, the regression in
+# 97.5 (94 to 99), 96.5 (93 to 98) and 98.0 (95 to 99) %.
 # Nothing is downloaded unless you say so.
 
 # %%

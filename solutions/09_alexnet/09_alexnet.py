@@ -42,9 +42,9 @@
 # # 9 · AlexNet in miniature: what did each idea of 2012 bring?
 #
 # In 2012 a network won the ImageNet contest by a margin nobody had seen. The
-# right class was not among its five guesses (**top-5 error**) for 15.3 % of the
-# pictures, where the next entry had 26.2 %. (That was the mean of seven such
-# networks; one alone had 18.2 %.) It brought half a dozen ideas at once: ReLU,
+# right class was not among its five guesses (**top-5 error**) for 15.3 % of the
+# pictures, where the next entry had 26.2 %. (That was the mean of seven such
+# networks; one alone had 18.2 %.) It brought half a dozen ideas at once: ReLU,
 # response normalisation, overlapping pooling, dropout, crops and colours, two
 # GPUs. Its paper says what each of them brought. In this lab you build each idea
 # by hand, and then you measure the claims again.
@@ -81,7 +81,7 @@ import pandas as pd
 from IPython.display import display
 from scipy import stats
 
-from labkit import check, data, models, plots, profile, study, training
+from labkit import check, data, formatting, models, plots, profile, study, training
 
 plt.rcParams.update(plots.STYLE)
 
@@ -309,14 +309,14 @@ plt.show()
 # Its 650,000 neurons are those of the convolutions: 650,080; with the dense
 # layers it is 659,272.
 #
-# The dense layers hold 96 % of the parameters, the convolutions do 92 % of
+# The dense layers hold 96 % of the parameters, the convolutions do 92 % of
 # the work.<sup>[2](#Footnotes)</sup> That is why dropout went into the dense
 # layers.
 #
 # ## 2. ReLU against tanh
 #
 # The paper's first figure: a network with four layers on CIFAR-10. With ReLU
-# it comes down to a training error of 25 % after about 6 epochs, with tanh
+# it comes down to a training error of 25 % after about 6 epochs, with tanh
 # after about 36. *Six times as fast*. Each had its own learning rate, "chosen
 # independently to make training as fast as possible".
 #
@@ -518,7 +518,7 @@ else:
         [
             {
                 "network": name,
-                "learning rate": rate,
+                "learning rate": f"{rate:g}",
                 "epochs to 25 %, seed by seed": ", ".join(
                     "never" if there is None else f"{there:.1f}"
                     for there in map(epochs_to, runs)
@@ -552,7 +552,7 @@ if full is not None:
 
 # %% [markdown]
 # The paper's six do not come back. They come out the other way round: here the
-# tanh is at 25 % after 8.7 epochs, the ReLU after 12.2, and the interval keeps
+# tanh is at 25 % after 8.7 epochs, the ReLU after 12.2, and the interval keeps
 # well away from 1. Each had three rates, and its best one is the one in the
 # middle. So it is not the rate, and with five seeds it is hardly chance.
 #
@@ -1583,7 +1583,7 @@ for name, said in (("one look", once), ("ten crops", ten_times)):
 # five seeds, 25 epochs on 8,550 pictures, with Adam, which minds the learning
 # rate less, and 0.001 for all. (A rate of its own might still help one or
 # another.) Differences are between trainings with the same seed. The interval
-# is Student's for their mean, 95 %; the p-values are corrected by Holm's method
+# is Student's for their mean, 95 %; the p-values are corrected by Holm's method
 # for the number of rows. In the last row a number below 0 would say that batch
 # normalisation is the better one. (For twice as many filters the paper halved all
 # convolutions but the last, and left the dense layers as they are. Here all five
@@ -1641,8 +1641,8 @@ else:
                 "idea": idea,
                 "the paper, points of top-1, top-5": paper,
                 "here, points of top-1": f"{brought[name].mean():+.2f}",
-                "95 % interval": f"{ends[name].low:+.2f} to {ends[name].high:+.2f}",
-                "p, corrected": f"{p:.3f}" if p >= 0.001 else "< 0.001",
+                "95 % interval": formatting.interval(*ends[name], "+.2f"),
+                "p, corrected": formatting.p_value(p),
                 "": "" if p < 0.05 else "within chance",
             }
             for (name, idea, paper), p in zip(CLAIMS, corrected)
@@ -1656,7 +1656,7 @@ else:
                 else f"{times[0]:.2f} times",
                 "95 % interval": ""
                 if times is None
-                else f"{times[1]:.2f} to {times[2]:.2f}",
+                else formatting.interval(*times[1:]),
             },
             {
                 "idea": "five networks averaged",
@@ -1695,7 +1695,7 @@ if full is not None:
 #   reflections (1.0).
 # - **Dropout costs 3.6 points**, as surely. It helps against learning by heart,
 #   and there is little of that here: without dropout the network is right in
-#   69 % of its training pictures, moved ones, and in 63 % of the test pictures.
+#   69 % of its training pictures, moved ones, and in 63 % of the test pictures.
 #   And it makes learning slower; the paper says that it needs about twice as
 #   many steps. 25 epochs are too few for that.
 # - **The other four rows are within chance**: overlapping pooling, the fourth
@@ -2036,7 +2036,7 @@ plots.filters(
 
 # %% [markdown]
 # Random numbers begin at two thirds: of the three directions of colour one is
-# grey. With 800 photographs, 30 epochs and five seeds we measured 20 to 36 % of
+# grey. With 800 photographs, 30 epochs and five seeds we measured 20 to 36 % of
 # colour in a half: most of what was learned is grey, edges and bars, in both
 # halves. The two were 2 to 11 points apart, and not always the same one was
 # greyer. So *every run* of the paper is none of five here: no half went
@@ -2233,8 +2233,8 @@ scores
 # %% [markdown]
 # ## Summary
 #
-# - AlexNet has 60,965,224 parameters in two halves. 96 % of them are in the
-#   dense layers, 92 % of the work in the convolutions.
+# - AlexNet has 60,965,224 parameters in two halves. 96 % of them are in the
+#   dense layers, 92 % of the work in the convolutions.
 # - "Six times as fast" was measured on one network, with one start and one scale
 #   of pixels. Here it came out the other way round. Measure a claim where you
 #   want to use it, each side with its own best rate.
@@ -2255,18 +2255,6 @@ scores
 # - Take out two ideas at once. Do the losses add up?
 # - `LABKIT_PROFILE=full`: all pictures, more epochs, on a GPU.
 #
-# ## Sources
-#
-# - A. Krizhevsky, I. Sutskever, G. Hinton: *ImageNet classification with deep
-#   convolutional neural networks*, 2012. All of "the paper's" figures.
-# - The course's slides on it.
-# - X. Glorot, Y. Bengio: *Understanding the difficulty of training deep
-#   feedforward neural networks*, 2010.
-# - N. Srivastava and others: *Dropout*, 2014.
-# - S. Ioffe, C. Szegedy: *Batch normalization*, 2015.
-# - A. Krizhevsky: *Learning multiple layers of features from tiny images*,
-#   2009 (CIFAR-10).
-#
 # ## Footnotes
 #
 # Where this lab and the course's slides differ:
@@ -2278,3 +2266,15 @@ scores
 #    724,406,816 in halves, 1,135,256,096 in one piece, and with pictures of 224
 #    pixels 643,026,048. The paper does not give it. How it was counted nobody
 #    says.
+#
+# ## Sources
+#
+# - A. Krizhevsky, I. Sutskever, G. Hinton: *ImageNet classification with deep
+#   convolutional neural networks*, 2012. All of "the paper's" figures.
+# - The course's slides on it.
+# - X. Glorot, Y. Bengio: *Understanding the difficulty of training deep
+#   feedforward neural networks*, 2010.
+# - N. Srivastava and others: *Dropout*, 2014.
+# - S. Ioffe, C. Szegedy: *Batch normalization*, 2015.
+# - A. Krizhevsky: *Learning multiple layers of features from tiny images*,
+#   2009 (CIFAR-10).
