@@ -40,17 +40,30 @@ def run_here(*sources: str, folder: Path, environment: dict | None = None) -> li
     return [out.get("text", out.get("data", {}).get("text/plain")) for out in shown]
 
 
-LOADED = "import sys\n{'keras', 'tensorflow', 'matplotlib.pyplot'} <= set(sys.modules)"
+LOADED = "import sys\nsorted({'keras', 'tensorflow', 'matplotlib.pyplot'} & set(sys.modules))"
+ALL = "['keras', 'matplotlib.pyplot', 'tensorflow']"
+IMPORTS = "from matplotlib import (\n    pyplot,\n)\nif True:\n    from labkit import training"
 
 
-def test_a_warm_kernel_has_imported_keras_already(tmp_path):
-    assert run_here(LOADED, folder=tmp_path) == ["True"]
+def test_a_kernel_has_imported_what_the_notebook_will_import(tmp_path):
+    assert run_here(LOADED, IMPORTS, folder=tmp_path) == [ALL]
 
 
 def test_so_has_a_confined_one():
     if not confinement.strength().full:
         pytest.skip("needs namespaces and Landlock")
-    assert run(LOADED).texts == ["True"]
+    assert run(LOADED, IMPORTS).texts[0] == ALL
+
+
+def test_a_notebook_that_trains_nothing_does_not_wait_for_keras(tmp_path):
+    environment = {**grading_environment(), "OMP_NUM_THREADS": "4"}
+    text = "# no line of these imports keras\nimport numpy"
+    assert run_here(LOADED, text, folder=tmp_path, environment=environment) == ["[]"]
+    # Nor does the parent lose its way where a later one does, or where it is no Python.
+    assert run_here(LOADED, IMPORTS, folder=tmp_path, environment=environment) == [ALL]
+    shown = run_here(LOADED, "import (", folder=tmp_path, environment=environment)
+    assert shown[0] == ALL
+    warm_parent(environment).close()
 
 
 def test_nbclient_takes_our_manager(tmp_path):

@@ -75,7 +75,8 @@ def grade(
 
     course = Course.here()
     if not cluster:
-        warm_up()  # on another core, while what grades is imported
+        # On another core, while what grades is imported.
+        warm_up(_code(course, labs or [""]))
     if db:
         course = replace(course, database=db)
     runner = _runner(course, cluster, require_confinement)
@@ -83,6 +84,15 @@ def grade(
     _tell(course, grades, confined_here=not cluster)
     if any(one.reason for one in grades):
         raise typer.Exit(1)
+
+
+def _code(course: "Course", labs: list[str]) -> str:
+    """The text of the labs whose names begin so."""
+    return "\n".join(
+        path.read_text("utf-8", "ignore")
+        for path in course.solutions.glob("*/*.py")
+        if path.stem.startswith(tuple(labs))
+    )
 
 
 def _graded(

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import math
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -110,10 +111,16 @@ def grading_policy(environment: dict[str, str], limits: Limits) -> Policy:
     )
 
 
-def warm_up() -> None:
-    """Begin to import what kernels need, where they are forked; it goes on by itself."""
+def warm_up(code: str) -> None:
+    """Begin to import what kernels need that run such code, where they are forked."""
     if strength().name != "bubblewrap" and can_fork():
-        warm_parent(grading_environment())
+        warm_parent(grading_environment()).load(_imports(code))
+
+
+def _imports(code: str) -> list[str]:
+    """The words of the import lines of a code that need not be Python as yet."""
+    lines = re.findall(r"^[ \t]*(?:from|import)\b[^\n(]*(?:\([^)]*\))?", code, re.M)
+    return sorted(set(re.findall(r"\w+", "\n".join(lines))))
 
 
 def execute(
@@ -140,7 +147,8 @@ def execute(
     """
     notebook = copy.deepcopy(notebook)
     forget_claims(notebook)  # a limit that the file speaks of is none of this run's
-    manager = kernel_manager(environment, folder, policy)
+    code = "\n".join(c.source for c in notebook.cells if c.cell_type == "code")
+    manager = kernel_manager(environment, folder, policy, _imports(code))
     provisioner = manager.provisioner
     client = BoundedClient(
         notebook,

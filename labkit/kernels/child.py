@@ -31,6 +31,7 @@ class Request:
     `arguments`: for IPython's kernel, after the connection file. With a policy the
     kernel is confined, in the `strength` named. A strength without a file system of its
     own needs a `home`, which holds `folder`. `place`: to be removed after the kernel.
+    `imports`: words of the notebook's import lines, None where they are not known.
     """
 
     folder: str
@@ -42,6 +43,7 @@ class Request:
     home: str = ""
     place: str = ""
     connection: dict[str, Any] = field(default_factory=dict)
+    imports: list[str] | None = None
 
     def to_json(self) -> str:
         """As text, for another process."""

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -153,10 +154,19 @@ class WarmParent:
             status = None
         return -signal.SIGKILL if status is None else status
 
+    def load(self, imports: Collection[str] | None) -> None:
+        """Let it begin to import what import lines with these words need; all for None."""
+        words = None if imports is None else sorted(imports)
+        self._tell({"do": "load", "imports": words})
+
     def retire(self) -> None:
         """Let it end when its last kernel has ended."""
+        self._tell({"do": "retire"})
+
+    def _tell(self, message: dict) -> None:
+        """Send what has no answer."""
         with self._one_at_a_time, contextlib.suppress(OSError):
-            self._channel.send(json.dumps({"do": "retire"}).encode())
+            self._channel.send(json.dumps(message).encode())
 
     def close(self) -> None:
         """End the parent, and every kernel of it."""
@@ -214,7 +224,7 @@ _starting = threading.Lock()
 
 
 def warm_parent(environment: dict[str, str]) -> WarmParent:
-    """The parent for kernels of an environment, started if need be; it gets warm by itself.
+    """The parent for kernels of an environment, started if need be.
 
     It is replaced where this package or an installed one has changed since it started.
     """

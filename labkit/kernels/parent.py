@@ -1,7 +1,7 @@
 """The warm parent: `python -m labkit.kernels.parent`, started by `labkit.kernels.owner`.
 
-It imports what notebooks import, runs no operation of it, and forks a child for each
-kernel that its owner asks for. It has one thread, speaks with its owner alone, over a
+It imports what the notebooks import that it is asked kernels for, each library once and
+no sooner, runs no operation of it, and forks a child for each kernel. It has one thread, speaks with its owner alone, over a
 socket that has no name, and ends with its owner, and all its kernels with it.
 """
 
@@ -15,14 +15,28 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from labkit.kernels.child import Request, confined, run_kernel
 from labkit.sandbox import linux, namespaces, processes
 
-# What a notebook is likely to import. Not `labkit.checks.cell` nor ipywidgets: as they are
-# imported they look for the notebook that they serve.
+# What every kernel loads. Not `labkit.checks.cell` nor ipywidgets: as they are imported
+# they look for the notebook that they serve.
+ALWAYS = (
+    "numpy",
+    "sqlite3",
+    "ipykernel.debugger",
+    "IPython.core.completer",
+    "IPython.extensions.storemagic",
+    "tornado.platform.asyncio",
+    "labkit.checks.compare",
+    "labkit.checks.references",
+    "labkit.checks.values",
+    "labkit.kernels.application",
+    "labkit.profile",
+)
+# What a notebook is likely to import; TensorFlow alone takes more than all the rest.
 MODULES = (
     "keras",
     "matplotlib.pyplot",
@@ -35,20 +49,10 @@ MODULES = (
     "PIL.Image",
     "seaborn",
     "tqdm",
-    "sqlite3",
-    "ipykernel.debugger",
-    "IPython.core.completer",
-    "IPython.extensions.storemagic",
-    "tornado.platform.asyncio",
-    "labkit.checks.compare",
     "labkit.data",
-    "labkit.kernels.application",
     "labkit.models",
     "labkit.plots",
-    "labkit.profile",
-    "labkit.checks.references",
     "labkit.training",
-    "labkit.checks.values",
 )
 REQUEST_BYTES = 2**20
 REQUEST_FILES = 16
@@ -62,22 +66,21 @@ def main() -> None:
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     # Or the debugger warns on standard error, as it is imported, of what it may miss.
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    warm_up(os.environ.get("KERAS_BACKEND", ""))
     parent = Parent(channel, owner)
+    parent.load(ALWAYS)
     try:
         parent.serve()
     finally:
         parent.end_all()
 
 
-def warm_up(backend: str) -> None:
-    """Import what is installed of what notebooks use; a missing package costs nothing."""
-    for name in (*MODULES, backend):
-        # Whatever goes wrong here goes wrong again, and is seen, in the notebook.
-        with contextlib.suppress(Exception):
-            importlib.import_module(name)
-    gc.collect()
-    gc.freeze()  # or the first collection in each child would copy all this memory
+def modules_of(imports: Collection[str] | None) -> list[str]:
+    """Of MODULES, those with a name among these words of import lines; all for None."""
+    return [
+        module
+        for module in MODULES
+        if imports is None or module.removeprefix("labkit.").split(".")[0] in imports
+    ]
 
 
 class Parent:
@@ -91,6 +94,20 @@ class Parent:
         self._strict = False
         self._retired = False
         self._ended: dict[int, int] = {}
+        self._loaded: set[str] = set()
+
+    def load(self, modules: Iterable[str]) -> None:
+        """Import what is installed of these modules; a missing package costs nothing."""
+        missing = [module for module in modules if module not in self._loaded]
+        if not missing:
+            return
+        for module in missing:
+            # Whatever goes wrong here goes wrong again, and is seen, in the notebook.
+            with contextlib.suppress(Exception):
+                importlib.import_module(module)
+        self._loaded.update(missing)
+        gc.collect()
+        gc.freeze()  # or the first collection in each child would copy all this memory
 
     def serve(self) -> None:
         """Answer requests until there is nobody to ask."""
@@ -115,6 +132,9 @@ class Parent:
         if request["do"] == "retire":
             self._retired = True
             return True
+        if request["do"] == "load":
+            self.load(modules_of(request["imports"]))
+            return True
         try:
             answer, given = getattr(self, f"_{request['do']}")(request, files)
         except Exception as error:
@@ -126,6 +146,7 @@ class Parent:
 
     def _start(self, message: dict, files: list[int]) -> tuple[dict, list[int]]:
         request = Request.from_json(message["kernel"])
+        self.load(modules_of(request.imports))
         report, *listening = files
         policy = request.policy
         if policy is None:

@@ -64,6 +64,7 @@ class WarmProvisioner(LocalProvisioner):
             policy=policy,
             place=str(getattr(self.parent, "place", "")),
             connection=_plain(dict(self.connection_info)),
+            imports=getattr(self.parent, "imports", None),
         )
         if policy is not None:
             request = replace(request, strength=strength().name)
@@ -170,7 +171,11 @@ class LabKernelManager(AsyncKernelManager):
     provisioner: WarmProvisioner
 
     def __init__(
-        self, environment: dict[str, str], folder: Path, policy: Policy | None
+        self,
+        environment: dict[str, str],
+        folder: Path,
+        policy: Policy | None,
+        imports: list[str] | None,
     ) -> None:
         self.place = Path(tempfile.mkdtemp(prefix="labkit-"))
         sockets = {"transport": "ipc", "ip": f"{self.place}/kernel"}
@@ -179,6 +184,7 @@ class LabKernelManager(AsyncKernelManager):
             **({} if os.name == "nt" else sockets),
         )
         self.policy = policy
+        self.imports = imports
         self._start = {"env": environment, "cwd": str(folder)}
         self._kernel_spec = KernelSpec(
             argv=[sys.executable, *_ARGUMENTS], language="python"
@@ -217,11 +223,15 @@ def _bound(context: zmq.Context) -> None:
 
 
 def kernel_manager(
-    environment: dict[str, str], folder: Path, policy: Policy | None = None
+    environment: dict[str, str],
+    folder: Path,
+    policy: Policy | None = None,
+    imports: list[str] | None = None,
 ) -> LabKernelManager:
     """A manager whose kernel starts in `folder`; give it to nbclient or start it.
 
     With a policy the kernel is confined, as well as this machine can
-    (`confinement.strength`), and works on a copy of the folder.
+    (`confinement.strength`), and works on a copy of the folder. `imports` are the words of
+    the import lines that it will run, where they are known: those libraries are warm.
     """
-    return LabKernelManager(environment, folder, policy)
+    return LabKernelManager(environment, folder, policy, imports)

@@ -22,4 +22,4 @@ def _load_jupyter_server_extension(server: Any) -> None:
 
     server.static_custom_path.insert(1, str(STYLE_FOLDER))
     if can_fork():
-        warm_parent(dict(os.environ))
+        warm_parent(dict(os.environ)).load(None)
