@@ -10,6 +10,7 @@ import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import absl.logging
 import psutil
 import pytest
 from traitlets.config import Application
@@ -20,6 +21,8 @@ from labkit.machine.cores import cores
 
 # Tables as wide as a screen; rich asks once, as a test module imports `labkit.cli`.
 os.environ["COLUMNS"] = "200"
+# Keras's absl closes the stream that it found, a test's, where logging is set up anew.
+absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 
