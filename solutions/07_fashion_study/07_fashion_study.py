@@ -1378,7 +1378,10 @@ plt.show()
 # With a large test set the flattery is small, but so are the differences that
 # papers report. And six is few: a search tries hundreds of settings. So
 # **choose by held-out pictures, measure on test pictures, once**. This cell
-# does it, and tells what the other way would have reported:
+# does it, and tells what the other way would have reported. (Where the CPU is
+# fast in [bfloat16](../glossary.md#bfloat16), a network learns in it, and is
+# measured in it meanwhile; once it has learned, it computes in float32. So the
+# end of a curve can lie a tenth of a point beside the score here.)
 
 # %%
 by_held_out = max(results.outcomes, key=lambda one: one.held_out_accuracy)
