@@ -62,8 +62,13 @@ def paint(canvas: Array, distance: Array, colour: Array) -> None:
     """
     if colour.ndim == 2:
         colour = colour[:, None, None, :]
+    canvas[:] = blended(canvas, distance, colour)
+
+
+def blended(canvas: Array, distance: Array, colour: Array) -> Array:
+    """Return `canvas` (..., C) with `colour` over it where distance (...) < 0, as `paint` lays it."""
     cover = np.clip(0.5 - distance, 0, 1)[..., None]
-    canvas += cover * (colour - canvas)
+    return canvas + cover * (colour - canvas)
 
 
 def smooth_noise(rng: np.random.Generator, count: int, size: int, cells: int) -> Array:

@@ -82,27 +82,56 @@ class _Brush:
         self.canvas, self.x, self.y, self.scale = canvas, x, y, drawing.each(scale)
 
     def ellipse(self, at: tuple, radii: tuple, colour: Array) -> None:
+        box = np.array(at) - radii, np.array(at) + radii
         self._paint(
-            lambda x, y: _ellipse(x, y, at, radii), colour, (1, -1) if at[0] else (1,)
+            lambda x, y: _ellipse(x, y, at, radii),
+            box,
+            max(radii) / min(radii),
+            colour,
+            (1, -1) if at[0] else (1,),
         )
 
     def polygon(self, points: list, colour: Array) -> None:
         corners = np.array(points)
-        self._paint(lambda x, y: drawing.polygon(corners, x, y), colour, (1, -1))
+        self._paint(
+            lambda x, y: drawing.polygon(corners, x[None, None], y[None, None])[0, 0],
+            (corners.min(axis=0), corners.max(axis=0)),
+            1.0,
+            colour,
+            (1, -1),
+        )
 
     def _paint(
         self,
         distance: Callable[[Array, Array], Array],
+        box: tuple[Array, Array],
+        stretch: float,
         colour: Array,
         sides: tuple[int, ...],
     ) -> None:
+        """Paint where a part lies: most parts are small, and the rest stays as it is.
+
+        box: its least and greatest (x, y). stretch: how many times a pixel beside the box
+        can be further away than its `distance` says.
+        """
         count, size = self.x.shape[:2]
         colour = np.broadcast_to(colour, (count, 3))
         step = max(1, _PIXELS // size**2)
         for part in (slice(i, i + step) for i in range(0, count, step)):
+            scale, colours = self.scale[part], colour[part]
+            edge = stretch / scale  # a pixel, of which half would be enough
             for side in sides:
-                away = distance(side * self.x[part], self.y[part]) * self.scale[part]
-                drawing.paint(self.canvas[part], away, colour[part])
+                x, y = side * self.x[part], self.y[part]
+                image, row, column = np.nonzero(
+                    (x > box[0][0] - edge)
+                    & (x < box[1][0] + edge)
+                    & (y > box[0][1] - edge)
+                    & (y < box[1][1] + edge)
+                )
+                place = image, row, column
+                away = distance(x[place], y[place]) * scale[image, 0, 0]
+                canvas = self.canvas[part]
+                canvas[place] = drawing.blended(canvas[place], away, colours[image])
 
 
 def _cat(rng, canvas: Array, x: Array, y: Array, scale: Array, fur: Array) -> None:
