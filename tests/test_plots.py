@@ -8,12 +8,14 @@ from html.parser import HTMLParser
 import matplotlib
 import numpy as np
 import pytest
-from IPython.core.formatters import DisplayFormatter
 from matplotlib import colors
+from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 from seaborn.utils import relative_luminance
 
 from labkit import plots
+from labkit.execution.execute import execute, grading_environment
+from labkit.plots.style import bundle
 
 NAMES = ("ned_flanders", "moe_szyslak", "krusty_the_clown")
 RNG = np.random.default_rng(7)
@@ -105,40 +107,47 @@ def test_a_figure_is_drawn_without_a_warning_and_within_its_edges(name):
 
 def test_the_same_values_give_the_same_picture():
     first, second = (
-        plots.confusion_matrix(MATRIX, NAMES, title="T")._repr_mimebundle_()[0]
-        for _ in range(2)
+        bundle(plots.confusion_matrix(MATRIX, NAMES, title="T"))[0] for _ in range(2)
     )
     assert first == second
 
 
-def test_a_notebook_shows_one_sharp_picture_with_what_it_shows_as_alt_text():
-    data, metadata = DisplayFormatter().format(
-        plots.image_grid(PICTURES, title="Test digits (stand-in data)")
+def test_a_notebook_shows_each_figure_once_sharp_and_in_words(tmp_path):
+    """Pyplot's and ours, also once pyplot's own ways to show a figure are set up."""
+    sources = (
+        "import matplotlib.pyplot as plt\nimport numpy as np\nfrom labkit import plots",
+        "digits = np.zeros((6, 8, 8))\nplots.image_grid(digits, title='Test digits')",
+        "fig, axes = plt.subplots(figsize=(4, 2))\naxes.bar(['cat', 'dog'], [3, 5])\n"
+        "axes.set(title='How many', xlabel='kind')\nplt.show()",
+        "plots.image_grid(digits, title='Test digits')",
+        "figure, axes = plt.subplots()\naxes.plot([1, 2])",
     )
-    picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
-    shown = metadata["image/png"]
-    assert shown["alt"] == "Test digits (stand-in data). 6 pictures."
-    assert shown["width"] == 864
-    assert picture.width == pytest.approx(2 * shown["width"], abs=1)
-
-
-def test_pyplot_s_figures_are_shown_sharp_and_in_words_too():
-    figure = matplotlib.figure.Figure(figsize=(4, 2))
-    axes = figure.subplots()
-    axes.bar(["cat", "dog"], [3, 5])
-    axes.set(title="How many", xlabel="kind")
-    data, metadata = DisplayFormatter().format(figure)
-    picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
-    shown = metadata["image/png"]
-    assert shown["alt"] == "How many: bars: cat 3, dog 5; across kind."
-    assert picture.width == pytest.approx(2 * shown["width"], abs=1)
+    notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
+    ran = execute(notebook, tmp_path, grading_environment())
+    outputs = [
+        [out for out in cell.outputs if "image/png" in out.get("data", {})]
+        for cell in ran.cells
+    ]
+    assert [len(found) for found in outputs] == [0, 1, 1, 1, 1]
+    shown = [found[0] for found in outputs[1:]]
+    assert [out.metadata["image/png"].alt for out in shown] == [
+        "Test digits. 6 pictures.",
+        "How many: bars: cat 3, dog 5; across kind.",
+        "Test digits. 6 pictures.",
+        "line from 1 at 0 to 2 at 1.",
+    ]
+    assert shown[0].metadata["image/png"].width == 864
+    for out in shown:
+        picture = Image.open(io.BytesIO(base64.b64decode(out.data["image/png"])))
+        wide = 2 * out.metadata["image/png"].width
+        assert picture.width == pytest.approx(wide, abs=1)
 
 
 def test_jupyterlab_gets_a_figure_as_html_with_its_words(monkeypatch):
     """It shows a picture without them. Whatever they hold, they end no attribute."""
     monkeypatch.setenv("LABKIT_ALT_TEXT", "1")
     title = """Cats < "dogs" & 'birds'"""
-    data, metadata = DisplayFormatter().format(plots.image_grid(PICTURES, title=title))
+    data, metadata = bundle(plots.image_grid(PICTURES, title=title))
     (found,) = elements(data["text/html"])
     assert found == {
         "class": "labkit-figure",
@@ -165,7 +174,7 @@ def test_ticks_that_are_no_texts_are_told_and_no_figure_is_lost(monkeypatch):
     axes.set_xticks([32, 64], [32, 64])
     assert plots.describe(figure) == "line from 1 at 32 to 2 at 64."
     monkeypatch.setattr("labkit.plots.style.describe", lambda figure: 1 / 0)
-    data, _ = DisplayFormatter().format(figure)
+    data, _ = bundle(figure)
     assert data["image/png"]
 
 
