@@ -18,10 +18,10 @@ half a second to two seconds later.
 What needs a room above this one stands there, each with its reason and the issue there is
 upstream for it:
 
-matplotlib (`plots/style.py`, `show_in_notebooks`): its Figure gets `_ipython_display_`, so
+matplotlib (`plots/style.py`, `show_in_notebooks`): its Figure gets `_repr_mimebundle_`, so
 that pyplot's figures come into a notebook as ours do, sharp and with their alternative text.
-IPython finds it at the class, also in a kernel that was forked before it had a shell.
-None filed.
+IPython's formatter finds it at the class, also in a kernel that was forked before it had a
+shell. None filed.
 
 TensorFlow (`training/machine.py`, at its import): a filter of its logger drops warnings of
 "retracing", which several small networks provoke and which no student can mend. Its issue

@@ -124,17 +124,28 @@ def show_in_notebooks() -> None:
     """Let notebooks show all figures, pyplot's too, as `bundle` gives them.
 
     By a method of the class: a kernel that was forked after this import has no shell yet.
-    By this method of all: where IPython finds it, it asks nobody else. Its backend for
-    pyplot would draw each figure once more, half as dense, and show that.
     """
 
-    def shown(figure: _MatplotlibFigure) -> None:
-        from IPython.display import display  # whoever calls this has it
+    def shown(
+        figure: _MatplotlibFigure, include: Any = None, exclude: Any = None
+    ) -> Bundle:
+        _forget_jupyters_own()
+        return bundle(figure)
 
-        data, metadata = bundle(figure)
-        display(data, metadata=metadata, raw=True)
+    _MatplotlibFigure._repr_mimebundle_ = shown  # type: ignore[attr-defined]
 
-    _MatplotlibFigure._ipython_display_ = shown  # type: ignore[attr-defined]
+
+def _forget_jupyters_own() -> None:
+    """Take away what Jupyter's backend for pyplot has told IPython of figures.
+
+    It would draw each figure once more, half as dense, and show that in place of ours. It
+    tells it with the first figure, so this is done as each one is shown.
+    """
+    from IPython.core.getipython import get_ipython  # whoever shows a figure has it
+
+    shell = get_ipython()
+    if shell is not None and shell.display_formatter is not None:
+        shell.display_formatter.formatters["image/png"].pop(_MatplotlibFigure, None)
 
 
 def limit_shares(axis: Axis) -> None:
