@@ -87,11 +87,11 @@ def grade(
 
 
 def _code(course: "Course", labs: list[str]) -> str:
-    """The text of the labs whose names begin so."""
+    """The text of the labs whose names begin so; what cannot be read is told later."""
     return "\n".join(
         path.read_text("utf-8", "ignore")
         for path in course.solutions.glob("*/*.py")
-        if path.stem.startswith(tuple(labs))
+        if path.is_file() and path.stem.startswith(tuple(labs))
     )
 
 

@@ -21,7 +21,8 @@ upstream for it:
 matplotlib (`plots/style.py`, `show_in_notebooks`): its Figure gets `_repr_mimebundle_`, so
 that pyplot's figures come into a notebook as ours do, sharp and with their alternative text.
 IPython's formatter finds it at the class, also in a kernel that was forked before it had a
-shell. None filed.
+shell. What Jupyter's backend for pyplot has registered there for figures is taken away: it
+would come first. None filed.
 
 TensorFlow (`training/machine.py`, at its import): a filter of its logger drops warnings of
 "retracing", which several small networks provoke and which no student can mend. Its issue
