@@ -32,16 +32,19 @@ def header(course, line):
     return path
 
 
-def test_the_demo_of_a_course_with_two_labs(two_labs, run_command):
+@pytest.mark.parametrize(
+    ("profile", "step"), [("", "Show the solutions"), ("quick", "Run the solutions")]
+)
+def test_the_demo_of_a_course_with_two_labs(two_labs, run_command, profile, step):
     path = header(two_labs, '#     shows: {table.txt: "Numbers, and what they are."}')
     path.write_text(path.read_text() + '\n# %%\nopen("table.txt", "w").write("1")\n')
-    done = run_command("labkit", "demo", folder=two_labs.root)
+    done = run_command("labkit", "demo", folder=two_labs.root, LABKIT_PROFILE=profile)
     assert done.returncode == 0, done.stderr
     folder = two_labs.build / "demo"
     before, after = done.stdout.split("Release the other labs (1)")
     (first,) = re.findall(r"A first page: (\S+)", before)
     assert "07_another" in first and (two_labs.root / first).is_file()
-    assert "Run the solutions" in after
+    assert step in after
     page = (folder / "index.html").read_text()
     assert "Numbers, and what they are." in page
     assert "with no data set. Open:" in done.stdout and "Real data" not in page

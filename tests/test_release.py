@@ -6,6 +6,7 @@ import nbformat
 import pytest
 
 from labkit.authoring.release import release
+from labkit.authoring.run import reference_solution_run
 from labkit.checks.references import References
 from labkit.labs.lab import LabError, read_lab
 from labkit.labs.reference_run import lab_references, references_path
@@ -329,6 +330,41 @@ check("the array stays", {sent})
         release(course)
     replace(course, sent, "drawn.sum() if stays else 'it changes'")
     release(course)
+
+
+def test_a_mistake_leaves_the_files_of_the_solution_alone(course, tmp_path):
+    written = 'open("kept.txt", "w").write("1")\nopen("gone.txt", "w").write("2")'
+    replace(course, '# %% check="double"', f'# %%\n{written}\n\n\n# %% check="double"')
+    spoils = """\
+    import os
+
+    open("kept.txt", "w").write("spoilt")
+    open("new.txt", "w").write("spoilt")
+    if os.path.exists("gone.txt"):
+        os.remove("gone.txt")
+    return np.asarray(x) + 2"""
+    replace(course, "    return np.asarray(x) + 2", spoils)
+    replace(
+        course,
+        '# %% check="plain"',
+        """\
+# %%
+import os
+
+read = {name: open(name).read() for name in sorted(os.listdir())}
+assert read == {"gone.txt": "2", "kept.txt": "1"}, read
+open("kept.txt", "a").write("3")
+
+
+# %% check="plain\"""",
+    )
+    path = course.lab(LAB)
+    run = reference_solution_run(path, tmp_path / "run", course.build, "a seed")
+    names = ["91_tiny.ipynb", "gone.txt", "kept.txt"]
+    assert [file.name for file in run.files] == names
+    assert (tmp_path / "run" / "kept.txt").read_text() == "13"
+    assert (tmp_path / "run" / "gone.txt").read_text() == "2"
+    assert run.failed == []
 
 
 def test_references_of_another_version_are_made_anew(released_course):

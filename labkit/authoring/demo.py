@@ -12,10 +12,9 @@ from typing import Any
 from labkit import data, pages
 from labkit.authoring import sample_class
 from labkit.authoring.release import release
-from labkit.authoring.run import Run, run_solution
+from labkit.authoring.run import Run, reference_solution_run, run_solution
 from labkit.course import Course
 from labkit.errors import LabkitError
-from labkit.execution.side_by_side import side_by_side
 from labkit.grading.engine import Grade, Options, grade
 from labkit.grading.progress import Progress
 from labkit.grading.results.export import write_grades
@@ -93,9 +92,13 @@ def run_demo(
     if others:
         release(place, others, announce=progress.announce)
 
-    progress.step("Run the solutions")
     for_seconds = _trains_for_seconds()
-    runs = _run_solutions(labs, folder / "runs", course, options, for_seconds)
+    # Those have run by now, for the references: once is enough.
+    progress.step("Show the solutions" if for_seconds else "Run the solutions")
+    runs = [
+        _run(lab, folder / "runs" / lab.name, course, for_seconds, progress)
+        for lab in labs
+    ]
 
     progress.step("Grade a sample class")
     grades = _grade_class(place, [first, *others], options)
@@ -117,29 +120,19 @@ def _trains_for_seconds() -> bool:
     return not chosen and not any(one.present for one in data.inventory())
 
 
-def _run_solutions(
-    labs: list[Lab], folder: Path, course: Course, options: Options, for_seconds: bool
-) -> list[Run]:
-    profile = "grading" if for_seconds else None
-
-    def run(lab: Lab) -> Run:
-        return _run(lab, folder / lab.name, course, profile, options.progress)
-
-    # A training in earnest takes all cores for itself.
-    return side_by_side(run, labs, options.jobs if for_seconds else 1)
-
-
 def _run(
-    lab: Lab, folder: Path, course: Course, profile: str | None, progress: Progress
+    lab: Lab, folder: Path, course: Course, for_seconds: bool, progress: Progress
 ) -> Run:
     shutil.rmtree(folder, ignore_errors=True)
+    if for_seconds:
+        run = reference_solution_run(lab.path, folder, course.build, course.seed)
+    else:
 
-    def cell(number: int, count: int, heading: str) -> None:
-        progress.cell(lab.name, number, count, heading)
+        def cell(number: int, count: int, heading: str) -> None:
+            progress.cell(lab.name, number, count, heading)
 
-    run = run_solution(
-        lab.path, folder, course.build, course.seed, cell, profile=profile
-    )
+        run = run_solution(lab.path, folder, course.build, course.seed, cell)
+        progress.ran(lab.name, run.seconds)
     if run.failed:
         raise LabkitError(f"The solution of {lab.name} failed: {'; '.join(run.failed)}")
     for name in lab.shows:
@@ -148,7 +141,6 @@ def _run(
                 f"{lab.path}: its header shows {name}, and its solution wrote no such "
                 f"file. It wrote: {', '.join(file.name for file in run.files)}."
             )
-    progress.ran(lab.name, run.seconds)
     return run
 
 

@@ -1,6 +1,8 @@
 """The reference run: what the solution, and each usual mistake, gives for every check."""
 
 import ast
+import copy
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,7 +27,7 @@ from labkit.execution.grading_data import reference_environment
 from labkit.execution.keys import package_hash
 from labkit.execution.run_metadata import RunMetadata
 from labkit.execution.side_by_side import side_by_side
-from labkit.files import content_hash
+from labkit.files import content_hash, new_folder, write_text
 from labkit.labs.cells import (
     check_names,
     mistake_functions,
@@ -35,6 +37,7 @@ from labkit.labs.cells import (
 from labkit.labs.companions import companions, scratch_folder
 from labkit.labs.lab import Lab, LabError, cell_id, read_lab
 from labkit.labs.script import Fault
+from labkit.labs.solution_files import SolutionFiles
 from labkit.labs.source import source_notebook
 
 # Around what takes the solution's place for one run of the check cell: afterwards every
@@ -104,8 +107,11 @@ def lab_references(
         if (saved := _saved(path, key)) is not None:
             return saved
         announce(f"{lab_path.stem}: reference run")
-        environment = reference_environment(build, seed)
-        made = replace(record_references(read_lab(lab_path), environment), key=key)
+        lab, environment = read_lab(lab_path), reference_environment(build, seed)
+        solution = solution_run_path(lab_path, build)
+        shutil.rmtree(solution, ignore_errors=True)
+        with new_folder(solution) as folder:
+            made = replace(record_references(lab, environment, folder), key=key)
         made.save(path)
         return made
 
@@ -138,6 +144,11 @@ def references_path(lab_path: Path, build: Path) -> Path:
     return build / "references" / f"{lab_path.stem}.json"
 
 
+def solution_run_path(lab_path: Path, build: Path) -> Path:
+    """Where what its solution showed and wrote in the reference run of a lab is saved."""
+    return build / "references" / lab_path.stem
+
+
 def _saved(path: Path, key: str) -> References | None:
     """The saved references of a key; None where there are none, or only others."""
     try:
@@ -153,17 +164,23 @@ def _loaded(path: Path, _changed: int) -> References:
     return References.load(path)
 
 
-def record_references(lab: Lab, environment: dict[str, str]) -> References:
+def record_references(
+    lab: Lab, environment: dict[str, str], solution: Path | None = None
+) -> References:
     """Run the solution and its mistakes; returns what they gave, without a key.
 
-    `environment` is what the kernel finds besides the usual.
+    `environment` is what the kernel finds besides the usual. Into the folder `solution` go
+    the solution's own cells as they ran, and the files that they wrote.
 
     Raises LabError where a cell of the solution fails, a check is not recorded, or a
     mistake is not caught by the checks of its exercise.
     """
-    notebook, trials, redraws = _reference_notebook(lab)
+    notebook, own, trials, redraws = _reference_notebook(lab)
     with scratch_folder(lab.path) as folder:
-        ran = execute(notebook, folder, {**grading_environment(), **environment})
+        files = SolutionFiles(folder, own)
+        whole = {**grading_environment(), **environment}
+        ran = execute(notebook, folder, whole, on_cell=files.before_cell)
+        files.end()
     trial_cells = {trial.notebook_cell for trial in trials}
     trial_cells |= {redraw.notebook_cell for redraw in redraws}
     if faults := _run_faults(lab, ran, trial_cells):
@@ -173,7 +190,23 @@ def record_references(lab: Lab, environment: dict[str, str]) -> References:
     if faults or missed:
         raise LabError.of(lab.path, faults + missed)
     checks = with_redraws(checks, redraws, ran)
+    if solution is not None:
+        files.write(solution)
+        write_text(solution / f"{lab.name}.ipynb", nbformat.writes(_alone(ran, own)))
     return References(lab.name, "", run_duration(ran), checks)
+
+
+def _alone(ran: NotebookNode, own: set[int]) -> NotebookNode:
+    """The solution's cells of a reference run, numbered as if nothing else had run."""
+    alone = copy.copy(ran)
+    alone.cells = [ran.cells[index] for index in sorted(own)]
+    code = (cell for cell in alone.cells if cell.cell_type == "code")
+    for number, cell in enumerate(code, start=1):
+        cell.execution_count = number
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = number
+    return alone
 
 
 def _key(lab_path: Path, seed: str) -> str:
@@ -190,11 +223,17 @@ def _key(lab_path: Path, seed: str) -> str:
 
 def _reference_notebook(
     lab: Lab,
-) -> tuple[NotebookNode, list[Trial], list[Redraw]]:
-    """The solution; after each check, what it draws from other seeds, and its mistakes."""
+) -> tuple[NotebookNode, set[int], list[Trial], list[Redraw]]:
+    """The solution; after each check, what it draws from other seeds, and its mistakes.
+
+    Second, which of the cells are the solution's own.
+    """
     source = source_notebook(lab)
-    built, trials, redraws = [], [], []
+    own: set[int] = set()
+    built: list[NotebookNode] = []
+    trials, redraws = [], []
     for cell in source.cells:
+        own.add(len(built))
         built.append(cell)
         role = cell.metadata.get("nbgrader", {})
         if not (role.get("grade") and role.get("locked")):
@@ -205,7 +244,7 @@ def _reference_notebook(
             if cell_id("check", key) == role["grade_id"]:
                 trials += _add_trials(built, cell, mistakes, key)
     source.cells = built
-    return source, trials, redraws
+    return source, own, trials, redraws
 
 
 def _add_redraws(built: list[NotebookNode], check: NotebookNode) -> list[Redraw]:
