@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
+# Python keeps what it has compiled: commands, kernels and tests start faster by it.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup student demo test lab docs
 

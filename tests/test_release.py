@@ -21,18 +21,12 @@ def replace(course, old, new):
     path.write_text(text.replace(old, new))
 
 
-@pytest.fixture
-def released(course):
-    release(course)
-    return course
-
-
 def notebook(course):
     return nbformat.read(course.notebooks / LAB / f"{LAB}.ipynb", as_version=4)
 
 
-def test_the_release_holds_stubs_and_nothing_of_the_staff(released):
-    text = (released.notebooks / LAB / f"{LAB}.ipynb").read_text()
+def test_the_release_holds_stubs_and_nothing_of_the_staff(released_course):
+    text = (released_course.notebooks / LAB / f"{LAB}.ipynb").read_text()
     for secret in (
         "2 * np",
         "adds_two",
@@ -44,11 +38,11 @@ def test_the_release_holds_stubs_and_nothing_of_the_staff(released):
         assert secret not in text
     assert text.count("raise NotImplementedError") == 3
     assert "YOUR ANSWER HERE" in text
-    assert all(not cell.get("outputs") for cell in notebook(released).cells)
+    assert all(not cell.get("outputs") for cell in notebook(released_course).cells)
 
 
-def test_visible_expected_values_ship_and_hidden_ones_do_not(released):
-    text = (released.notebooks / LAB / "expected.json").read_text()
+def test_visible_expected_values_ship_and_hidden_ones_do_not(released_course):
+    text = (released_course.notebooks / LAB / "expected.json").read_text()
     cells = json.loads(text)["cells"]
     assert [check["name"] for check in cells["check-double"]] == [
         "a number",
@@ -60,38 +54,40 @@ def test_visible_expected_values_ship_and_hidden_ones_do_not(released):
     assert "You added 2 where you should multiply by it." in hints
 
 
-def test_the_start_page_names_the_lab(released):
-    page = (released.notebooks / "start.md").read_text()
+def test_the_start_page_names_the_lab(released_course):
+    page = (released_course.notebooks / "start.md").read_text()
     assert f"[A tiny lab]({LAB}/{LAB}.ipynb)" in page
     assert "1\u00a0h\u00a015\u00a0min" in page
 
 
-def test_a_second_release_changes_nothing(released):
+def test_a_second_release_changes_nothing(released_course):
     files = {
         path: path.read_bytes()
-        for path in released.notebooks.rglob("*")
+        for path in released_course.notebooks.rglob("*")
         if path.is_file()
     }
-    assert all(not done.changed for done in release(released))
+    assert all(not done.changed for done in release(released_course))
     assert {
         path: path.read_bytes()
-        for path in released.notebooks.rglob("*")
+        for path in released_course.notebooks.rglob("*")
         if path.is_file()
     } == files
 
 
-def test_check_finds_an_edited_release_and_leaves_it(released):
-    path = released.notebooks / LAB / f"{LAB}.ipynb"
+def test_check_finds_an_edited_release_and_leaves_it(released_course):
+    path = released_course.notebooks / LAB / f"{LAB}.ipynb"
     path.write_text(path.read_text().replace("Twice x", "Thrice x"))
-    changed = [name for done in release(released, check=True) for name in done.changed]
+    changed = [
+        name for done in release(released_course, check=True) for name in done.changed
+    ]
     assert changed == [f"{LAB}.ipynb"]
     assert "Thrice x" in path.read_text()
 
 
-def test_check_finds_a_changed_expected_value_but_not_its_last_digit(released):
+def test_check_finds_a_changed_expected_value_but_not_its_last_digit(released_course):
     from labkit.checks.values import decode, encode
 
-    path = released.notebooks / LAB / "expected.json"
+    path = released_course.notebooks / LAB / "expected.json"
     data = json.loads(path.read_text())
     check = data["cells"]["check-double"][0]
     right = decode(check["value"])
@@ -99,7 +95,9 @@ def test_check_finds_a_changed_expected_value_but_not_its_last_digit(released):
         check["value"] = encode(right * factor)
         path.write_text(json.dumps(data))
         assert [
-            name for done in release(released, check=True) for name in done.changed
+            name
+            for done in release(released_course, check=True)
+            for name in done.changed
         ] == changed
 
 
@@ -567,19 +565,19 @@ def test_a_check_that_is_not_repeatable_is_called_so(course):
     assert 'tags=["needed"]' not in str(caught.value)
 
 
-def test_a_removed_labs_folder_goes_with_the_next_release(released):
-    other = released.notebooks / "93_other"
+def test_a_removed_labs_folder_goes_with_the_next_release(released_course):
+    other = released_course.notebooks / "93_other"
     other.mkdir()
     (other / "expected.json").write_text("{}")
-    mine = released.notebooks / "pictures"
+    mine = released_course.notebooks / "pictures"
     mine.mkdir()
     (mine / "a.txt").write_text("not of a release")
-    changed = {done.lab: done.changed for done in release(released, check=True)}
+    changed = {done.lab: done.changed for done in release(released_course, check=True)}
     assert changed["93_other"] == ["removed: solutions/ has no such lab"]
     assert other.is_dir()
-    release(released, [LAB])
+    release(released_course, [LAB])
     assert other.is_dir()
-    release(released)
+    release(released_course)
     assert not other.exists() and mine.is_dir()
 
 

@@ -499,12 +499,12 @@ def occlusion(model, image, label, size):
         """
 def occlusion(model, image, label, size):
     kept = image.copy()
-    whole = training.predict(model, image[None])[0][label]
+    whole = np.asarray(model(image[None], training=False))[0][label]
     found = np.zeros((int(np.ceil(image.shape[0] / size)), int(np.ceil(image.shape[1] / size))))
     for i, j in np.ndindex(found.shape):
         place = slice(i * size, i * size + size), slice(j * size, j * size + size)
         image[place] = 128
-        found[i, j] = whole - training.predict(model, image[None])[0][label]
+        found[i, j] = whole - np.asarray(model(image[None], training=False))[0][label]
         image[place] = kept[place]
     return found
 """,
