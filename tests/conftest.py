@@ -28,7 +28,14 @@ BIN = Path(sys.executable).parent
 
 
 # The longest first, so that no core waits for them at the end.
-LONG = ("test_demo.py", "test_cheats.py", "test_labs.py")
+LONG = (
+    "test_demo.py",
+    "test_cheats.py",
+    "test_labs.py",
+    "test_site.py",
+    "test_walk.py",
+    "test_wheel.py",
+)
 
 
 def pytest_xdist_auto_num_workers():
@@ -61,7 +68,13 @@ def environment(tmp_path_factory):
         if "LABKIT_TEST_CACHE" in os.environ:
             patch.setenv("LABKIT_CACHE", os.environ["LABKIT_TEST_CACHE"])
         else:
-            patch.setenv("LABKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
+            cache = tmp_path_factory.mktemp("cache")
+            patch.setenv("LABKIT_CACHE", str(cache))
+            if "PYTEST_XDIST_WORKER" in os.environ:
+                # How fast this machine trains is measured once for all workers.
+                shared = tmp_path_factory.getbasetemp().parent / "speed"
+                shared.mkdir(exist_ok=True)
+                (cache / "speed").symlink_to(shared)
         patch.setenv("PATH", f"{BIN}{os.pathsep}{os.environ['PATH']}")
         patch.delenv("LABKIT_PROFILE", raising=False)
         # What this run was asked for is not asked of one that a test starts.
