@@ -1,12 +1,14 @@
 """Run All goes on: a blank lab in a real kernel, a failed check, an error of one's own."""
 
 import json
+import re
 import shutil
 
 import nbformat
 import pytest
 
 from labkit.checks import earned_points
+from labkit.execution.execute import execute, grading_environment
 from labkit.labs.answers import solve
 from labkit.labs.lab import cell_id, find_labs, read_lab
 from labkit.learning.jupyterlab import copy_labs
@@ -138,6 +140,17 @@ def test_an_error_of_the_students_own_stops(work):
     with pytest.raises(Exception, match="ZeroDivisionError"):
         run_all(notebook, work / LAB)
     assert notebook.cells[2].outputs == []
+
+
+def test_at_grading_an_error_shows_the_students_own_lines_too(tmp_path):
+    source = "def half(x):\n    return np.ones(x) @ np.ones(4)"
+    notebook = cells("import numpy as np\nfrom labkit import check", source, "half(3)")
+    ran = execute(notebook, tmp_path, grading_environment())
+    (error,) = ran.cells[2].outputs
+    text = re.sub(r"\x1b\[\d*m", "", "\n".join(error.traceback))
+    assert text.startswith("ValueError in your code, the last call at the end\n")
+    assert "Cell In[2], line 2, in half" in text
+    assert "--->   2     return np.ones(x) @ np.ones(4)" in text
 
 
 def test_an_error_before_a_check_in_its_cell_does_not_stop(work):

@@ -86,8 +86,10 @@ class JupyterLab:
         page.set_default_timeout(PATIENCE)
 
     def open(self, path: str) -> None:
-        """Open a notebook, and wait until its kernel is there."""
-        self.page.goto(f"{self.address}/lab/tree/{path}")
+        """Open a notebook, as a link to it does, and wait until its kernel is there."""
+        self.page.evaluate(
+            "path => jupyterapp.commands.execute('docmanager:open', { path })", path
+        )
         self.wait(
             f"jupyterapp.shell.currentWidget?.context?.path === '{path}' &&"
             " jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status"

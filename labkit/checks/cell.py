@@ -431,11 +431,13 @@ def _install() -> None:
         isinstance(transformer, CheckCells) for transformer in shell.ast_transformers
     ):
         shell.ast_transformers.append(CheckCells())
+        check._waiting.install(shell)
         if profile.name() == "grading":
             _seed()
-        else:
-            check._waiting.install(shell)
+            # IPython formats each error once more, for its history. Of a blank lab that
+            # is most of the time that it takes, unless it leaves the code around out.
+            shell.InteractiveTB.set_mode("Plain")
 
 
 errors.install()
-_install()  # at home it shows errors of all kinds, those of the line above too
+_install()  # it shows errors of all kinds, those of the line above too

@@ -1,8 +1,9 @@
 """The warm parent: `python -m labkit.kernels.parent`, started by `labkit.kernels.owner`.
 
 It imports what the notebooks import that it is asked kernels for, each library once and
-no sooner, runs no operation of it, and forks a child for each kernel. It has one thread, speaks with its owner alone, over a
-socket that has no name, and ends with its owner, and all its kernels with it.
+no sooner, runs no operation of it, and forks a child for each kernel. It has one thread,
+speaks with its owner alone, over a socket that has no name, and ends with its owner, and
+all its kernels with it.
 """
 
 import contextlib
