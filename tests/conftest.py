@@ -18,6 +18,7 @@ from traitlets.config import Application
 from labkit.authoring.release import release
 from labkit.course import Course
 from labkit.machine.cores import cores
+from tests.grading_data import share_grading_data
 
 # Tables as wide as a screen; rich asks once, as a test module imports `labkit.cli`.
 os.environ["COLUMNS"] = "200"
@@ -91,7 +92,7 @@ def make_course(folder: Path) -> Course:
     folder.mkdir(exist_ok=True)
     shutil.copy(ROOT / "nbgrader_config.py", folder)
     shutil.copytree(ROOT / "tests" / "labs", folder / "solutions")
-    return Course.at(folder)
+    return share_grading_data(Course.at(folder))
 
 
 @pytest.fixture

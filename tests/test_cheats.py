@@ -20,6 +20,7 @@ from labkit.labs.answers import solve
 from labkit.labs.lab import read_lab
 from labkit.sandbox.confinement import strength
 from tests.conftest import ROOT
+from tests.grading_data import share_grading_data
 
 LAB = "92_target"
 CHEATS = sorted((ROOT / "tests" / "cheats" / "answers").glob("*.py"))
@@ -134,7 +135,7 @@ def graded_by_labkit(tmp_path_factory):
     shutil.copytree(ROOT / "tests" / "cheats" / "labs", root / "solutions")
     # Some make a cell hang; that need not take two minutes each.
     (root / "course.toml").write_text("[limits]\ncell_seconds = 10\n")
-    course = Course.at(root)
+    course = share_grading_data(Course.at(root))
     release(course)
     _hand_in_all(course)
     grade(course)

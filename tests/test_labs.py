@@ -28,6 +28,7 @@ from labkit.labs.lab import cell_id, find_labs, read_lab
 from labkit.labs.reference_run import RESTORE, lab_references
 from labkit.labs.source import source_notebook
 from tests.conftest import ROOT
+from tests.grading_data import share_grading_data
 
 SEED = "the seed of the tests"
 LABS = find_labs(ROOT / "solutions")
@@ -159,7 +160,8 @@ def labkit_course(tmp_path_factory):
     for path in LABS:
         lab_references(path, ROOT / "build", SEED)
     shutil.copytree(ROOT / "build" / "references", build / "references")
-    return Course(root, ROOT / "solutions", ROOT / "notebooks", build)
+    course = Course(root, ROOT / "solutions", ROOT / "notebooks", build)
+    return share_grading_data(course)
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +177,7 @@ def nbgrader_course(labkit_course, tmp_path_factory):
         runs = Path("executed", path.stem)
         if (labkit_course.build / runs).is_dir():
             shutil.copytree(labkit_course.build / runs, build / runs)
-    return replace(labkit_course, root=root, build=build)
+    return share_grading_data(replace(labkit_course, root=root, build=build))
 
 
 @pytest.fixture(params=["labkit", "nbgrader"], scope="module")

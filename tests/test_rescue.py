@@ -16,6 +16,7 @@ from labkit.labs.answers import solve
 from labkit.labs.lab import read_lab
 from labkit.labs.rescues import lab_rescues
 from tests.conftest import ROOT
+from tests.grading_data import share_grading_data
 from tests.steps import LAB, TEXT, cell_of, cells, course_of_steps, read, run_all, shown
 
 LINE = 'check.rescue("step")'
@@ -188,7 +189,7 @@ def test_the_release_ships_rescues_and_passes_its_gate(course):
 def test_a_whole_lab_with_one_exercise_rescued_earns_all_other_points(tmp_path):
     """One that many later exercises build on, in a lab of the course."""
     name, exercise = "02_convolution", "output_size"
-    course = Course.at(tmp_path)
+    course = share_grading_data(Course.at(tmp_path))
     shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
     shutil.copytree(ROOT / "solutions" / name, course.lab(name).parent)
     lab = read_lab(course.lab(name))

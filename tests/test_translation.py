@@ -17,6 +17,7 @@ from labkit.labs.translation import (
     update_translation,
 )
 from tests.conftest import ROOT
+from tests.grading_data import share_grading_data
 
 LAB = "91_tiny"
 PROSE = """\
@@ -249,7 +250,7 @@ def test_a_copy_of_the_course_is_released_in_german(tmp_path):
         copy = shutil.copytree if source.is_dir() else shutil.copy
         target.parent.mkdir(exist_ok=True)
         copy(source, target)
-    course = Course.at(tmp_path)
+    course = share_grading_data(Course.at(tmp_path))
     done = release(course, language="de")
     assert done[0].english == 0
     text = (course.notebooks / "01_neuron" / "01_neuron.ipynb").read_text("utf-8")

@@ -12,6 +12,7 @@ from labkit.course import Course
 from labkit.grading.gradebook.api import generate_assignment
 from labkit.kernels.provisioner import kernel_manager
 from labkit.labs.source import write_source
+from tests.grading_data import share_grading_data
 
 LAB = "93_steps"
 TEXT = Path(__file__).parent / f"{LAB}.py"
@@ -20,7 +21,7 @@ CONFIG = Path(__file__).parents[2] / "nbgrader_config.py"
 
 def course_of_steps(folder: Path) -> Course:
     """A course with the lab, handed out to `notebooks`, and nothing handed in."""
-    course = Course.at(folder)
+    course = share_grading_data(Course.at(folder))
     shutil.copy(CONFIG, folder)
     course.lab(LAB).parent.mkdir(parents=True)
     shutil.copy(TEXT, course.lab(LAB))
