@@ -88,7 +88,8 @@ class JupyterLab:
     def open(self, path: str) -> None:
         """Open a notebook, as a link to it does, and wait until its kernel is there."""
         self.page.evaluate(
-            "path => jupyterapp.commands.execute('docmanager:open', { path })", path
+            "path => void jupyterapp.commands.execute('docmanager:open', { path })",
+            path,
         )
         self.wait(
             f"jupyterapp.shell.currentWidget?.context?.path === '{path}' &&"
