@@ -54,6 +54,7 @@ c.Execute.timeout = 600
 # Asking for a kernel, and until its first cell has imported Keras.
 READY = """
 import tempfile, time, nbformat
+from labkit.course import Limits
 from pathlib import Path
 from labkit.execution.execute import execute, grading_environment, grading_policy
 cell = nbformat.v4.new_code_cell("import keras")
@@ -62,7 +63,7 @@ for _ in range(6):
     with tempfile.TemporaryDirectory() as folder:
         notebook = nbformat.v4.new_notebook(cells=[cell])
         begun = time.perf_counter()
-        execute(notebook, Path(folder), grading_environment(), policy=grading_policy({}, 4 * 2**30))
+        execute(notebook, Path(folder), grading_environment(), policy=grading_policy({}, Limits()))
         times.append(time.perf_counter() - begun)
 print(times)
 """

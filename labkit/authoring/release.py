@@ -244,7 +244,8 @@ def _make(
 ) -> Released:
     """Make one lab's release folder with nbgrader's own converter; note its faults."""
     announce(f"{lab.name}: release")
-    engine.register(course, [lab.path], announce)
+    with engine.fast_nbgrader():
+        engine.register(course, [lab.path], announce)
     folder = course.notebooks / lab.name
     shutil.copytree(engine.registered_release(course, lab.name), folder)
     translation = read_translation(lab, language) if language else None

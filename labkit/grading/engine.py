@@ -109,13 +109,15 @@ def grade(
     grading.
     """
     options = options or Options()
-    with (
-        only_grader(course.build),
-        quiet_nbgrader(),
-        one_engine(),
-        schema_taken_as_right(),
-    ):
+    with only_grader(course.build), fast_nbgrader():
         return _grade(course, labs, students, options)
+
+
+@contextmanager
+def fast_nbgrader() -> Iterator[None]:
+    """Without what nbgrader does anew for each submission, and without its warnings."""
+    with quiet_nbgrader(), one_engine(), schema_taken_as_right():
+        yield
 
 
 @contextmanager
