@@ -61,8 +61,9 @@ class Waiting:
         if shell is None:
             traceback.print_exception(error)
             return
-        lines = _lines(shell, error, tb or error.__traceback__)
-        shell._showtraceback(type(error), error, lines)
+        tb = tb or error.__traceback__
+        error = missing_library(error) or error
+        shell._showtraceback(type(error), error, _lines(shell, error, tb))
 
     def _begin(self, info: Any) -> None:
         self.in_check, self._forgiven, self.cell = False, None, info.raw_cell
@@ -190,7 +191,6 @@ def _names(source: str, context: type[ast.expr_context]) -> set[str]:
 
 def _lines(shell: Any, error: BaseException, tb: TracebackType | None) -> list[str]:
     """The lines of an error: one message of ours, or the student's own frames."""
-    error = missing_library(error) or error
     if hasattr(error, "_render_traceback_"):
         return list(error._render_traceback_())
     if isinstance(error, LabkitError):
