@@ -111,7 +111,7 @@ def released_once(environment, tmp_path_factory) -> Course:
 @pytest.fixture
 def released_course(released_once, tmp_path) -> Course:
     """That course with its lab released, and nothing handed in."""
-    shutil.copytree(released_once.root, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(released_once.root, tmp_path, symlinks=True, dirs_exist_ok=True)
     return Course.at(tmp_path)
 
 

@@ -77,7 +77,6 @@ print(course.seed)"""
 
 def test_of_two_that_begin_a_course_one_writes_its_seed(course, monkeypatch):
     monkeypatch.delenv("LABKIT_SEED")
-    course.build.mkdir()
     lock = course.build / "seed.lock"
     with held(
         "from filelock import FileLock\nwith FileLock(sys.argv[1]):",
