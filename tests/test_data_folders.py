@@ -142,13 +142,13 @@ GOOD = {
     "animated.gif": animation(),
     "turned.jpg": exif_turned(),
     "one.png": picture("red", (1, 1), "PNG"),
-    "enormous.png": picture("red", (6500, 6500), "PNG"),
+    "enormous.png": picture("red", (6500, 6500), "PNG", compress_level=1),
 }
 BAD = {
     "truncated.jpg": (picture("red", (90, 90))[:500], "cut short"),
     "text.jpg": (b"404 not found", "not a picture"),
     "empty.jpg": (b"", "empty"),
-    "too_large.png": (picture("red", (9000, 9000), "PNG"), "at most 50,000,000"),
+    "too_large.png": (picture("red", (9000, 9000), "PNG", "1"), "at most 50,000,000"),
 }
 
 
