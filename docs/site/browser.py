@@ -87,8 +87,10 @@ class JupyterLab:
 
     def open(self, path: str) -> None:
         """Open a notebook, as a link to it does, and wait until its kernel is there."""
+        # Not before what was open the last time is open again, and one of it in front.
         self.page.evaluate(
-            "path => void jupyterapp.commands.execute('docmanager:open', { path })",
+            """path => jupyterapp.restored.then(() =>
+                void jupyterapp.commands.execute('docmanager:open', { path }))""",
             path,
         )
         self.wait(
