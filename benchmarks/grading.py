@@ -206,6 +206,8 @@ def _new_course(root: Path, solutions: Path, labs: list[str] | None) -> Course:
     for path in find_labs(solutions, labs):
         ignored = shutil.ignore_patterns("*.ipynb")
         shutil.copytree(path.parent, root / "solutions" / path.stem, ignore=ignored)
+    for page in solutions.glob("*.md"):  # the labs link to them
+        shutil.copy(page, root / "solutions")
     course = Course.at(root)
     release(course)
     return course
