@@ -365,6 +365,18 @@ open("kept.txt", "a").write("3")
     assert run.failed == []
 
 
+def test_a_lab_that_failed_and_was_put_back_still_has_its_solution(course, tmp_path):
+    path = course.lab(LAB)
+    text = path.read_text()
+    lab_references(path, course.build, "a seed")
+    replace(course, "return 2 * np.asarray(x)", "return 2 / 0")
+    with pytest.raises(LabError):
+        lab_references(path, course.build, "a seed")
+    path.write_text(text)
+    run = reference_solution_run(path, tmp_path / "run", course.build, "a seed")
+    assert run.failed == [] and run.files
+
+
 def test_references_of_another_version_are_made_anew(released_course):
     course = released_course
     lab_path = course.solutions / LAB / f"{LAB}.py"

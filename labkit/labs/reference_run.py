@@ -109,9 +109,11 @@ def lab_references(
         announce(f"{lab_path.stem}: reference run")
         lab, environment = read_lab(lab_path), reference_environment(build, seed)
         solution = solution_run_path(lab_path, build)
-        shutil.rmtree(solution, ignore_errors=True)
         with new_folder(solution) as folder:
             made = replace(record_references(lab, environment, folder), key=key)
+            # Both are of one run: whoever is killed in between leaves none to be found.
+            path.unlink(missing_ok=True)
+            shutil.rmtree(solution, ignore_errors=True)
         made.save(path)
         return made
 
