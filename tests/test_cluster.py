@@ -93,7 +93,11 @@ def wait_for_workers(address, count):
         client.wait_for_workers(count, timeout=60)
 
 
-def test_a_worker_that_dies_costs_no_submission(released_course, scheduler, start):
+@pytest.mark.parametrize("survivors", [1, 0])
+def test_workers_that_die_cost_no_submission(
+    released_course, scheduler, start, survivors
+):
+    """With the last one the data go that all need: one that comes later gets them anew."""
     course, (address, workers) = released_course, scheduler
     hand_in_class(course)
     wait_for_workers(address, 2)
@@ -110,7 +114,10 @@ def test_a_worker_that_dies_costs_no_submission(released_course, scheduler, star
         assert grader.poll() is None, grader.stdout.read()
         assert time.monotonic() < end
         time.sleep(0.2)
-    os.killpg(workers[0].pid, signal.SIGKILL)
+    for worker in workers[survivors:]:
+        os.killpg(worker.pid, signal.SIGKILL)
+    if not survivors:
+        start(*WORKER, address)
     output, _ = grader.communicate(timeout=240)
     assert grader.returncode == 0, output
     assert course.settings_file.is_file()

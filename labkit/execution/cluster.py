@@ -1,7 +1,9 @@
 """Run submissions on the workers of a Dask scheduler: bytes travel, no disk is shared."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +16,51 @@ from labkit.execution.keys import package_hash
 from labkit.sandbox.confinement import require_full
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
 CONNECT_SECONDS = 20
-# How often a job is tried again that has raised an error on a worker. (One whose worker
-# died is tried again by Dask itself.)
+# How often a job is tried again that has raised an error on a worker, and one that was
+# lost with the data it needs. (One whose worker died is tried again by Dask itself.)
 RETRIES = 2
+
+
+class _OnWorkers:
+    """Data that lies on the workers, and is sent anew where those that held it have died."""
+
+    def __init__(self, client: "Client", data: bytes) -> None:
+        self._client = client
+        self._data = data
+        self._lock = threading.Lock()
+        self._refused: LabkitError | None = None
+        self._future = self._sent()
+
+    def now(self) -> "Future":
+        """The data as they lie there now; LabkitError where there is no worker any more."""
+        with self._lock:
+            if self._refused is not None:
+                raise self._refused
+            # Dask keeps no second copy of what is not needed twice at the moment.
+            if self._future.cancelled():
+                self._future = self._sent()
+            return self._future
+
+    def _sent(self) -> "Future":
+        deadline = time.monotonic() + CONNECT_SECONDS
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                # A key of its own: one that Dask has just lost is not taken for it.
+                return self._client.scatter(
+                    self._data, broadcast=True, hash=False, timeout=max(1, left)
+                )
+            except OSError as error:  # such as a worker that is dead, and still listed
+                if left <= 0:
+                    self._refused = LabkitError(
+                        f"The grading data cannot be sent to the workers of the scheduler: {error}. "
+                        "Start workers with: dask worker ADDRESS. Then type the command again"
+                    )
+                    raise self._refused from None
+            time.sleep(0.2)
 
 
 @contextmanager
@@ -48,21 +89,26 @@ def cluster_runner(
             _require_full(client)
         course.create_seed()
         environment = submission_environment(course.build, course.seed)
-        packed = pack_data(Path(environment[GRADING_DATA]))
-        data = client.scatter(packed, broadcast=True)
+        data = _OnWorkers(client, pack_data(Path(environment[GRADING_DATA])))
         package = package_hash()
 
-        def run(job: Job) -> str:
+        def submitted(job: Job) -> str:
             future = client.submit(
                 run_job_elsewhere,
                 job,
-                data,
+                data.now(),
                 package,
                 confined,
                 pure=False,
                 retries=RETRIES,
             )
             return future.result()
+
+        def run(job: Job) -> str:
+            for _ in range(RETRIES):
+                with suppress(distributed.client.FutureCancelledError):
+                    return submitted(job)
+            return submitted(job)
 
         # A few more than can run, so that no worker waits for the next one.
         yield run, slots + 2
