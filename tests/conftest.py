@@ -145,35 +145,43 @@ def warned(recwarn):
 
 
 @pytest.fixture
+def no_warning(warned):
+    """Fail where the test itself has warned."""
+    yield
+    assert warned() == []
+
+
+@pytest.fixture
 def assert_accessible():
     """Fail on what axe-core finds in a page on a phone, in light and in dark colours."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("no Chromium or Chrome on this machine")
     from axe_playwright_python.sync_playwright import Axe
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import Browser, sync_playwright
 
-    def check(path: Path, colours: str) -> None:
-        with sync_playwright() as driver:
-            browser = driver.chromium.launch(
-                executable_path=chromium, args=["--no-sandbox"]
-            )
-            page = browser.new_page(
-                viewport={"width": 390, "height": 844}, color_scheme=colours
-            )
-            asked = []
-            page.on("request", lambda request: asked.append(request.url))
-            page.goto(path.resolve().as_uri())
-            width = page.evaluate("document.documentElement.scrollWidth")
-            found = Axe().run(page)
-            browser.close()
+    def check(browser: Browser, path: Path, colours: str) -> None:
+        page = browser.new_page(
+            viewport={"width": 390, "height": 844}, color_scheme=colours
+        )
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(path.resolve().as_uri())
+        width = page.evaluate("document.documentElement.scrollWidth")
+        found = Axe().run(page)
+        page.close()
         assert found.violations_count == 0, found.generate_report()
         assert width <= 390, f"{path} is {width} pixels wide on a phone"
         assert len(asked) == 1, f"{path} asks for {asked[1:]}"
 
     def check_both(path: Path) -> None:
-        for colours in ("light", "dark"):
-            check(path, colours)
+        with sync_playwright() as driver:
+            browser = driver.chromium.launch(
+                executable_path=chromium, args=["--no-sandbox"]
+            )
+            for colours in ("light", "dark"):
+                check(browser, path, colours)
+            browser.close()
 
     return check_both
 

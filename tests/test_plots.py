@@ -95,7 +95,7 @@ def test_a_figure_shows_its_title_and_leaves_no_trace(name):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-@pytest.mark.filterwarnings("error")
+@pytest.mark.usefixtures("no_warning")
 def test_a_figure_is_drawn_without_a_warning_and_within_its_edges(name):
     figure = FIGURES[name]()
     figure.canvas.draw()

@@ -61,7 +61,7 @@ def test_colours_are_pooled_each_on_its_own():
         np.testing.assert_allclose(found[..., channel], expected)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.usefixtures("no_warning")
 def test_it_shows_a_picture_and_a_sentence_at_once_and_leaves_no_figure():
     explorer = explore_pooling(PHOTOGRAPH)
     assert shown(explorer).std() > 20
@@ -73,7 +73,7 @@ def test_it_shows_a_picture_and_a_sentence_at_once_and_leaves_no_figure():
     assert pyplot.get_fignums() == []
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.usefixtures("no_warning")
 @pytest.mark.parametrize(
     ("control", "value", "expected"),
     [
