@@ -25,7 +25,7 @@ from labkit.grading.judging import judge
 from labkit.grading.pipeline.skipping import SKIP_TAG, cells_to_run, given_cells
 from labkit.labs.answers import solve
 from labkit.labs.lab import cell_id, find_labs, read_lab
-from labkit.labs.reference_run import RESTORE, lab_references
+from labkit.labs.reference_run import KEEP, RESTORE, lab_references
 from labkit.labs.source import source_notebook
 from tests.conftest import ROOT
 from tests.grading_data import share_grading_data
@@ -135,19 +135,14 @@ def _with_trials(notebook, answers, given):
         exercise = cell.id.removeprefix("check-")
         if cell.id == exercise:
             continue
-        for kind, number, source in [
-            (kind, number, source)
-            for kind, of in answers.items()
-            for number, source in enumerate(of.get(exercise, ()))
-        ]:
-            code = nbformat.v4.new_code_cell
-            trials.append((len(built) + 2, kind, exercise, number))
-            built += [
-                code("_names = dict(globals())"),
-                code(source),
-                code(cell.source),
-                code(RESTORE.replace("_labkit_names", "_names")),
-            ]
+        code = nbformat.v4.new_code_cell
+        built.append(code(KEEP))
+        for kind, of in answers.items():
+            for number, source in enumerate(of.get(exercise, ())):
+                built.append(code(f"{RESTORE}\n{source}"))
+                trials.append((len(built), kind, exercise, number))
+                built.append(code(cell.source))
+        built.append(code(RESTORE))
     notebook.cells = built
     return notebook, trials
 

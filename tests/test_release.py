@@ -110,7 +110,7 @@ def test_a_mistake_that_no_check_catches_stops_the_release(course):
 
 def test_a_mistake_whose_hint_can_never_show_stops_the_release(course):
     replace(course, "return np.asarray(x) + 2", 'raise TypeError("no value")')
-    with pytest.raises(LabError, match="the hint of adds_two can never show"):
+    with pytest.raises(LabError, match=r"adds_two can never show.* raises TypeError"):
         release(course)
 
 

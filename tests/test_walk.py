@@ -39,16 +39,19 @@ def server(work) -> Iterator:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator:
-    with browser.browser() as found:
-        yield found
+def page(server) -> Iterator:
+    with browser.browser() as chromium:
+        yield server.begin(chromium.new_page())
 
 
 @pytest.fixture
-def jupyterlab(server, chromium) -> Iterator:
-    page = chromium.new_page(viewport={"width": 1200, "height": 800})
-    yield server.begin(page)
-    page.close()
+def jupyterlab(page):
+    """JupyterLab as a student finds it: in light colours, the start page open."""
+    page.page.set_viewport_size({"width": 1200, "height": 800})
+    page.theme("JupyterLab Light")
+    page.open_anew("start.md")
+    yield page
+    page.close_all()
 
 
 # The texts of outputs that are wider than the notebook gives them room.
@@ -59,7 +62,7 @@ CUT_OFF = """[...document.querySelectorAll('.jp-Notebook .jp-OutputArea-output')
 
 def bars(jupyterlab) -> dict[str, str]:
     """The start page's words on each lab's points, by the lab's number."""
-    jupyterlab.page.goto(f"{jupyterlab.address}/lab/tree/start.md")
+    jupyterlab.open_anew("start.md")
     rows = jupyterlab.page.locator(".jp-MarkdownViewer tbody tr")
     rows.first.wait_for()
     texts = (row.replace("\u00a0", " ") for row in rows.all_inner_texts())
@@ -106,8 +109,6 @@ def test_a_lab_from_the_first_mistake_to_points_on_the_start_page(jupyterlab, wo
     assert float(before) > 0
 
     jupyterlab.open(f"{second.name}/{second.name}.ipynb")
-    jupyterlab.menu("Run", "Run All Cells")
-    jupyterlab.settle()
     jupyterlab.write_below("convolve", 'check.rescue("convolve")')
     jupyterlab.run("check-convolve")
     assert "(rescued)" in jupyterlab.shown("check-convolve")

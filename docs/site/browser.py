@@ -99,8 +99,31 @@ class JupyterLab:
             " === 'idle'"
         )
 
+    def open_anew(self, path: str) -> None:
+        """Open a page of Markdown as it is on the disk now."""
+        self.page.evaluate(
+            """async path => {
+                const factory = 'Markdown Preview';
+                const open = () =>
+                    jupyterapp.commands.execute('docmanager:open', { path, factory });
+                await jupyterapp.restored;
+                (await open()).dispose();
+                await open();
+            }""",
+            path,
+        )
+
+    def close_all(self) -> None:
+        """Close what is open, saved or not; its kernels go on."""
+        self.page.evaluate(
+            "[...jupyterapp.shell.widgets('main')].forEach(widget => widget.dispose())"
+        )
+
     def wait(self, condition: str) -> None:
-        self.page.wait_for_function(f"() => {{ {self.app} return {condition} }}")
+        # Not at each frame, as by default: that would keep the page drawing.
+        self.page.wait_for_function(
+            f"() => {{ {self.app} return {condition} }}", polling=100
+        )
 
     # Only there once JupyterLab is.
     app = "if (!window.jupyterapp?.shell?.currentWidget) return false;"

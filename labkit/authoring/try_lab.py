@@ -142,7 +142,7 @@ def _notebook(lab: Lab, trials: list[_Trial]) -> tuple[NotebookNode, list[int]]:
             answer = trial.mutant.source if trial.mutant else ""
             places.append(len(built))
             # One cell: an answer that fails as it is defined never gets to the checks.
-            built.append(code_cell("\n".join([RESTORE, KEEP, answer, cell.source])))
+            built.append(code_cell("\n".join([RESTORE, answer, cell.source])))
         built.append(code_cell(RESTORE))
     source.cells = built
     return source, places

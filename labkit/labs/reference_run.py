@@ -40,27 +40,30 @@ from labkit.labs.script import Fault
 from labkit.labs.solution_files import SolutionFiles
 from labkit.labs.source import source_notebook
 
-# Around what takes the solution's place for one run of the check cell: afterwards every
-# name is bound again as it was, and an array that was changed in place is as it was.
+# Around what takes the solution's place for one run of the check cell: every name is bound
+# again as it was, and an array that was changed in place is as it was.
 KEEP = """\
-_labkit_names = {
-    name: value.copy() if type(value).__name__ == "ndarray" else value
-    for name, value in globals().items()
-}"""
-RESTORE = "globals().update(_labkit_names)"
+def _labkit_copies(names):
+    return {
+        name: value.copy() if type(value).__name__ == "ndarray" else value
+        for name, value in names.items()
+        if not name.startswith("_labkit")
+    }
+
+
+_labkit_names = _labkit_copies(globals())"""
+RESTORE = "globals().update(_labkit_copies(_labkit_names))"
 SUBSTITUTE = """\
 {key} = {mistake} if callable({key}) else {mistake}()"""
 # What a check cell draws, once more from another seed. Several of them: a small whole
 # number comes four times in a row by chance, and a sound lab would be refused in up to one
 # course of twenty.
-REDRAW = """\
-import os as _labkit_os
-_labkit_seed = _labkit_os.environ.get("{variable}")
-_labkit_os.environ["{variable}"] = "{seed:x}"
-"""
 OTHER_SEEDS = (1, 2, 3, 4, 5, 6)
-AS_BEFORE = f"""\
-{RESTORE}
+KEEP_SEED = f"""\
+import os as _labkit_os
+_labkit_seed = _labkit_os.environ.get("{SEED}")"""
+OTHER_SEED = f'_labkit_os.environ["{SEED}"] = "{{seed:x}}"'
+RESTORE_SEED = f"""\
 _labkit_os.environ.pop("{SEED}")
 if _labkit_seed is not None:
     _labkit_os.environ["{SEED}"] = _labkit_seed"""
@@ -254,11 +257,11 @@ def _add_redraws(built: list[NotebookNode], check: NotebookNode) -> list[Redraw]
     if not drawing:
         return []
     redraws = []
+    built.append(code_cell(f"{KEEP}\n{KEEP_SEED}"))
     for seed in OTHER_SEEDS:
-        redraw = REDRAW.format(variable=SEED, seed=seed)
-        built.append(code_cell(f"{KEEP}\n{redraw}"))
         redraws.append(Redraw(check.metadata.nbgrader.grade_id, len(built)))
-        built += [code_cell(drawing), code_cell(AS_BEFORE)]
+        built.append(code_cell(f"{RESTORE}\n{OTHER_SEED.format(seed=seed)}\n{drawing}"))
+    built.append(code_cell(f"{RESTORE}\n{RESTORE_SEED}"))
     return redraws
 
 
@@ -276,15 +279,15 @@ def _drawing_part(source: str) -> str:
 def _add_trials(
     built: list[NotebookNode], check: NotebookNode, mistakes: NotebookNode, key: str
 ) -> list[Trial]:
-    built.append(code_cell(mistakes.source))
+    built.append(code_cell(f"{mistakes.source}\n{KEEP}"))
     trials = []
     for name, hint in mistake_functions(mistakes):
         substitute = SUBSTITUTE.format(key=key, mistake=name)
-        built.append(code_cell(f"{KEEP}\n{substitute}"))
         trials.append(
             Trial(cell_id("check", key), name, hint, len(built), mistakes.line)
         )
-        built += [code_cell(check.source), code_cell(RESTORE)]
+        built.append(code_cell(f"{RESTORE}\n{substitute}\n{check.source}"))
+    built.append(code_cell(RESTORE))
     return trials
 
 
@@ -391,7 +394,7 @@ def with_mistakes(
         elif not any(check.name in sent for check in failed):
             text = (
                 f"the hint of {trial.mistake} can never show: it gives no value to any "
-                f"check of {trial.cell}"
+                f"check of {trial.cell}{_raised(ran.cells[trial.notebook_cell])}"
             )
             missed.append(Fault(trial.line, text))
         wrong.append((trial, {c.name: sent[c.name] for c in failed if c.name in sent}))
@@ -407,6 +410,17 @@ def with_mistakes(
         for cell, found in checks.items()
     }
     return checks, missed or _unshown(checks, sent_in)
+
+
+def _raised(cell: NotebookNode) -> str:
+    """What a trial raised, to stand behind a message; empty where it ran to its end."""
+    errors = [message.error for message in messages(cell) if message.error]
+    errors += [
+        f"{output.ename}: {output.evalue}"
+        for output in cell.get("outputs", [])
+        if output.output_type == "error"
+    ]
+    return f", and raises {errors[0]}" if errors else ""
 
 
 def with_redraws(checks: _Checks, redraws: list[Redraw], ran: NotebookNode) -> _Checks:
