@@ -121,8 +121,17 @@ def tried(path):
 def _with_trials(notebook, answers, given):
     """The solution with each other answer tried right after the check of its exercise.
 
-    Given cells that neither a check nor an answer needs are left out, as at grading.
+    Checks that no answer is tried with are left out, and given cells that neither a check
+    nor an answer needs, as at grading.
     """
+    answered = {
+        cell_id("check", exercise) for of in answers.values() for exercise in of
+    }
+    notebook.cells = [
+        cell
+        for cell in notebook.cells
+        if not cell.id.startswith("check-") or cell.id in answered
+    ]
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     others = [s for of in answers.values() for sources in of.values() for s in sources]
     run = cells_to_run([cell.source for cell in code] + others, given)
