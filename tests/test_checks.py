@@ -1,5 +1,6 @@
 """What a student sees when a check cell runs, in a real IPython shell."""
 
+import atexit
 import json
 
 import numpy as np
@@ -66,6 +67,8 @@ def shell(tmp_path, monkeypatch):
             CheckCells()
         )  # imported before this shell was there
     yield made
+    # Else each collects the garbage of the whole process as that ends.
+    atexit.unregister(made.atexit_operations)
     InteractiveShell.clear_instance()
 
 
