@@ -18,7 +18,7 @@ from labkit.sandbox.confinement import require_full
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-CONNECT_SECONDS = 20
+CONNECT_SECONDS = 10
 # How often a job is tried again that has raised an error on a worker, and one that was
 # lost with the data it needs. (One whose worker died is tried again by Dask itself.)
 RETRIES = 2
@@ -55,9 +55,11 @@ class _OnWorkers:
                 )
             except OSError as error:  # such as a worker that is dead, and still listed
                 if left <= 0:
+                    address = self._client.scheduler.address
                     self._refused = LabkitError(
-                        f"The grading data cannot be sent to the workers of the scheduler: {error}. "
-                        "Start workers with: dask worker ADDRESS. Then type the command again"
+                        f"The grading data cannot be sent to the workers of {address}: "
+                        f"{error}. Start workers with: dask worker {address}. "
+                        "Then type the command again"
                     )
                     raise self._refused from None
             time.sleep(0.2)
