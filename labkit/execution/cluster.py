@@ -1,5 +1,6 @@
 """Run submissions on the workers of a Dask scheduler: bytes travel, no disk is shared."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -53,7 +54,8 @@ class _OnWorkers:
                 return self._client.scatter(
                     self._data, broadcast=True, hash=False, timeout=max(1, left)
                 )
-            except OSError as error:  # such as a worker that is dead, and still listed
+            except (OSError, asyncio.TimeoutError) as error:
+                # Such as a worker that is dead, and still listed.
                 if left <= 0:
                     address = self._client.scheduler.address
                     self._refused = LabkitError(
