@@ -108,9 +108,30 @@ def test_a_mistake_that_no_check_catches_stops_the_release(course):
     assert not course.notebooks.exists()
 
 
-def test_a_mistake_whose_hint_can_never_show_stops_the_release(course):
-    replace(course, "return np.asarray(x) + 2", 'raise TypeError("no value")')
-    with pytest.raises(LabError, match=r"adds_two can never show.* raises TypeError"):
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            "return np.asarray(x) + 2",
+            'raise TypeError("no value")',
+            r"adds_two can never show.* raises TypeError",
+        ),
+        (
+            'halved it twice."""\n    return 2',
+            'halved it twice."""\n    return 1 / 0',
+            r"divides_twice can never show.* raises ZeroDivisionError",
+        ),
+        (
+            "def adds_two(x):",
+            "wrong = never_made\n\n\ndef adds_two(x):",
+            r"91_tiny.py:4\d: the cell 'wrong = never_made' .* raises NameError",
+        ),
+    ],
+    ids=["a function", "a value", "outside of them"],
+)
+def test_mistakes_that_fail_stop_the_release(course, old, new, told):
+    replace(course, old, new)
+    with pytest.raises(LabError, match=told):
         release(course)
 
 

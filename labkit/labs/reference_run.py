@@ -279,7 +279,7 @@ def _drawing_part(source: str) -> str:
 def _add_trials(
     built: list[NotebookNode], check: NotebookNode, mistakes: NotebookNode, key: str
 ) -> list[Trial]:
-    built.append(code_cell(f"{mistakes.source}\n{KEEP}"))
+    built += [code_cell(mistakes.source), code_cell(KEEP)]
     trials = []
     for name, hint in mistake_functions(mistakes):
         substitute = SUBSTITUTE.format(key=key, mistake=name)
