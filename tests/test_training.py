@@ -441,6 +441,28 @@ def test_batches_hold_every_picture_once_in_a_new_order():
     assert epochs[0] != epochs[1]
 
 
+def test_each_epoch_of_a_training_has_every_picture_once_in_an_order_of_its_own():
+    images = np.arange(10, dtype="uint8")[:, None, None, None] * np.ones(
+        (1, 2, 2, 1), "uint8"
+    )
+    seen = []
+
+    def note(part, rng):
+        seen.append(part[:, 0, 0, 0].tolist())
+        return part
+
+    model = keras.Sequential(
+        [keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax")]
+    )
+    labels = np.arange(10) % 2
+    settings = {"epochs": 3, "batch_size": 4, "augment": note, "progress": "none"}
+    training.fit(model, images, labels, **settings)
+    parts = [seen[-9:-6], seen[-6:-3], seen[-3:]]
+    epochs = [[number for part in of for number in part] for of in parts]
+    assert [sorted(one) for one in epochs] == [list(range(10))] * 3
+    assert len({tuple(one) for one in epochs}) == 3
+
+
 def test_alternating_flips_show_each_side_every_other_epoch():
     images = np.tile(np.arange(4, dtype="uint8"), (30, 2, 1))[..., None]
     images += np.arange(30, dtype="uint8")[:, None, None, None] * 8

@@ -14,7 +14,7 @@ import psutil
 from labkit import profile
 from labkit.formatting import counted
 from labkit.machine.cores import cores
-from labkit.training.batches import Batches
+from labkit.training.batches import Batches, EpochOrder
 from labkit.training.machine import would_help
 
 # At grading no clock counts: a call that gives minutes alone trains so many epochs there.
@@ -156,15 +156,15 @@ def _timed(
     """Train for some seconds on the real batches, then put everything back."""
     before = [keras.ops.copy(variable.value) for variable in model.variables]
     part = validation and tuple(values[:VALIDATION_BATCH] for values in validation)
-    watch = _Watch()
+    watch, first = _Watch(), batches.first(STEPS)
     try:
         model.fit(
-            batches.first(STEPS),
+            first.read_ahead(),
             epochs=10**6,  # the watch ends it
             shuffle=False,
             validation_data=part,
             validation_batch_size=VALIDATION_BATCH,
-            callbacks=[*callbacks, watch],
+            callbacks=[EpochOrder(first), *callbacks, watch],
             verbose=0,
         )
     finally:

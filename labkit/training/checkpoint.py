@@ -47,14 +47,11 @@ class Checkpoint(keras.callbacks.Callback):
         plan = self._state and self._state["plan"]
         return Plan(*plan) if plan else None
 
-    def resume(self, model: keras.Model) -> int:
-        """Put a compiled model and the history where the file left off.
-
-        Returns how many epochs are done: 0 where there is no file of this run.
-        """
+    def resume(self, model: keras.Model) -> None:
+        """Put a compiled model and the history where the file of this run left off."""
         state = self._state
         if state is None:
-            return 0
+            return
         model.optimizer.build(model.trainable_variables)
         model.load_weights(self.path)
         for variable, value in zip(_random(model), self._list(_RANDOM), strict=True):
@@ -64,7 +61,6 @@ class Checkpoint(keras.callbacks.Callback):
         history.seconds = state["seconds"]
         if self._patience is not None:
             self._patience.resume(history, self._list(_BEST) or None)
-        return len(history.rows)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)

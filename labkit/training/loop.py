@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from labkit.machine.gpu_memory import explained
-from labkit.training.batches import Augment, Batches, one_hot
+from labkit.training.batches import Augment, Batches, EpochOrder, one_hot
 from labkit.training.budget import VALIDATION_BATCH, Plan, planned, settled
 from labkit.training.checkpoint import Checkpoint, Patience
 from labkit.training.finished_trainings import FinishedTraining, in_turn
@@ -238,20 +238,20 @@ def _train(
         lines = [plan.line]
         if saved is not None:
             saved.plan = plan
-            batches.begin(saved.resume(model))
+            saved.resume(model)
             lines.append(saved.line)
         line = "\n".join(filter(None, lines))
         history.setup += f"\n{line}" if line else ""
         screen.plan(plan.epochs, line)
         shown = Progress(history, plan.epochs, plan.steps, rates, screen)
         model.fit(
-            batches,
+            batches.read_ahead(),
             epochs=plan.epochs,
             initial_epoch=len(history.rows),
-            shuffle=False,  # Batches does, and by `seed` alone
+            shuffle=False,  # EpochOrder does, and by `seed` alone
             validation_data=validation,
             validation_batch_size=VALIDATION_BATCH,
-            callbacks=_present(averaging, shown, stopping, saved),
+            callbacks=_present(EpochOrder(batches), averaging, shown, stopping, saved),
             verbose=0,
         )
     except KeyboardInterrupt:
