@@ -12,8 +12,10 @@ import pytest
 
 from labkit.authoring.release import _install
 from labkit.course import Course
+from labkit.execution.job import cached_run_path
 from labkit.grading.engine import Options, grade
 from labkit.labs.lab import find_labs, read_lab
+from labkit.labs.reference_run import run_duration
 from labkit.sandbox.processes import KNOWN
 from tests.busy import crowded_core
 from tests.conftest import BIN, ROOT
@@ -163,7 +165,7 @@ def test_a_busy_machine_takes_no_marks(demo, tmp_path):
     (All labs beside eight busy processes: `benchmarks/grading.py --busy 8`.)
     """
     shutil.copytree(ROOT / "solutions", tmp_path / "solutions")
-    limits = "[limits]\ncell_seconds = 1\nsubmission_seconds = 2\n"
+    limits = "[limits]\ncell_seconds = 1\nsubmission_seconds = 1\n"
     (tmp_path / "course.toml").write_text(limits)
     place = demo[0] / "course"
     course = Course(place, tmp_path / "solutions", place / "notebooks", ROOT / "build")
@@ -177,3 +179,5 @@ def test_a_busy_machine_takes_no_marks(demo, tmp_path):
         for row in rows(ROOT / "tests" / "sample_class.csv")
         if row["student"] == "perfect" and row["lab"] == BESIDE
     }
+    path = cached_run_path(course.build, "perfect", BESIDE, BESIDE)
+    assert run_duration(nbformat.read(path, as_version=4)) > 1  # on the clock
