@@ -133,37 +133,49 @@ def sixteen_bit():
     return stream.getvalue()
 
 
-GOOD = {
-    "grey.jpg": picture("red", mode="L"),
-    "palette.png": picture("red", form="PNG", mode="P"),
-    "rgba.png": picture("red", form="PNG", mode="RGBA"),
-    "cmyk.jpg": picture("red", mode="CMYK"),
-    "sixteen.png": sixteen_bit(),
-    "animated.gif": animation(),
-    "turned.jpg": exif_turned(),
-    "one.png": picture("red", (1, 1), "PNG"),
-    "enormous.png": picture("red", (6500, 6500), "PNG", compress_level=1),
-}
-BAD = {
-    "truncated.jpg": (picture("red", (90, 90))[:500], "cut short"),
-    "text.jpg": (b"404 not found", "not a picture"),
-    "empty.jpg": (b"", "empty"),
-    "too_large.png": (picture("red", (9000, 9000), "PNG", "1"), "at most 50,000,000"),
-}
+@pytest.fixture(scope="module")
+def good():
+    return {
+        "grey.jpg": picture("red", mode="L"),
+        "palette.png": picture("red", form="PNG", mode="P"),
+        "rgba.png": picture("red", form="PNG", mode="RGBA"),
+        "cmyk.jpg": picture("red", mode="CMYK"),
+        "sixteen.png": sixteen_bit(),
+        "animated.gif": animation(),
+        "turned.jpg": exif_turned(),
+        "one.png": picture("red", (1, 1), "PNG"),
+        "enormous.png": picture("red", (6500, 6500), "PNG", compress_level=1),
+    }
+
+
+@pytest.fixture(scope="module")
+def bad():
+    """Their contents, and what is said of each."""
+    return {
+        "truncated.jpg": (picture("red", (90, 90))[:500], "cut short"),
+        "text.jpg": (b"404 not found", "not a picture"),
+        "empty.jpg": (b"", "empty"),
+        "too_large.png": (
+            picture("red", (9000, 9000), "PNG", "1"),
+            "at most 50,000,000",
+        ),
+    }
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_every_odd_picture_is_read_and_every_bad_one_listed(tmp_path, packed, capfd):
-    files = {f"odd/{name}": content for name, content in GOOD.items()}
-    files |= {f"bad/{name}": content for name, (content, _) in BAD.items()}
+def test_every_odd_picture_is_read_and_every_bad_one_listed(
+    tmp_path, packed, capfd, good, bad
+):
+    files = {f"odd/{name}": content for name, content in good.items()}
+    files |= {f"bad/{name}": content for name, (content, _) in bad.items()}
     files |= {f"plain/{i}.jpg": picture("blue") for i in range(5)}
     path = tmp_path / "pets.zip"
     path = zipped(path, files) if packed else write(tmp_path / "pets", files)
     loaded = data.load_folder(path, 16, training=1)
-    assert len(loaded.train_images) == len(GOOD) + 5
+    assert len(loaded.train_images) == len(good) + 5
     damaged = dict(loaded.damaged)
-    assert set(damaged) == {f"bad/{name}" for name in BAD}
-    for name, (_, reason) in BAD.items():
+    assert set(damaged) == {f"bad/{name}" for name in bad}
+    for name, (_, reason) in bad.items():
         assert reason in damaged[f"bad/{name}"] and "left out" in damaged[f"bad/{name}"]
     kept = dict(zip(loaded.train_names, loaded.train_images, strict=True))
     assert (kept["plain/0.jpg"][..., 2] > 240).all()

@@ -4,6 +4,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def tokens(page: Path) -> list[Token]:
     return parts(page.read_text("utf-8"))
 
 
+@cache
 def parts(text: str) -> list[Token]:
     """The parts of a text, those within paragraphs and tables too."""
     blocks = MarkdownIt().enable("table").parse(text)

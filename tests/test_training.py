@@ -204,6 +204,29 @@ def test_weight_decay_shrinks_kernels_and_nothing_else():
         np.testing.assert_allclose(b.numpy(), shrunk, atol=1e-3)
 
 
+@pytest.mark.parametrize("optimizer", ["Adam", "SGD"])
+def test_steps_of_one_operation_are_keras_s(monkeypatch, optimizer):
+    images, labels = stripes()
+    options = {
+        "optimizer": optimizer.lower(),
+        "learning_rate": 0.01,
+        "weight_decay": 0.05,
+        "clip_norm": 0.5,
+        "epochs": 3,
+        "precision": "float32",
+    }
+    ours, keras_s, start = network(), network(), network()
+    fit(ours, images, labels, **options)
+    monkeypatch.setattr(loop, optimizer, getattr(keras.optimizers, optimizer))
+    fit(keras_s, images, labels, **options)
+    for a, b, c in zip(*map(weights, (ours, keras_s, start)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+        assert np.abs(a - c).max() > 1e-3
+    pairs = zip(ours.optimizer.variables, keras_s.optimizer.variables, strict=True)
+    for a, b in pairs:
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-2, atol=1e-4)
+
+
 def test_clipping_bounds_the_step():
     images, labels = stripes(16)
     model, start = network(), network()

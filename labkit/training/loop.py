@@ -17,6 +17,7 @@ from labkit.training.finished_trainings import FinishedTraining, in_turn
 from labkit.training.history import History
 from labkit.training.lookahead import Lookahead
 from labkit.training.machine import arithmetic, device, is_distributed
+from labkit.training.optimizers import SGD, Adam
 from labkit.training.progress import Progress, Silent, screen_for
 from labkit.training.recipe import Pair, Recipe
 from labkit.training.schedule import Course, Schedule
@@ -298,9 +299,9 @@ def _optimizer(recipe: Recipe, schedule: Schedule) -> keras.Optimizer:
         "global_clipnorm": recipe.clip_norm,
     }
     if recipe.optimizer == "adam":
-        optimizer = keras.optimizers.Adam(**common)
+        optimizer = Adam(**common)
     elif recipe.optimizer == "sgd":
-        optimizer = keras.optimizers.SGD(momentum=0.9, nesterov=True, **common)
+        optimizer = SGD(momentum=0.9, nesterov=True, **common)
     else:
         raise ValueError(f"optimizer is {recipe.optimizer!r}; expected adam or sgd.")
     if recipe.weight_decay:
