@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import math
 import os
 import re
 import textwrap
@@ -18,6 +19,7 @@ from matplotlib.axis import Axis
 from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure as _MatplotlibFigure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogFormatterMathtext, LogFormatterSciNotation
@@ -102,9 +104,9 @@ def bundle(figure: _MatplotlibFigure) -> Bundle:
     A figure of pyplot's is cut to what is drawn, as Jupyter does by itself.
     """
     buffer = io.BytesIO()
-    box = None if isinstance(figure, Figure) else "tight"
-    figure.savefig(buffer, format="png", dpi=DPI, bbox_inches=box)
-    width, height = (round(96 * size / DPI) for size in Image.open(buffer).size)
+    pixels = _pixels(figure, cut=not isinstance(figure, Figure))
+    pixels.save(buffer, "PNG", dpi=(DPI, DPI))
+    width, height = (round(96 * size / DPI) for size in pixels.size)
     try:
         alt = describe(figure)
     except Exception:  # a figure of somebody's own is shown, whatever is in it
@@ -118,6 +120,41 @@ def bundle(figure: _MatplotlibFigure) -> Bundle:
             f'alt="{html.escape(alt)}" src="data:image/png;base64,{picture}">'
         )
     return shown, {"image/png": told}
+
+
+def _pixels(figure: _MatplotlibFigure, cut: bool) -> Image.Image:
+    """Return a figure as it is drawn, at DPI; `cut` to what is drawn, and a margin.
+
+    Drawn once: `savefig` draws all of it twice, first to lay it out.
+    """
+    canvas, dpi = figure.canvas, figure.dpi
+    try:
+        figure.dpi = DPI
+        once = FigureCanvasAgg(figure)
+        once.draw()
+        drawn = figure.get_tightbbox(once.get_renderer()) if cut else None
+    finally:
+        figure.dpi = dpi
+        figure.set_canvas(canvas)
+    pixels = Image.fromarray(np.array(once.buffer_rgba()))
+    if drawn is None:
+        return pixels
+    edges = np.array([drawn.x0, drawn.y0, drawn.x1, drawn.y1]) * DPI  # from below
+    if edges.min() < -1 or (edges[2:] > np.array(pixels.size) + 1).any():
+        return _with_what_is_outside(figure)
+    margin = matplotlib.rcParams["savefig.pad_inches"] * DPI
+    left, low = (math.floor(edge - margin) for edge in edges[:2])
+    right, high = (math.ceil(edge + margin) for edge in edges[2:])
+    paper = tuple(round(255 * part) for part in to_rgba(figure.get_facecolor()))
+    whole = Image.new("RGBA", (right - left, high - low), paper)
+    whole.paste(pixels, (-left, high - pixels.height))
+    return whole
+
+
+def _with_what_is_outside(figure: _MatplotlibFigure) -> Image.Image:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight")
+    return Image.open(buffer)
 
 
 def show_in_notebooks() -> None:
