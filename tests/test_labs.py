@@ -35,6 +35,12 @@ LABS = find_labs(ROOT / "solutions")
 pytestmark = pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
 
 
+# How well the solution's network does says nothing of another answer.
+ONE_EPOCH = """\
+from labkit import training as _training
+
+_fit = _training.fit
+_training.fit = lambda *args, **kwargs: _fit(*args, **{**kwargs, "epochs": 1})"""
 # What is said of a wrong value where nothing more is known of it.
 PLAIN = {"all values differ.", "some of the values differ.", "the value is wrong."}
 
@@ -101,7 +107,10 @@ def _says_why(result):
 
 @cache
 def tried(path):
-    """The judged checks of each answer, tried in the solved lab: {kind: {answer: ...}}."""
+    """The judged checks of each answer, tried in the solved lab: {kind: {answer: ...}}.
+
+    But for those of accuracy: its network is trained above, by the solution.
+    """
     answers = {kind: variants(path, kind) for kind in ("VARIANTS", "WRONG")}
     notebook = source_notebook(read_lab(path))
     with tempfile.TemporaryDirectory() as folder:
@@ -114,7 +123,13 @@ def tried(path):
     judged = {kind: {} for kind in answers}
     for index, kind, exercise, number in trials:
         checks = expected[cell_id("check", exercise)]
-        judged[kind][f"{exercise} {number}"] = judge(checks, ran.cells[index])
+        judged[kind][f"{exercise} {number}"] = [
+            result
+            for check, result in zip(
+                checks, judge(checks, ran.cells[index]), strict=True
+            )
+            if check.at_least is None
+        ]
     return judged
 
 
@@ -138,7 +153,7 @@ def _with_trials(notebook, answers, given):
     for index, cell in enumerate(code):
         if index not in run:
             cell.metadata["tags"] = [SKIP_TAG]
-    built, trials = [], []
+    built, trials = [nbformat.v4.new_code_cell(ONE_EPOCH)], []
     for cell in notebook.cells:
         built.append(cell)
         exercise = cell.id.removeprefix("check-")
@@ -211,9 +226,11 @@ def test_whole_notebooks_of_other_right_answers_get_full_marks(path, graded_by):
     )
     answers = variants(path)
     # Labs that train take long: one notebook, each exercise with another one's number.
-    count = 1 if path.stem >= "04" else max(map(len, answers.values()))
-    students = [f"variant_{n}" for n in range(count)]
-    for number, student in enumerate(students):
+    numbers = range(max(map(len, answers.values())))
+    if path.stem >= "04":
+        numbers = [2]  # with networks that learn fast
+    students = [f"variant_{number}" for number in numbers]
+    for number, student in zip(numbers, students, strict=True):
         notebook = solve(blank, lab)
         exercises = [cell for cell in notebook.cells if cell.id in answers]
         for place, cell in enumerate(exercises, start=number):

@@ -44,6 +44,20 @@ def page(server) -> Iterator:
         yield server.begin(chromium.new_page())
 
 
+@pytest.fixture(scope="module")
+def second(page) -> Lab:
+    """Lab 02, whose blank notebook has run from its first cell to its last."""
+    found = lab("02")
+    page.open(f"{found.name}/{found.name}.ipynb")
+    page.menu("Run", "Run All Cells")
+    page.settle()
+    assert page.errors() == []
+    assert "not written yet" in page.shown("check-output_size")
+    page.save()
+    page.close_all()
+    return found
+
+
 @pytest.fixture
 def jupyterlab(page):
     """JupyterLab as a student finds it: in light colours, the start page open."""
@@ -69,8 +83,43 @@ def bars(jupyterlab) -> dict[str, str]:
     return {text.split(" ")[0]: text.split()[-3] for text in texts}
 
 
-def test_a_lab_from_the_first_mistake_to_points_on_the_start_page(jupyterlab, work):
-    second = lab("02")
+def barriers(jupyterlab, *parts: str) -> str:
+    """What axe finds by WCAG 2.1, A and AA, in these parts of the notebook; "" for nothing."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    where = {"include": [[f".jp-Notebook {part}"] for part in parts]}
+    asked = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+    found = Axe().run(jupyterlab.page, where, asked)
+    return found.generate_report() if found.violations_count else ""
+
+
+def test_what_is_ours_on_a_notebook_s_page_is_accessible(second, jupyterlab):
+    """Checks that passed, failed, wait; hints; figures; the prose, also where it is narrow."""
+    jupyterlab.open(f"{second.name}/{second.name}.ipynb")
+    wrong = "def output_size(size, *rest, **more):\n    return 3"
+    jupyterlab.write("output_size", wrong)
+    jupyterlab.run("output_size", "check-output_size")
+    assert not jupyterlab.page.locator("#jp-left-stack").is_visible()
+    for theme, width in (("Light", 1200), ("Dark", 900)):
+        jupyterlab.page.set_viewport_size({"width": width, "height": 800})
+        jupyterlab.theme(f"JupyterLab {theme}")
+        for cell in ("check-output_size", "check-convolve", "check-response"):
+            jupyterlab.select(cell)
+            assert not barriers(
+                jupyterlab, ".jp-RenderedHTMLCommon", ".jp-RenderedImage"
+            )
+            assert jupyterlab.page.evaluate(CUT_OFF) == []
+    figures = jupyterlab.page.locator(".jp-Notebook img.labkit-figure")
+    assert figures.count() > 3
+    assert all(len(one.get_attribute("alt")) > 20 for one in figures.all())
+    # What is printed breaks between words.
+    printed = jupyterlab.page.locator(".jp-OutputArea-output pre").first
+    assert printed.evaluate("one => getComputedStyle(one).wordBreak") == "normal"
+
+
+def test_a_lab_from_the_first_mistake_to_points_on_the_start_page(
+    second, jupyterlab, work
+):
     blank = nbformat.read(work / second.name / f"{second.name}.ipynb", as_version=4)
     solved = solve(blank, second)
     sources = {cell.id: cell.source for cell in solved.cells}
@@ -82,11 +131,6 @@ def test_a_lab_from_the_first_mistake_to_points_on_the_start_page(jupyterlab, wo
     wrong = mistake(solved, second, exercise, name)
     jupyterlab.page.get_by_role("link", name="2 · Filters").click()
     jupyterlab.open(f"{second.name}/{second.name}.ipynb")
-
-    jupyterlab.menu("Run", "Run All Cells")
-    jupyterlab.settle()
-    assert jupyterlab.errors() == []
-    assert "not written yet" in jupyterlab.shown("check-output_size")
 
     text = next(cell.source for cell in wrong.cells if cell.id == "output_size")
     jupyterlab.write("output_size", text)
@@ -113,43 +157,6 @@ def test_a_lab_from_the_first_mistake_to_points_on_the_start_page(jupyterlab, wo
     jupyterlab.run("check-convolve")
     assert "(rescued)" in jupyterlab.shown("check-convolve")
     assert bars(jupyterlab)["2"] == before
-
-
-def barriers(jupyterlab, *parts: str) -> str:
-    """What axe finds by WCAG 2.1, A and AA, in these parts of the notebook; "" for nothing."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    where = {"include": [[f".jp-Notebook {part}"] for part in parts]}
-    asked = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
-    found = Axe().run(jupyterlab.page, where, asked)
-    return found.generate_report() if found.violations_count else ""
-
-
-def test_what_is_ours_on_a_notebook_s_page_is_accessible(jupyterlab):
-    """Checks that passed, failed, wait; hints; figures; the prose, also where it is narrow."""
-    second = lab("02")
-    jupyterlab.open(f"{second.name}/{second.name}.ipynb")
-    jupyterlab.menu("Run", "Run All Cells")
-    jupyterlab.settle()
-    wrong = "def output_size(size, *rest, **more):\n    return 3"
-    jupyterlab.write("output_size", wrong)
-    jupyterlab.run("output_size", "check-output_size")
-    assert not jupyterlab.page.locator("#jp-left-stack").is_visible()
-    for theme, width in (("Light", 1200), ("Dark", 900)):
-        jupyterlab.page.set_viewport_size({"width": width, "height": 800})
-        jupyterlab.theme(f"JupyterLab {theme}")
-        for cell in ("check-output_size", "check-convolve", "check-response"):
-            jupyterlab.select(cell)
-            assert not barriers(
-                jupyterlab, ".jp-RenderedHTMLCommon", ".jp-RenderedImage"
-            )
-            assert jupyterlab.page.evaluate(CUT_OFF) == []
-    figures = jupyterlab.page.locator(".jp-Notebook img.labkit-figure")
-    assert figures.count() > 3
-    assert all(len(one.get_attribute("alt")) > 20 for one in figures.all())
-    # What is printed breaks between words.
-    printed = jupyterlab.page.locator(".jp-OutputArea-output pre").first
-    assert printed.evaluate("one => getComputedStyle(one).wordBreak") == "normal"
 
 
 EXPLORERS = """

@@ -11,7 +11,7 @@
 #     summary: Build and train a CNN of your own for CIFAR-10, and look inside it.
 #     minutes: 210
 #     run_seconds: [129, 189]
-#     sample_mistakes: [plain_reshape, each_set_by_its_own]
+#     sample_mistakes: [plain_reshape]
 # ---
 
 # %% [markdown]
