@@ -3,9 +3,10 @@
 Why it stands here and not in `machine/patches.py` is said there.
 
 nbgrader (`one_engine`): its Gradebook makes an SQLAlchemy engine for every step of every
-submission, which connects, looks the schema up and compiles every statement again.
-Neither it nor its converters take an engine. Without the patch recording a submission
-takes twice as long, and a reader of the gradebook waits for the grader.
+submission, which connects, looks the schema up and compiles every statement again; and
+it looks each time for each of its tables. Neither it nor its converters take an engine.
+Without the patch recording a submission takes more than twice as long, and a reader of
+the gradebook waits for the grader.
 
 nbgrader (`schema_taken_as_right`): it checks the metadata of each cell by
 `jsonschema.validate`, which checks nbgrader's own schema first. Its converters make their
@@ -25,7 +26,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import nbgrader.api
@@ -45,6 +46,14 @@ from sqlalchemy.pool import QueuePool
 def one_engine() -> Iterator[None]:
     """Let nbgrader open each database once, and SQLite so that readers do not wait."""
     engines: dict[str, Engine] = {}
+    whole: set[Engine] = set()
+    tables = nbgrader.api.Base.metadata
+    make_tables = tables.create_all
+
+    def create_all(bind: Engine) -> None:
+        if bind not in whole:
+            make_tables(bind=bind)
+            whole.add(bind)
 
     def engine(url: str, **_: Any) -> Engine:
         if url not in engines:
@@ -52,7 +61,10 @@ def one_engine() -> Iterator[None]:
         return engines[url]
 
     try:
-        with _replaced(nbgrader.api, "create_engine", engine):
+        with (
+            _replaced(nbgrader.api, "create_engine", engine),
+            _replaced(tables, "create_all", create_all),
+        ):
             yield
     finally:
         for made in engines.values():
@@ -152,11 +164,11 @@ def _format_path(
 
 
 @contextlib.contextmanager
-def _replaced(module: ModuleType, name: str, value: object) -> Iterator[None]:
-    """Have another value under a name of a module for a while."""
-    original = getattr(module, name)
-    setattr(module, name, value)
+def _replaced(place: object, name: str, value: object) -> Iterator[None]:
+    """Have another value under a name of a module or an object for a while."""
+    original = getattr(place, name)
+    setattr(place, name, value)
     try:
         yield
     finally:
-        setattr(module, name, original)
+        setattr(place, name, original)

@@ -152,6 +152,9 @@ def configure(config: Config, course: Course, stage: Stage = "whole") -> Config:
         CheckCellMetadata,
     ]
     recorded = stage == "record"
+    if recorded:
+        # Once, and not behind each part: these are ours, or take nothing away.
+        config.Exporter.optimistic_validation = True
     config.Autograde.sanitize_preprocessors = [TakeRun] if recorded else sanitize
     config.Autograde.autograde_preprocessors = (
         judge_and_save if recorded else [RunSubmission, *judge_and_save]

@@ -6,11 +6,13 @@ nbgrader goes on doing what it does: sanitising, scoring, the gradebook, the for
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 from nbgrader import utils
+from nbgrader.api import BaseCell, Comment, Grade, Gradebook, SubmittedNotebook
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Dict, Unicode
 
@@ -166,32 +168,48 @@ class SaveGrades(CoursePart, SaveAutoGrades):
 
     nbgrader lets every one of them wait for a person again. An answer with another text
     does wait, with its old mark and comment; so do points given in place of a check's,
-    where the check's own are others now.
+    where the check's own are others now. And it asks the gradebook for each cell's, and
+    writes each by itself, which takes five times as long.
     """
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict):
         names = resources["nbgrader"]
         folder = Path(self.build, "answers", names["assignment"])
         path = folder / f"{names['student']}.json"
-        self._before = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-        self._now: dict[str, str] = {}
-        nb, resources = super().preprocess(nb, resources)
-        write_text(path, json.dumps(self._now))
+        before = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        now: dict[str, str] = {}
+        place = names["notebook"], names["assignment"], names["student"]
+        with Gradebook(names["db_url"]) as gradebook:
+            handed_in = gradebook.find_submission_notebook(*place)
+            grades = _by_cell(gradebook, Grade, handed_in)
+            comments = _by_cell(gradebook, Comment, handed_in)
+            for cell in nb.cells:
+                name = cell.metadata.get("nbgrader", {}).get("grade_id")
+                if utils.is_grade(cell):
+                    # What is not there, nbgrader says as it looks for it.
+                    grade = grades.get(name) or gradebook.find_grade(name, *place)
+                    marked = grade.manual_score is not None
+                    waited = grade.needs_manual_grade
+                    points, _ = utils.determine_grade(cell, self.log)
+                    grade.auto_score = None if points is None else float(points)
+                    now[name] = content_hash(f"{cell.source} {grade.auto_score}")
+                    same = marked and not waited and before.get(name) == now[name]
+                    grade.needs_manual_grade = not same and (marked or points is None)
+                if utils.is_solution(cell) or utils.is_task(cell):
+                    comment = comments.get(name) or gradebook.find_comment(name, *place)
+                    comment.auto_comment = _no_response(cell)
+            gradebook.db.commit()
+        write_text(path, json.dumps(now))
         return nb, resources
 
-    def preprocess_cell(
-        self, cell: NotebookNode, resources: ResourcesDict, cell_index: int
-    ):
-        if not utils.is_grade(cell):
-            return super().preprocess_cell(cell, resources, cell_index)
-        name = cell.metadata.nbgrader.grade_id
-        grade = self.gradebook.find_grade(
-            name, self.notebook_id, self.assignment_id, self.student_id
-        )
-        marked = grade.manual_score is not None and not grade.needs_manual_grade
-        cell, resources = super().preprocess_cell(cell, resources, cell_index)
-        self._now[name] = content_hash(f"{cell.source} {grade.auto_score}")
-        if marked and self._before.get(name) == self._now[name]:
-            grade.needs_manual_grade = False
-            self.gradebook.db.commit()
-        return cell, resources
+
+def _by_cell(gradebook: Gradebook, kind: Any, handed_in: SubmittedNotebook) -> dict:
+    """The grades or the comments of a notebook that was handed in, by their cells' names."""
+    found = gradebook.db.query(BaseCell.name, kind).join(kind.cell)
+    return dict(found.filter(kind.notebook_id == handed_in.id).all())
+
+
+def _no_response(cell: NotebookNode) -> str | None:
+    """nbgrader's words for an answer that is as it was handed out; None for any other."""
+    untouched = cell.metadata.nbgrader.get("checksum") == utils.compute_checksum(cell)
+    return "No response." if untouched and not utils.is_task(cell) else None
