@@ -2,6 +2,7 @@
 
 import copy
 import csv
+import re
 import shutil
 import zipfile
 from datetime import datetime
@@ -109,14 +110,17 @@ def test_validate_agrees_with_the_checks(course, released, nbgrader, monkeypatch
             cell.source = cell.source.replace(
                 "return x", "import os\n    os.write(2, b'a warning\\n')\n    return x"
             )
-    for notebook, verdict in (
-        (solved, "Success"),
-        (mistake(solved, lab, "double", "adds_two"), "FAILED"),
-        (released, "FAILED"),
+    paths = []
+    for name, notebook in (
+        ("solved", solved),
+        ("mistaken", mistake(solved, lab, "double", "adds_two")),
+        ("blank", released),
     ):
-        nbformat.write(notebook, path)
-        # Its validator says it where standard output was as that was imported.
-        assert verdict in nbgrader("validate", path, apart=True)
+        paths.append(path.with_name(f"{name}.ipynb"))
+        nbformat.write(notebook, paths[-1])
+    # Its validator says it where standard output was as that was imported.
+    said = nbgrader("validate", *paths, apart=True)
+    assert re.findall("Success|FAILED", said) == ["Success", "FAILED", "FAILED"]
 
 
 def test_a_fault_in_the_settings_stops_nbgrader_before_anything_runs(

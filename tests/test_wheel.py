@@ -1,7 +1,8 @@
 """What somebody installs: the built wheel, in an environment of its own for each extra.
 
 The environments are made without a network, of hard links to what is installed here: of
-those distributions, and of no others, that the wheel and its extra ask for.
+those distributions, and of no others, that the wheel and its extra ask for. pip installs
+the wheel in the first of them; the others get links to those files.
 """
 
 import email
@@ -14,6 +15,7 @@ import sys
 import tarfile
 import venv
 import zipfile
+from collections import defaultdict
 from functools import cache
 from pathlib import Path
 
@@ -121,12 +123,11 @@ def needed(wheel: Path, extra: str) -> set[str]:
     return {name for name, _ in seen} - {NAME}
 
 
-def link(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists():  # a file that two distributions share
-        return
+def link(source: str, target: str) -> None:
     try:
         os.link(source, target)
+    except (FileExistsError, FileNotFoundError):
+        pass  # a file that two distributions share; one that is listed and not there
     except OSError:  # another disk
         shutil.copyfile(source, target)
 
@@ -134,7 +135,9 @@ def link(source: Path, target: Path) -> None:
 class Environment:
     """An environment with the wheel and one extra, and commands that run in it."""
 
-    def __init__(self, folder: Path, wheel: Path, extra: str) -> None:
+    def __init__(
+        self, folder: Path, wheel: Path, extra: str, base: "Environment | None"
+    ) -> None:
         venv.create(folder, symlinks=not WINDOWS)
         self.folder = folder
         self.bin = folder / ("Scripts" if WINDOWS else "bin")
@@ -142,31 +145,40 @@ class Environment:
         asked = self.run(
             "python", "-c", "import site; print(site.getsitepackages()[-1])"
         )
-        packages = Path(asked.stdout.strip())
+        self.packages = Path(asked.stdout.strip())
         for name in needed(wheel, extra):
-            for file in importlib.metadata.files(name):
-                source = Path(file.locate()).resolve()
-                target = Path(os.path.normpath(packages / file))
-                # Programs name the Python that they were made for.
-                if target.parent != self.bin and source.is_file():
-                    link(source, target)
-        words = [
-            "-m",
-            "pip",
-            "--python",
-            self.python,
-            "install",
-            "--no-index",
-            "--no-deps",
-        ]
-        subprocess.run([sys.executable, *words, "--quiet", wheel], check=True)
+            self._link(importlib.metadata.distribution(name))
+        if base is not None:
+            (found,) = importlib.metadata.distributions(
+                name=NAME, path=[str(base.packages)]
+            )
+            self._link(found)
+            return
+        words = ["-m", "pip", "--python", self.python, "install", "--no-index"]
+        words += ["--no-deps", "--quiet", wheel]
+        subprocess.run([sys.executable, *words], check=True)
+
+    def _link(self, installed: importlib.metadata.Distribution) -> None:
+        """Give it the files of a distribution: tens of thousands, so by folders."""
+        folders = defaultdict(list)
+        for path in map(str, installed.files or ()):
+            folder, _, name = path.rpartition("/")
+            folders[folder].append(name)
+        for folder, names in folders.items():
+            source = installed.locate_file(folder)
+            target = Path(os.path.normpath(self.packages / folder))
+            # Programs name the Python that they were made for.
+            if target != self.bin:
+                target.mkdir(parents=True, exist_ok=True)
+                for name in names:
+                    link(f"{source}/{name}", f"{target}/{name}")
 
     def run(self, *words: str | Path, folder: Path | None = None, **environment: str):
         """Run a command in it, in a folder that holds no course."""
-        names = {"python": self.python, "labkit": self.bin / "labkit"}
+        names = {"python": [self.python], "labkit": [self.python, "-m", "labkit"]}
         inherited = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
         return subprocess.run(
-            [str(names[words[0]]), *map(str, words[1:])],
+            [str(word) for word in (*names[words[0]], *words[1:])],
             cwd=folder or self.folder,
             capture_output=True,
             text=True,
@@ -178,9 +190,15 @@ class Environment:
 def environment_with(tmp_path_factory, built):
     """Return a function: the environment with an extra, made once, never changed."""
     folder = tmp_path_factory.mktemp("environments")
-    return cache(
-        lambda extra: Environment(folder / (extra or "base"), built["wheel"], extra)
-    )
+    base = Environment(folder / "base", built["wheel"], "", None)
+
+    @cache
+    def with_extra(extra: str) -> Environment:
+        if not extra:
+            return base
+        return Environment(folder / extra, built["wheel"], extra, base)
+
+    return with_extra
 
 
 def alone(name: str, folder: Path) -> Path:
@@ -199,15 +217,17 @@ def test_the_base_runs_the_first_lab_alone_in_a_folder(environment_with, tmp_pat
     passed = re.search(r"(\d+) of (\d+) visible checks passed", done.stdout)
     assert passed, done.stdout + done.stderr
     assert passed[1] == passed[2] and int(passed[1]) > 10
-    # The labs lie in it, for `labkit lab`; `python -m labkit` does what `labkit` does.
+    # The labs lie in it, for `labkit lab`; `labkit` does what `python -m labkit` does.
     copy = (
         "from labkit.learning.jupyterlab import copy_labs, labs_here; import pathlib\n"
     )
     copy += "print(copy_labs(labs_here(), pathlib.Path('labs')))"
     done = environment.run("python", "-c", copy, folder=tmp_path)
     assert int(done.stdout) > 8 and (tmp_path / "labs" / "start.md").is_file()
-    done = environment.run("python", "-m", "labkit", "--version")
-    assert done.stdout.startswith("labkit ")
+    done = subprocess.run(
+        [environment.bin / "labkit", "--version"], capture_output=True, text=True
+    )
+    assert done.stdout.startswith("labkit "), done.stderr
 
     make_course(tmp_path / "course")
     submission = tmp_path / "submission.csv"
