@@ -129,8 +129,8 @@ def _pixels(figure: _MatplotlibFigure, cut: bool) -> Image.Image:
     """
     canvas, dpi = figure.canvas, figure.dpi
     try:
+        once = FigureCanvasAgg(figure)  # which remembers the figure's own dpi
         figure.dpi = DPI
-        once = FigureCanvasAgg(figure)
         once.draw()
         drawn = figure.get_tightbbox(once.get_renderer()) if cut else None
     finally:
