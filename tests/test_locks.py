@@ -1,6 +1,7 @@
 """Two processes at one piece of work: one waits, or is told; a killed one leaves no lock."""
 
 import contextlib
+import gc
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from labkit.errors import LabkitError
 from labkit.execution.side_by_side import side_by_side
 from labkit.grading.gradebook.database import only_grader
 from labkit.labs.reference_run import lab_references
+from labkit.machine.syntax import parse
 
 
 @contextlib.contextmanager
@@ -118,3 +120,24 @@ def test_work_side_by_side_keeps_its_order_and_ends_with_the_first_error():
     with pytest.raises(LabkitError, match="the third"):
         side_by_side(work, [3, *range(4, 100)], jobs=1)
     assert len(begun) < 50
+
+
+def test_two_threads_parse_at_once():
+    """Python 3.11.7's own `ast.parse` fails here, one time in some hundreds."""
+    lines = "[[x + {n}, (x * 2) ** {n}] for x in range({n}) if x]\n"
+    source = "".join(lines.format(n=number) for number in range(60))
+    before, interval = gc.get_threshold(), sys.getswitchinterval()
+    gc.set_threshold(50)
+    sys.setswitchinterval(1e-6)
+    gc.callbacks.append(_let_others_run)
+    try:
+        trees = side_by_side(parse, [source] * 300, jobs=8)
+    finally:
+        gc.callbacks.remove(_let_others_run)
+        gc.set_threshold(*before)
+        sys.setswitchinterval(interval)
+    assert {len(tree.body) for tree in trees} == {60}
+
+
+def _let_others_run(*_: object) -> None:
+    time.sleep(0)

@@ -6,7 +6,6 @@ one in which every exercise that has a rescue is rescued: it must get all other 
 (That every usual mistake is caught and gets its hint is for the reference run.)
 """
 
-import ast
 import copy
 import json
 import re
@@ -42,6 +41,7 @@ from labkit.labs.reference_run import cell_duration, lab_references
 from labkit.labs.rescues import lab_rescues
 from labkit.labs.script import Fault
 from labkit.labs.source import source_notebook
+from labkit.machine.syntax import parse
 
 SOLUTION, BLANK, RESCUED = "the_solution", "the_blank_lab", "the_rescued_lab"
 # Shorter texts of a reference can stand in a notebook by chance.
@@ -132,7 +132,7 @@ def _notebook_faults(notebook: NotebookNode) -> list[str]:
             )
         if cell.cell_type == "code":
             try:
-                ast.parse(re.sub(r"^%.*$", "", cell.source, flags=re.M))
+                parse(re.sub(r"^%.*$", "", cell.source, flags=re.M))
             except SyntaxError as error:
                 faults.append(f"cell {cell.id} does not parse: {error.msg}")
     return faults

@@ -7,6 +7,7 @@ from nbformat import NotebookNode
 from labkit.checks.protocol import is_check
 from labkit.labs.lab import Lab
 from labkit.labs.script import Fault
+from labkit.machine.syntax import parse
 
 
 def exercise_faults(lab: Lab) -> list[Fault]:
@@ -66,7 +67,7 @@ def _in_solution(cell: NotebookNode, line: int) -> bool:
 
 def _function(cell: NotebookNode) -> ast.FunctionDef | None:
     """The function of an exercise's name; None where it is a variable."""
-    for node in ast.parse(cell.source).body:
+    for node in parse(cell.source).body:
         if isinstance(node, ast.FunctionDef) and node.name == cell.metadata["solution"]:
             return node
     return None
@@ -75,12 +76,10 @@ def _function(cell: NotebookNode) -> ast.FunctionDef | None:
 def _assigned(cell: NotebookNode) -> set[str]:
     return {
         node.id
-        for node in ast.walk(ast.parse(cell.source))
+        for node in ast.walk(parse(cell.source))
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     } | {
-        node.name
-        for node in ast.parse(cell.source).body
-        if isinstance(node, ast.ClassDef)
+        node.name for node in parse(cell.source).body if isinstance(node, ast.ClassDef)
     }
 
 
@@ -94,7 +93,7 @@ def _arguments(defined: ast.FunctionDef | None) -> bool:
 
 def _predictions_only(check: NotebookNode) -> bool:
     """Whether all checks of a cell ask for what a model predicts."""
-    statements = [one for one in ast.parse(check.source).body if is_check(one)]
+    statements = [one for one in parse(check.source).body if is_check(one)]
     return bool(statements) and all(
         "check.predictions(" in ast.unparse(one) for one in statements
     )

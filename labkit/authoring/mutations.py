@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 
 from labkit.labs.cells import solution_lines
+from labkit.machine.syntax import parse
 
 MARK = re.compile(r"#\s*equivalent:\s*(.*)")
 # What the text of an operator becomes, and the operator itself.
@@ -68,7 +69,7 @@ class Mutant:
 
 def mutants(cell: NotebookNode) -> list[Mutant]:
     """The mutants of the exercise in a solution cell of a lab's text."""
-    tree = ast.parse(cell.source)
+    tree = parse(cell.source)
     solved = solution_lines(cell.source)
     marks = _marks(cell.source)
     found: dict[str, Mutant] = {}
@@ -241,7 +242,7 @@ def _changed_arguments(node: ast.FunctionDef) -> Iterator[_Change]:
     document = [node.body[0]] if ast.get_docstring(node) else []
     body = node.body[len(document) :]
     for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs):
-        spoil = ast.parse(f"{argument.arg}[...] = 0").body
+        spoil = parse(f"{argument.arg}[...] = 0").body
         changed = copy.copy(node)
         changed.body = [*document, ast.Try(body, [], [], spoil)]
         yield changed, f"{ast.unparse(spoil[0])} at the end"

@@ -35,6 +35,7 @@ from labkit.checks.values import MAX_BYTES, encode
 from labkit.checks.waiting import Waiting
 from labkit.errors import LabkitError
 from labkit.files import content_hash
+from labkit.machine.syntax import parse
 from labkit.profile import strict
 
 
@@ -418,7 +419,7 @@ class CheckCells(ast.NodeTransformer):
 
 def _parse(source: str, place: ast.stmt) -> ast.stmt:
     """A statement of ours that stands, for a traceback, where one of the cell's does."""
-    made = ast.parse(source).body[0]
+    made = parse(source).body[0]
     for node in ast.walk(made):
         ast.copy_location(node, place)
     return made

@@ -14,6 +14,7 @@ from typing import Any
 
 from labkit.checks.protocol import PARSING, plain_python
 from labkit.errors import LabkitError
+from labkit.machine.syntax import parse
 
 RESCUES = "rescues.dat"
 RESCUED = "rescued: a working version was given for the points of this exercise"
@@ -97,7 +98,7 @@ def asked(cells: Iterable[str]) -> list[str]:
 def _asked(source: str) -> list[str]:
     try:
         with PARSING:
-            tree = ast.parse(plain_python(source))
+            tree = parse(plain_python(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []  # such a cell does not run
     return [

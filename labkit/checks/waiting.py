@@ -18,6 +18,7 @@ from labkit.checks.guide import Guide
 from labkit.checks.protocol import plain_python
 from labkit.checks.references import NOT_DEFINED
 from labkit.errors import LabkitError, missing_library
+from labkit.machine.syntax import parse
 from labkit.profile import strict
 
 
@@ -177,7 +178,7 @@ def _files(source: str) -> set[str]:
 def _names(source: str, context: type[ast.expr_context]) -> set[str]:
     """The names in a cell's text that are stored, with its definitions, or loaded."""
     try:
-        tree = ast.parse(plain_python(source))
+        tree = parse(plain_python(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     found = set()

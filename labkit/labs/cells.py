@@ -6,6 +6,7 @@ import re
 from nbformat import NotebookNode
 
 from labkit.checks.protocol import check_name, is_check, used_names
+from labkit.machine.syntax import parse
 
 ROLES = ("solution", "check", "manual", "mistakes")
 FOLDED_TAG = "folded"  # of a given cell whose code students open only if they want to
@@ -24,7 +25,7 @@ def written_lines(source: str) -> list[str]:
 
 def check_names(source: str) -> list[str | None]:
     """The names of the checks in a cell's source; None for one without a literal name."""
-    tree = ast.parse(source)
+    tree = parse(source)
     return [check_name(statement) for statement in tree.body if is_check(statement)]
 
 
@@ -32,7 +33,7 @@ def names_by_check(source: str) -> dict[str, tuple[str, ...]]:
     """For each check in a cell's source: the names that its text uses."""
     return {
         name: used_names(statement)
-        for statement in ast.parse(source).body
+        for statement in parse(source).body
         if is_check(statement) and (name := check_name(statement)) is not None
     }
 
@@ -44,7 +45,7 @@ def one_line(text: str) -> str:
 
 def mistake_functions(cell: NotebookNode) -> list[tuple[str, str]]:
     """The functions of a mistakes cell: (name, hint), the hint being the docstring."""
-    tree = ast.parse(cell.source)
+    tree = parse(cell.source)
     return [
         (node.name, one_line(ast.get_docstring(node) or ""))
         for node in tree.body

@@ -1,6 +1,5 @@
 """Every fault in a lab's text, each with its line: its header, its cells, their roles."""
 
-import ast
 import difflib
 import math
 import re
@@ -20,6 +19,7 @@ from labkit.labs.cells import (
     visible_source,
 )
 from labkit.labs.script import Fault, Script
+from labkit.machine.syntax import parse
 
 # The kind of cell that a role needs, and its attributes beside those of all cells.
 _KINDS = {"solution": "code", "check": "code", "manual": "markdown", "mistakes": "code"}
@@ -280,7 +280,7 @@ def _syntax_faults(cell: NotebookNode) -> list[Fault]:
     # IPython's own lines are no Python, and stand in cells without a role alone.
     given = not set(ROLES) & set(cell.metadata)
     try:
-        ast.parse(plain_python(cell.source) if given else cell.source)
+        parse(plain_python(cell.source) if given else cell.source)
     except SyntaxError as error:
         line = cell.source_line + (error.lineno or 1) - 1
         return [Fault(line, f"is not Python: {error.msg}")]

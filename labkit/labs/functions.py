@@ -7,6 +7,7 @@ from typing import Any
 
 from labkit.checks.protocol import plain_python
 from labkit.labs.lab import Lab
+from labkit.machine.syntax import parse
 
 
 def lab_functions(lab: Lab) -> dict[str, Callable[..., Any]]:
@@ -20,7 +21,7 @@ def lab_functions(lab: Lab) -> dict[str, Callable[..., Any]]:
         if cell.cell_type == "code" and not {"check", "mistakes"} & set(cell.metadata):
             kept += [
                 statement
-                for statement in ast.parse(plain_python(cell.source)).body
+                for statement in parse(plain_python(cell.source)).body
                 if isinstance(statement, (ast.Import, ast.ImportFrom, ast.FunctionDef))
             ]
     names: dict[str, Any] = {"__name__": lab.name}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from labkit.checks.protocol import PARSING
+from labkit.machine.syntax import parse
 
 # With these, code can reach any name.
 _REACH_ANYTHING = {
@@ -42,7 +43,7 @@ def names(source: str) -> Names:
     """The names of a cell. One that is not plain Python may use any."""
     try:
         with PARSING:
-            tree = ast.parse(source)
+            tree = parse(source)
             defined, used = _flow(tree.body, frozenset())
     except (SyntaxError, ValueError, RecursionError, MemoryError, SystemError):
         return Names(frozenset(), frozenset(), reaches_anything=True)

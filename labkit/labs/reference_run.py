@@ -39,6 +39,7 @@ from labkit.labs.lab import Lab, LabError, cell_id, read_lab
 from labkit.labs.script import Fault
 from labkit.labs.solution_files import SolutionFiles
 from labkit.labs.source import source_notebook
+from labkit.machine.syntax import parse
 
 # Around what takes the solution's place for one run of the check cell: every name is bound
 # again as it was, and an array that was changed in place is as it was.
@@ -267,7 +268,7 @@ def _add_redraws(built: list[NotebookNode], check: NotebookNode) -> list[Redraw]
 
 def _drawing_part(source: str) -> str:
     """The text of a check cell from its first `check.rng()` on; empty where it has none."""
-    for statement in ast.parse(source).body:
+    for statement in parse(source).body:
         if any(
             isinstance(node, ast.Attribute) and ast.unparse(node) == "check.rng"
             for node in ast.walk(statement)

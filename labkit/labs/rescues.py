@@ -12,6 +12,7 @@ from labkit.checks.rescue import RESCUES, Rescue, asked, pack
 from labkit.labs.guides import exercise_names, lab_guide
 from labkit.labs.lab import Lab, read_lab
 from labkit.labs.names import names
+from labkit.machine.syntax import parse
 
 _Definition = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef
 
@@ -71,7 +72,7 @@ def _definitions(lab: Lab) -> dict[str, str]:
     found: dict[str, str] = {}
     for cell in lab.script.cells:
         if cell.cell_type == "code" and not {"check", "mistakes"} & set(cell.metadata):
-            for statement in ast.parse(plain_python(cell.source)).body:
+            for statement in parse(plain_python(cell.source)).body:
                 if isinstance(statement, _Definition):
                     text = ast.unparse(statement)
                     found |= dict.fromkeys(names(text).defined, text)
@@ -80,7 +81,7 @@ def _definitions(lab: Lab) -> dict[str, str]:
 
 def _standing_alone(cell: NotebookNode, definitions: dict[str, str]) -> str:
     """The code of an exercise below all definitions that it needs."""
-    own = ast.unparse(ast.parse(cell.source))
+    own = ast.unparse(parse(cell.source))
     needed: dict[str, None] = {}
     waiting = set(names(own).used)
     seen: set[str] = set(names(own).defined)

@@ -1,6 +1,5 @@
 """Run a student's notebook in a fresh kernel, as the grader will, and judge its checks."""
 
-import ast
 import contextlib
 import hashlib
 import shutil
@@ -25,6 +24,7 @@ from labkit.execution.run_metadata import RunMetadata
 from labkit.files import write_bytes
 from labkit.grading.judging import judge
 from labkit.labs.headings import CellWatch, exercise_title
+from labkit.machine.syntax import parse
 
 
 @dataclass
@@ -156,7 +156,7 @@ def _check_names(notebook: NotebookNode) -> set[str]:
     for cell in notebook.cells:
         if cell.metadata.get("nbgrader", {}).get("grade"):
             with contextlib.suppress(SyntaxError):
-                found = map(check_name, ast.parse(cell.source).body)
+                found = map(check_name, parse(cell.source).body)
                 names.update(name for name in found if name is not None)
     return names
 
